@@ -1,0 +1,181 @@
+//! Time. The only file that reads the system clock; everything else is given a
+//! [`Clock`], so that tests move time by hand.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+/// A moment: milliseconds since the Unix epoch, UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The moment `millis` milliseconds after the Unix epoch.
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since the Unix epoch.
+    pub const fn as_millis(self) -> i64 {
+        self.0
+    }
+
+    /// Parses RFC 3339 with any offset and up to nanosecond digits; digits below a
+    /// millisecond are cut.
+    ///
+    /// # Errors
+    /// When the text is not a date and time with an offset.
+    pub fn parse_rfc3339(text: &str) -> Result<Self, InvalidTime> {
+        text.parse::<jiff::Timestamp>()
+            .map(|t| Self(t.as_millisecond()))
+            .map_err(|source| InvalidTime { text: text.chars().take(64).collect(), source })
+    }
+
+    /// This moment as RFC 3339 in UTC with exactly three fraction digits.
+    pub fn to_rfc3339(self) -> String {
+        jiff::Timestamp::from_millisecond(self.0)
+            .map(|t| format!("{t:.3}"))
+            .unwrap_or_else(|_| format!("{}ms", self.0))
+    }
+
+    /// The moment `duration` later; saturates.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    /// The moment `duration` earlier; saturates.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    /// How long after `earlier` this is; zero when it is not after it.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_rfc3339())
+    }
+}
+
+/// A text that is not an RFC 3339 time.
+#[derive(Debug, thiserror::Error)]
+#[error("{text:?} is not an RFC 3339 time such as 2026-08-20T10:00:03.125Z")]
+pub struct InvalidTime {
+    text: String,
+    source: jiff::Error,
+}
+
+/// Where the time comes from, and how to wait for it.
+pub trait Clock: Send + Sync + fmt::Debug {
+    /// The present moment.
+    fn now(&self) -> Timestamp;
+    /// Completes once [`Clock::now`] has reached `at`.
+    fn sleep_until(&self, at: Timestamp) -> BoxFuture<'static, ()>;
+}
+
+/// A clock that several parts share.
+pub type SharedClock = Arc<dyn Clock>;
+
+/// The machine's clock.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the system clock")]
+    fn now(&self) -> Timestamp {
+        Timestamp(jiff::Timestamp::now().as_millisecond())
+    }
+
+    fn sleep_until(&self, at: Timestamp) -> BoxFuture<'static, ()> {
+        let clock = *self;
+        Box::pin(async move {
+            // Waits in slices, so that a wall clock set forward is noticed.
+            const SLICE: Duration = Duration::from_secs(30);
+            loop {
+                let left = at.since(clock.now());
+                if left.is_zero() {
+                    return;
+                }
+                tokio::time::sleep(left.min(SLICE)).await;
+            }
+        })
+    }
+}
+
+/// A clock that stands still until it is moved; for tests and for the demo's story.
+#[derive(Debug, Clone)]
+pub struct ManualClock {
+    now: Arc<Mutex<Timestamp>>,
+    moved: watch::Sender<Timestamp>,
+}
+
+impl ManualClock {
+    /// A clock that shows `start`.
+    pub fn at(start: Timestamp) -> Self {
+        Self { now: Arc::new(Mutex::new(start)), moved: watch::Sender::new(start) }
+    }
+
+    /// Moves the clock forward and wakes who waits for a moment passed by.
+    pub fn advance(&self, by: Duration) {
+        let now = {
+            let mut now = self.now.lock();
+            *now = now.plus(by);
+            *now
+        };
+        self.moved.send_replace(now);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        *self.now.lock()
+    }
+
+    fn sleep_until(&self, at: Timestamp) -> BoxFuture<'static, ()> {
+        let mut moved = self.moved.subscribe();
+        Box::pin(async move {
+            if moved.wait_for(|now| *now >= at).await.is_err() {
+                // The clock is gone: nobody can move it any more.
+                std::future::pending::<()>().await;
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_and_nanoseconds_are_understood() {
+        let utc = Timestamp::parse_rfc3339("2026-08-20T10:34:56.123456789Z").unwrap();
+        let berlin = Timestamp::parse_rfc3339("2026-08-20T12:34:56.123456789+02:00").unwrap();
+
+        assert_eq!(utc, berlin);
+        assert_eq!(utc.to_rfc3339(), "2026-08-20T10:34:56.123Z");
+    }
+
+    #[tokio::test]
+    async fn a_manual_clock_wakes_sleepers_only_when_their_time_has_come() {
+        let clock = ManualClock::at(Timestamp::from_millis(1_000));
+        let sleeper = tokio::spawn(clock.sleep_until(Timestamp::from_millis(3_000)));
+
+        clock.advance(Duration::from_millis(1_000));
+        tokio::task::yield_now().await;
+        assert!(!sleeper.is_finished());
+
+        clock.advance(Duration::from_millis(1_000));
+        sleeper.await.unwrap();
+    }
+}

@@ -1,0 +1,150 @@
+//! The life of one dedup key, and what each channel has been told of it. Data only:
+//! transitions and the decision are the triage's.
+
+use serde::{Deserialize, Serialize};
+
+use super::alert::AlertStatus;
+use super::clock::Timestamp;
+use super::labels::Labels;
+use super::severity::Severity;
+
+/// Whether an incident goes on or is over, and why it is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IncidentState {
+    /// At least one member fires.
+    Open,
+    /// Over.
+    Resolved,
+}
+
+impl IncidentState {
+    /// The word used in the database, the API and filters.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Resolved => "resolved",
+        }
+    }
+}
+
+/// What ended an incident. Absence is not among them: silence is not recovery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResolveReason {
+    /// The last firing member was reported resolved.
+    Alert,
+    /// Somebody said so.
+    Person,
+    /// Nothing was heard of it for longer than the staleness limit.
+    Stale,
+}
+
+impl ResolveReason {
+    /// The word used in the database and the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Alert => "alert",
+            Self::Person => "person",
+            Self::Stale => "stale",
+        }
+    }
+}
+
+/// One incident.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Incident {
+    /// Ours.
+    pub id: String,
+    /// The name of the problem.
+    pub dedup_key: String,
+    /// Open or over.
+    pub state: IncidentState,
+    /// The highest severity among firing members; the last such when none fires.
+    pub severity: Severity,
+    /// The word the alert used for it.
+    pub severity_raw: String,
+    /// The catalog entry's slug; empty when none matched.
+    pub entry: String,
+    /// The version an alert's label named; empty when none did.
+    pub version: String,
+    /// The rule's name; may be empty.
+    pub alertname: String,
+    /// Where it came from: `alertmanager`.
+    pub source: String,
+    /// Alertmanager's receiver, as sent (regular expression quoting undone).
+    pub receiver: String,
+    /// Alertmanager's own address, for links.
+    pub external_url: String,
+    /// How many alerts Alertmanager cut from the last body (`max_alerts`).
+    pub truncated: u64,
+    /// The earliest `startsAt` among the members of the present life.
+    pub started_at: Timestamp,
+    /// When we first heard of it.
+    pub opened_at: Timestamp,
+    /// When anything about it last changed.
+    pub updated_at: Timestamp,
+    /// When an alert of it was last heard.
+    pub last_seen_at: Timestamp,
+    /// When it ended, while it is over.
+    pub resolved_at: Option<Timestamp>,
+    /// Why it ended, while it is over.
+    pub resolve_reason: Option<ResolveReason>,
+    /// How often it fired again after it had resolved; 0 at first.
+    pub reopened: u32,
+    /// How many members fire.
+    pub firing: u32,
+    /// How many members it has in all.
+    pub members: u32,
+}
+
+/// One alert as a member of an incident.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Member {
+    /// The alert's identity.
+    pub fingerprint: String,
+    /// Its own status.
+    pub status: AlertStatus,
+    /// Its own severity, normalised.
+    pub severity: Severity,
+    /// The word it used.
+    pub severity_raw: String,
+    /// Its labels.
+    pub labels: Labels,
+    /// Its annotations, as last heard while firing.
+    pub annotations: Labels,
+    /// When its condition began.
+    pub starts_at: Timestamp,
+    /// When it ceased.
+    pub ends_at: Option<Timestamp>,
+    /// The link to its expression.
+    pub generator_url: String,
+}
+
+/// What one incident has already said on one channel: compared with what is true.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Told {
+    /// What was said to be the case.
+    pub status: AlertStatus,
+    /// At which severity.
+    pub severity: Severity,
+    /// The digest of the firing members told; see `triage`.
+    pub firing_digest: String,
+    /// Which life of the incident (`Incident::reopened`).
+    pub reopened: u32,
+    /// When it was decided to tell this.
+    pub at: Timestamp,
+    /// By which notification.
+    pub notification_id: String,
+}
+
+/// The memory of one incident on one channel.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Conversation {
+    /// The channel's name.
+    pub channel: String,
+    /// The last state told; `None` before the first message.
+    pub told: Option<Told>,
+    /// When to decide again although nothing happened.
+    pub next_due_at: Option<Timestamp>,
+}

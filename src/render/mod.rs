@@ -1,0 +1,61 @@
+//! Handlebars: templates, helpers, the context a message sees, and the art of making
+//! text fit. The only house that knows the template engine.
+//!
+//! Promises: untrusted text is escaped for the medium; a broken template never loses a
+//! message; a template can neither abort nor stall the process.
+
+use std::collections::BTreeMap;
+
+pub mod context;
+pub mod fit;
+
+/// How `{{value}}` is escaped: by the medium the text goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Escape {
+    /// Not at all: plain text and JSON built elsewhere.
+    Plain,
+    /// HTML text and attributes.
+    Html,
+    /// Slack's mrkdwn: `&`, `<`, `>`.
+    Mrkdwn,
+}
+
+/// One field of a message, with its built-in template.
+#[derive(Clone, Copy, Debug)]
+pub struct TemplateField {
+    /// The field's name; the file is `templates/KIND/NAME.hbs`.
+    pub name: &'static str,
+    /// The built-in template.
+    pub source: &'static str,
+    /// How its values are escaped.
+    pub escape: Escape,
+}
+
+/// A link ready to be shown.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Link {
+    /// `runbook`, `dashboard`, `logs`, `prometheus`, `alertmanager`, `incident`, …
+    pub name: String,
+    /// What to show: `Runbook`, `Dashboard`, …
+    pub label: String,
+    /// http or https.
+    pub url: String,
+}
+
+/// A message's texts, escaped for their medium but not yet cut to its limits.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rendered {
+    /// By field name: one for each [`TemplateField`] of the kind.
+    pub fields: BTreeMap<String, String>,
+    /// The links of the message, in the order in which to show them.
+    pub links: Vec<Link>,
+    /// What went wrong with a template, when the built-in text stands in for it.
+    pub problem: Option<String>,
+}
+
+impl Rendered {
+    /// The text of a field; empty when the kind has no such field.
+    pub fn field(&self, name: &str) -> &str {
+        self.fields.get(name).map_or("", String::as_str)
+    }
+}
