@@ -1,0 +1,264 @@
+-- Events: inbound bodies, whole, in the order of arrival (ids rise with time).
+CREATE TABLE events (
+    id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    received_at BIGINT NOT NULL,
+    state TEXT COLLATE "C" NOT NULL CHECK (state IN ('pending', 'processed', 'rejected', 'failed')),
+    source TEXT NOT NULL,
+    receiver TEXT NOT NULL,
+    group_key TEXT NOT NULL,
+    external_url TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    alerts BIGINT NOT NULL,
+    rejected BIGINT NOT NULL,
+    truncated BIGINT NOT NULL,
+    twins BIGINT NOT NULL,
+    replay_of TEXT,
+    reason TEXT NOT NULL,
+    verdicts TEXT NOT NULL,
+    body BYTEA NOT NULL,
+    processed_at BIGINT
+);
+CREATE INDEX events_pending ON events (id) WHERE state = 'pending';
+CREATE INDEX events_by_state ON events (state, id);
+
+-- One row per delivery seen lately: its uniqueness decides who was first among twins.
+CREATE TABLE event_keys (
+    key TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    event_id TEXT COLLATE "C" NOT NULL,
+    expires_at BIGINT NOT NULL
+);
+CREATE INDEX event_keys_expiry ON event_keys (expires_at);
+
+-- Who posts to us.
+CREATE TABLE alert_sources (
+    external_url TEXT NOT NULL,
+    receiver TEXT NOT NULL,
+    source TEXT NOT NULL,
+    first_seen_at BIGINT NOT NULL,
+    last_seen_at BIGINT NOT NULL,
+    events BIGINT NOT NULL,
+    PRIMARY KEY (external_url, receiver)
+);
+
+CREATE TABLE incidents (
+    id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    dedup_key TEXT COLLATE "C" NOT NULL,
+    is_current BOOLEAN NOT NULL,
+    state TEXT COLLATE "C" NOT NULL CHECK (state IN ('open', 'resolved')),
+    severity TEXT COLLATE "C" NOT NULL CHECK (severity IN ('critical', 'high', 'medium', 'low', 'info')),
+    severity_raw TEXT NOT NULL,
+    entry TEXT COLLATE "C" NOT NULL,
+    version TEXT NOT NULL,
+    alertname TEXT COLLATE "C" NOT NULL,
+    source TEXT NOT NULL,
+    receiver TEXT NOT NULL,
+    external_url TEXT NOT NULL,
+    truncated BIGINT NOT NULL,
+    started_at BIGINT NOT NULL,
+    opened_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    last_seen_at BIGINT NOT NULL,
+    resolved_at BIGINT,
+    resolve_reason TEXT CHECK (resolve_reason IN ('alert', 'person', 'stale')),
+    reopened BIGINT NOT NULL,
+    firing BIGINT NOT NULL,
+    members BIGINT NOT NULL
+);
+-- At most one incident of a dedup key is the present one.
+CREATE UNIQUE INDEX incidents_current ON incidents (dedup_key) WHERE is_current;
+CREATE INDEX incidents_by_state ON incidents (state, id);
+CREATE INDEX incidents_by_entry ON incidents (entry, id);
+CREATE INDEX incidents_by_alertname ON incidents (alertname, id);
+CREATE INDEX incidents_open_last_seen ON incidents (last_seen_at) WHERE state = 'open';
+
+CREATE TABLE members (
+    incident_id TEXT COLLATE "C" NOT NULL,
+    fingerprint TEXT COLLATE "C" NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('firing', 'resolved')),
+    severity TEXT COLLATE "C" NOT NULL,
+    severity_raw TEXT NOT NULL,
+    labels TEXT NOT NULL,
+    annotations TEXT NOT NULL,
+    starts_at BIGINT NOT NULL,
+    ends_at BIGINT,
+    generator_url TEXT NOT NULL,
+    event_id TEXT COLLATE "C" NOT NULL,
+    first_seen_at BIGINT NOT NULL,
+    last_seen_at BIGINT NOT NULL,
+    PRIMARY KEY (incident_id, fingerprint)
+);
+
+-- Everything that happened to an incident, and by whom.
+CREATE TABLE timeline (
+    id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    incident_id TEXT COLLATE "C" NOT NULL,
+    at BIGINT NOT NULL,
+    kind TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    detail TEXT NOT NULL
+);
+CREATE INDEX timeline_by_incident ON timeline (incident_id, id);
+
+-- What one incident has said on one channel, and when to decide again.
+CREATE TABLE conversations (
+    incident_id TEXT COLLATE "C" NOT NULL,
+    channel TEXT COLLATE "C" NOT NULL,
+    told TEXT,
+    next_due_at BIGINT,
+    reference TEXT,
+    PRIMARY KEY (incident_id, channel)
+);
+CREATE INDEX conversations_due ON conversations (next_due_at) WHERE next_due_at IS NOT NULL;
+
+CREATE TABLE decisions (
+    id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    incident_id TEXT COLLATE "C" NOT NULL,
+    channel TEXT COLLATE "C" NOT NULL,
+    at BIGINT NOT NULL,
+    outcome TEXT NOT NULL CHECK (outcome IN ('send', 'wait', 'nothing')),
+    kind TEXT,
+    until_at BIGINT,
+    reason TEXT NOT NULL,
+    notification_id TEXT,
+    route TEXT NOT NULL
+);
+CREATE INDEX decisions_by_incident ON decisions (incident_id, id);
+
+-- The outbox and, once finished, the delivery log.
+CREATE TABLE notifications (
+    id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    channel TEXT COLLATE "C" NOT NULL,
+    dedup_key TEXT COLLATE "C" NOT NULL,
+    kind TEXT NOT NULL,
+    state TEXT COLLATE "C" NOT NULL CHECK (state IN ('pending', 'sending', 'delivered', 'failed', 'superseded', 'cancelled')),
+    severity TEXT COLLATE "C" NOT NULL,
+    entry TEXT COLLATE "C" NOT NULL,
+    alertname TEXT COLLATE "C" NOT NULL,
+    received_at BIGINT,
+    created_at BIGINT NOT NULL,
+    due_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    attempts BIGINT NOT NULL,
+    series BIGINT NOT NULL,
+    lease_owner TEXT,
+    lease_until BIGINT,
+    finished_at BIGINT,
+    reason TEXT NOT NULL,
+    maybe_twice BOOLEAN NOT NULL,
+    snapshot TEXT NOT NULL,
+    preview TEXT
+);
+CREATE INDEX notifications_due ON notifications (channel, due_at) WHERE state = 'pending';
+CREATE INDEX notifications_unfinished ON notifications (channel, dedup_key, id) WHERE state IN ('pending', 'sending');
+CREATE INDEX notifications_leased ON notifications (lease_until) WHERE state = 'sending';
+CREATE INDEX notifications_by_state ON notifications (state, id);
+CREATE INDEX notifications_by_channel ON notifications (channel, id);
+CREATE INDEX notifications_by_entry ON notifications (entry, id);
+CREATE INDEX notifications_by_dedup_key ON notifications (dedup_key, id);
+CREATE INDEX notifications_by_alertname ON notifications (alertname, id);
+CREATE INDEX notifications_by_severity ON notifications (severity, id);
+
+CREATE TABLE notification_incidents (
+    notification_id TEXT COLLATE "C" NOT NULL,
+    incident_id TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (notification_id, incident_id)
+);
+CREATE INDEX notification_incidents_by_incident ON notification_incidents (incident_id, notification_id);
+
+CREATE TABLE attempts (
+    id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    notification_id TEXT COLLATE "C" NOT NULL,
+    series BIGINT NOT NULL,
+    number BIGINT NOT NULL,
+    started_at BIGINT NOT NULL,
+    duration_ms BIGINT NOT NULL,
+    outcome TEXT NOT NULL CHECK (outcome IN ('accepted', 'rejected', 'not_processed', 'ambiguous')),
+    status BIGINT,
+    error TEXT,
+    response TEXT
+);
+CREATE INDEX attempts_by_notification ON attempts (notification_id, id);
+
+CREATE TABLE channel_health (
+    channel TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    paused_until BIGINT,
+    failures BIGINT NOT NULL,
+    last_success_at BIGINT,
+    last_failure_at BIGINT,
+    last_error TEXT,
+    delivered BIGINT NOT NULL,
+    failed BIGINT NOT NULL
+);
+
+CREATE TABLE catalog_entries (
+    slug TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('model', 'llm', 'prompt', 'pipeline', 'feature_store')),
+    owner TEXT COLLATE "C" NOT NULL,
+    team TEXT COLLATE "C" NOT NULL,
+    tier BIGINT,
+    environment TEXT NOT NULL,
+    search TEXT NOT NULL,
+    document TEXT NOT NULL,
+    revision BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL
+);
+CREATE INDEX catalog_entries_by_owner ON catalog_entries (owner, slug);
+CREATE INDEX catalog_entries_by_team ON catalog_entries (team, slug);
+
+-- Normalised slugs and aliases: a name belongs to one entry.
+CREATE TABLE catalog_names (
+    name TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    slug TEXT COLLATE "C" NOT NULL
+);
+CREATE INDEX catalog_names_by_slug ON catalog_names (slug);
+
+CREATE TABLE catalog_versions (
+    slug TEXT COLLATE "C" NOT NULL,
+    version TEXT NOT NULL,
+    valid_from BIGINT NOT NULL,
+    note TEXT NOT NULL,
+    url TEXT NOT NULL,
+    PRIMARY KEY (slug, valid_from, version)
+);
+
+CREATE TABLE catalog_deployments (
+    id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    slug TEXT COLLATE "C" NOT NULL,
+    external_id TEXT COLLATE "C" NOT NULL,
+    version TEXT NOT NULL,
+    previous_version TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    actor TEXT NOT NULL,
+    commit_id TEXT COLLATE "C" NOT NULL,
+    url TEXT NOT NULL,
+    rollback_command TEXT NOT NULL
+);
+CREATE UNIQUE INDEX catalog_deployments_external ON catalog_deployments (slug, external_id);
+CREATE INDEX catalog_deployments_by_time ON catalog_deployments (slug, at);
+
+-- The feed by which other replicas learn of changes: one row per changed entry.
+CREATE TABLE catalog_changes (
+    slug TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    revision BIGINT NOT NULL,
+    deleted BOOLEAN NOT NULL
+);
+CREATE INDEX catalog_changes_by_revision ON catalog_changes (revision);
+
+CREATE TABLE audit_log (
+    id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    at BIGINT NOT NULL,
+    actor TEXT NOT NULL,
+    action TEXT NOT NULL,
+    subject_kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    before TEXT,
+    after TEXT
+);
+CREATE INDEX audit_log_by_subject ON audit_log (subject_kind, subject, id);
+
+CREATE TABLE meta (
+    key TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    value BIGINT NOT NULL
+);
+INSERT INTO meta (key, value) VALUES ('catalog_revision', 0);
