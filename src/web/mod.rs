@@ -1,1 +1,10 @@
-//! To come.
+//! HTTP: webhooks in, the REST API, and what operators expect of every such program.
+//!
+//! Promises: every error is problem+json with a request id; no answer redirects; nothing
+//! a stranger sends is read without a limit in size and time; no secret in any answer.
+//! [`routes`] has the whole surface on one screen.
+
+pub mod auth;
+pub mod page;
+pub mod problem;
+pub mod state;
