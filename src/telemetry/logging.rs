@@ -36,13 +36,13 @@ impl std::str::FromStr for LogFormat {
 pub struct InvalidLogSetting(String);
 
 /// Starts the log for the whole process. `level` is a word such as `info` or a filter in
-/// the manner of `RUST_LOG` (`info,modelpager::dispatch=debug`); `RUST_LOG` goes before
-/// it when set.
+/// the manner of `RUST_LOG` (`info,modelpager::dispatch=debug`); whether it came from a flag
+/// or from the environment is the command line's business.
 ///
 /// # Errors
 /// When the filter is not understood or the log was started before.
 pub fn start(level: &str, format: LogFormat) -> Result<(), InvalidLogSetting> {
-    let filter = parse_filter(std::env::var("RUST_LOG").ok().as_deref().unwrap_or(level))?;
+    let filter = parse_filter(level)?;
     let builder = fmt().with_env_filter(filter).with_writer(io::stderr);
     let started = match format {
         LogFormat::Text => builder.with_ansi(io::stderr().is_terminal()).finish().try_init(),

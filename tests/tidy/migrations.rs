@@ -1,0 +1,157 @@
+//! Both databases have the same history and end with the same tables, columns and indexes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::source::SourceFile;
+
+/// Table → columns, and index → table, after all migrations.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Schema {
+    tables: BTreeMap<String, BTreeSet<String>>,
+    indexes: BTreeMap<String, String>,
+}
+
+/// What one database has and the other has not.
+pub fn differences(sqlite: &[SourceFile], postgres: &[SourceFile]) -> Vec<String> {
+    let mut complaints = missing("migration", &names(sqlite), &names(postgres));
+    let (left, right) = (Schema::after(sqlite), Schema::after(postgres));
+    complaints.extend(missing("table", &keys(&left.tables), &keys(&right.tables)));
+    complaints.extend(missing("index", &keys(&left.indexes), &keys(&right.indexes)));
+    for (table, columns) in &left.tables {
+        if let Some(others) = right.tables.get(table) {
+            complaints.extend(missing(&format!("column of {table}"), columns, others));
+        }
+    }
+    if left.tables.is_empty() {
+        complaints.push("no table found: the migrations are not understood".to_owned());
+    }
+    complaints
+}
+
+fn missing(what: &str, sqlite: &BTreeSet<String>, postgres: &BTreeSet<String>) -> Vec<String> {
+    let only = |here: &BTreeSet<String>, there: &BTreeSet<String>, place: &str| -> Vec<String> {
+        here.difference(there).map(|name| format!("{what} {name} is only in {place}")).collect()
+    };
+    [only(sqlite, postgres, "sqlite"), only(postgres, sqlite, "postgres")].concat()
+}
+
+fn keys<V>(map: &BTreeMap<String, V>) -> BTreeSet<String> {
+    map.keys().cloned().collect()
+}
+
+fn names(files: &[SourceFile]) -> BTreeSet<String> {
+    files.iter().filter_map(|file| file.path.rsplit('/').next()).map(str::to_owned).collect()
+}
+
+impl Schema {
+    fn after(files: &[SourceFile]) -> Self {
+        let mut schema = Self::default();
+        for file in files {
+            let sql: String = file
+                .text
+                .lines()
+                .filter_map(|line| line.split("--").next())
+                .fold(String::new(), |all, line| all + line + "\n");
+            sql.split(';').for_each(|statement| schema.apply(statement));
+        }
+        schema
+    }
+
+    /// Takes in one statement; what changes no table or index is passed over.
+    fn apply(&mut self, statement: &str) {
+        let lower = statement.to_lowercase().replace("if not exists", " ").replace("if exists", " ");
+        let spaced = lower.replace('(', " ( ");
+        let words: Vec<&str> = spaced.split_whitespace().collect();
+        match words.as_slice() {
+            ["create", "table", table, ..] => {
+                self.tables.insert(name(table), columns(&lower));
+            }
+            ["drop", "table", table, ..] => {
+                self.tables.remove(&name(table));
+            }
+            ["alter", "table", table, "add", "column", column, ..] => {
+                self.tables.entry(name(table)).or_default().insert(name(column));
+            }
+            ["alter", "table", table, "drop", "column", column, ..] => {
+                self.tables.entry(name(table)).or_default().remove(&name(column));
+            }
+            ["create", "unique", "index", index, "on", table, ..]
+            | ["create", "index", index, "on", table, ..] => {
+                self.indexes.insert(name(index), name(table));
+            }
+            ["drop", "index", index, ..] => {
+                self.indexes.remove(&name(index));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn name(word: &str) -> String {
+    word.trim_matches(|c| c == '"' || c == ',').to_owned()
+}
+
+/// The columns between the outer brackets of `CREATE TABLE`.
+fn columns(statement: &str) -> BTreeSet<String> {
+    const CONSTRAINTS: &[&str] = &["primary", "unique", "check", "foreign", "constraint"];
+    let Some((open, close)) = statement.find('(').zip(statement.rfind(')')) else { return BTreeSet::new() };
+    let mut depth = 0_i32;
+    let parts = statement[open + 1..close].split(|c| {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        c == ',' && depth == 0
+    });
+    parts
+        .filter_map(|part| part.split(|c: char| c.is_whitespace() || c == '(').find(|word| !word.is_empty()))
+        .filter(|word| !CONSTRAINTS.contains(word))
+        .map(name)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sql(name: &str, text: &str) -> Vec<SourceFile> {
+        vec![SourceFile::sample(&format!("migrations/x/{name}"), text)]
+    }
+
+    const EVENTS: &str = "CREATE TABLE events (id TEXT PRIMARY KEY, -- the id, a UUID\n state TEXT CHECK (state IN ('a', 'b')),\n UNIQUE (id, state));\nCREATE UNIQUE INDEX events_state ON events(state);";
+
+    #[test]
+    fn the_same_tables_in_two_dialects_are_the_same() {
+        let other = EVENTS.replace("TEXT PRIMARY KEY", "TEXT COLLATE \"C\" PRIMARY KEY").to_lowercase();
+
+        assert_eq!(differences(&sql("0001_a.sql", EVENTS), &sql("0001_a.sql", &other)), Vec::<String>::new());
+    }
+
+    #[test]
+    fn each_difference_is_seen() {
+        let cases = [
+            ("0002_a.sql", EVENTS.to_owned(), "migration 0001_a.sql is only in sqlite"),
+            (
+                "0001_a.sql",
+                EVENTS.replace(" state TEXT", " status TEXT"),
+                "column of events state is only in sqlite",
+            ),
+            (
+                "0001_a.sql",
+                EVENTS.replace("INDEX events_state", "INDEX other"),
+                "index events_state is only in sqlite",
+            ),
+            (
+                "0001_a.sql",
+                format!("{EVENTS} CREATE TABLE more (id TEXT);"),
+                "table more is only in postgres",
+            ),
+            (
+                "0001_a.sql",
+                format!("{EVENTS} ALTER TABLE events ADD COLUMN x TEXT;"),
+                "column of events x is only in postgres",
+            ),
+        ];
+        for (file, postgres, complaint) in cases {
+            let complaints = differences(&sql("0001_a.sql", EVENTS), &sql(file, &postgres));
+            assert!(complaints.iter().any(|said| said == complaint), "{complaint}: {complaints:?}");
+        }
+    }
+}
