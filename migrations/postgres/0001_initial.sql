@@ -25,6 +25,7 @@ CREATE INDEX events_by_state ON events (state, id);
 CREATE TABLE event_keys (
     key TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     event_id TEXT COLLATE "C" NOT NULL,
+    seen_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL
 );
 CREATE INDEX event_keys_expiry ON event_keys (expires_at);

@@ -48,39 +48,45 @@ macro_rules! with_reader {
 /// Runs one statement per batch of rows: `PREFIX VALUES (…), (…) SUFFIX`. The last argument
 /// binds one row's columns. Evaluates to the number of rows affected.
 macro_rules! write_rows {
-    ($tx:expr, $rows:expr, $columns:expr, $prefix:expr, $suffix:expr, |$query:ident, $row:ident| $bind:expr) => {{
-        let mut affected = 0_u64;
-        for batch in $crate::store::dialect::batches($rows, $columns) {
-            let sql = $crate::store::dialect::values_sql($prefix, $columns, batch.len(), $suffix);
-            affected += with_tx!($tx, |conn| {
-                let mut $query = sqlx::query(sql);
-                for $row in batch {
-                    $query = $bind;
-                }
-                sqlx::Executor::execute(&mut *conn, $query).await.map(|done| done.rows_affected())
-            })?;
+    ($tx:expr, $rows:expr, $columns:expr, $prefix:expr, $suffix:expr, |$query:ident, $row:ident| $bind:expr) => {
+        async {
+            let mut affected = 0_u64;
+            for batch in $crate::store::dialect::batches($rows, $columns) {
+                let sql = $crate::store::dialect::values_sql($prefix, $columns, batch.len(), $suffix);
+                affected += with_tx!($tx, |conn| {
+                    let mut $query = sqlx::query(sql);
+                    for $row in batch {
+                        $query = $bind;
+                    }
+                    sqlx::Executor::execute(&mut *conn, $query).await.map(|done| done.rows_affected())
+                })?;
+            }
+            Ok::<u64, sqlx::Error>(affected)
         }
-        Ok::<u64, sqlx::Error>(affected)
-    }};
+        .await
+    };
 }
 
 /// Reads rows by a list of keys: `PREFIX (VALUES ($1), ($2), …) SUFFIX`, one statement per
 /// batch. Evaluates to a `Vec` of `$row_type`.
 macro_rules! read_by_keys {
-    ($tx:expr, $row_type:ty, $keys:expr, $prefix:expr, $suffix:expr) => {{
-        let mut found: Vec<$row_type> = Vec::new();
-        for batch in $crate::store::dialect::batches($keys, 1) {
-            let sql = $crate::store::dialect::keys_sql($prefix, batch.len(), $suffix);
-            found.extend(with_tx!($tx, |conn| {
-                let mut query = sqlx::query_as::<_, $row_type>(sql);
-                for key in batch {
-                    query = query.bind(key);
-                }
-                query.fetch_all(&mut *conn).await
-            })?);
+    ($tx:expr, $row_type:ty, $keys:expr, $prefix:expr, $suffix:expr) => {
+        async {
+            let mut found: Vec<$row_type> = Vec::new();
+            for batch in $crate::store::dialect::batches($keys, 1) {
+                let sql = $crate::store::dialect::keys_sql($prefix, batch.len(), $suffix);
+                found.extend(with_tx!($tx, |conn| {
+                    let mut query = sqlx::query_as::<_, $row_type>(sql);
+                    for key in batch {
+                        query = query.bind(key);
+                    }
+                    query.fetch_all(&mut *conn).await
+                })?);
+            }
+            Ok::<Vec<$row_type>, sqlx::Error>(found)
         }
-        Ok::<Vec<$row_type>, sqlx::Error>(found)
-    }};
+        .await
+    };
 }
 
 /// No statement carries more rows than this.

@@ -19,6 +19,7 @@ use sqlx::sqlite::{Sqlite, SqlitePool};
 #[macro_use]
 mod dialect;
 mod error;
+pub mod events;
 mod open;
 
 use error::Doing as _;
