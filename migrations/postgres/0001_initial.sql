@@ -63,7 +63,8 @@ CREATE TABLE incidents (
     resolve_reason TEXT CHECK (resolve_reason IN ('alert', 'person', 'stale')),
     reopened BIGINT NOT NULL,
     firing BIGINT NOT NULL,
-    members BIGINT NOT NULL
+    members BIGINT NOT NULL,
+    tally TEXT NOT NULL
 );
 -- At most one incident of a dedup key is the present one.
 CREATE UNIQUE INDEX incidents_current ON incidents (dedup_key) WHERE is_current;
@@ -106,6 +107,7 @@ CREATE TABLE conversations (
     channel TEXT COLLATE "C" NOT NULL,
     told TEXT,
     next_due_at BIGINT,
+    last_answer TEXT NOT NULL,
     reference TEXT,
     PRIMARY KEY (incident_id, channel)
 );

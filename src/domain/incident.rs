@@ -96,6 +96,58 @@ pub struct Incident {
     pub firing: u32,
     /// How many members it has in all.
     pub members: u32,
+    /// Sums over the members, kept with every change.
+    #[serde(default)]
+    pub tally: Tally,
+}
+
+/// Sums over an incident's members, so that no transition needs to read all of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Firing members by severity, in the order of [`Severity::ALL`].
+    pub firing: [u32; 5],
+    /// The firing set as one number: the fingerprints' mixed bits, xored.
+    pub digest: u64,
+    /// How often a member began to fire, ever.
+    pub joins: u64,
+}
+
+impl Tally {
+    /// A member begins to fire.
+    pub fn join(&mut self, fingerprint: &str, severity: Severity) {
+        self.firing[position(severity)] += 1;
+        self.digest ^= mixed(fingerprint);
+        self.joins += 1;
+    }
+
+    /// A firing member ceases to.
+    pub fn leave(&mut self, fingerprint: &str, severity: Severity) {
+        let count = &mut self.firing[position(severity)];
+        *count = count.saturating_sub(1);
+        self.digest ^= mixed(fingerprint);
+    }
+
+    /// How many fire.
+    pub fn total(&self) -> u32 {
+        self.firing.iter().sum()
+    }
+
+    /// The highest severity among those that fire.
+    pub fn highest(&self) -> Option<Severity> {
+        Severity::ALL.into_iter().zip(self.firing).find(|(_, count)| *count > 0).map(|(severity, _)| severity)
+    }
+}
+
+fn position(severity: Severity) -> usize {
+    Severity::ALL.iter().position(|s| *s == severity).unwrap_or(0)
+}
+
+/// The fingerprint's bits, mixed so that sets rarely xor to the same number.
+fn mixed(fingerprint: &str) -> u64 {
+    let bits = fingerprint.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    (bits ^ (bits >> 32)).wrapping_mul(0xBF58_476D_1CE4_E5B9)
 }
 
 /// One alert as a member of an incident.
@@ -128,8 +180,10 @@ pub struct Told {
     pub status: AlertStatus,
     /// At which severity.
     pub severity: Severity,
-    /// The digest of the firing members told; see `triage`.
-    pub firing_digest: String,
+    /// [`Tally::digest`] of the firing members told.
+    pub digest: u64,
+    /// [`Tally::joins`] when it was told.
+    pub joins: u64,
     /// Which life of the incident (`Incident::reopened`).
     pub reopened: u32,
     /// When it was decided to tell this.
@@ -147,4 +201,6 @@ pub struct Conversation {
     pub told: Option<Told>,
     /// When to decide again although nothing happened.
     pub next_due_at: Option<Timestamp>,
+    /// The last answer's outcome and reason, so that an equal one is not stored again.
+    pub last_answer: String,
 }

@@ -20,6 +20,9 @@ use sqlx::sqlite::{Sqlite, SqlitePool};
 mod dialect;
 mod error;
 pub mod events;
+#[macro_use]
+mod rows;
+pub mod triage;
 mod open;
 
 use error::Doing as _;

@@ -1,1 +1,9 @@
-//! To come.
+//! Triage: what an event means for which incident, and who must know.
+//!
+//! Takes stored events in order, many per transaction: finds the catalog entry of each
+//! alert, normalises its severity, opens or changes the incident of its dedup key, walks
+//! the routing tree and asks [`decide`] per channel. Event and consequences commit
+//! together, so a crash at any point leaves either both or neither.
+
+pub mod decide;
+pub mod incidents;

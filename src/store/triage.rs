@@ -1,0 +1,504 @@
+//! What triage reads and writes in its one transaction: pending events, the incidents they
+//! touch, and the consequences.
+
+use serde_json::Value;
+
+use super::dialect::PerDialect;
+use super::error::Doing as _;
+use super::rows::{ConversationRow, IncidentRow, MemberRow, signed, to_json};
+use super::{StoreError, Tx};
+use crate::domain::clock::Timestamp;
+use crate::domain::incident::{Conversation, Incident, Member};
+use crate::domain::notification::{SNAPSHOT_ALERTS, Snapshot};
+
+/// A stored event that waits for triage.
+#[derive(Debug, sqlx::FromRow)]
+pub struct PendingEvent {
+    /// Its id.
+    pub id: String,
+    /// When it was received, milliseconds.
+    pub received_at: i64,
+    /// `alertmanager`.
+    pub source: String,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+const PENDING: PerDialect = PerDialect {
+    sqlite: "SELECT id, received_at, source, body FROM events WHERE state = 'pending' ORDER BY id LIMIT $1",
+    postgres: "SELECT id, received_at, source, body FROM events WHERE state = 'pending' ORDER BY id LIMIT $1 \
+               FOR UPDATE SKIP LOCKED",
+};
+const CURRENT: &str =
+    concat!("SELECT ", incident_columns!(), " FROM incidents WHERE is_current AND dedup_key IN");
+const BY_ID: &str = concat!("SELECT ", incident_columns!(), " FROM incidents WHERE id IN");
+const TOP_MEMBERS: &str = concat!(
+    "SELECT ",
+    member_columns!(),
+    " FROM (SELECT m.*, ROW_NUMBER() OVER (PARTITION BY incident_id ORDER BY \
+     CASE status WHEN 'firing' THEN 0 ELSE 1 END, \
+     CASE severity WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 WHEN 'low' THEN 3 ELSE 4 END, \
+     starts_at, fingerprint) AS place FROM members m WHERE incident_id IN"
+);
+const TOP_MEMBERS_LIMIT: &str = ") AS ranked WHERE place <= 50";
+const _: () = assert!(SNAPSHOT_ALERTS == 50, "the limit in TOP_MEMBERS_LIMIT is SNAPSHOT_ALERTS");
+const MEMBERS_OF: &str = concat!("SELECT ", member_columns!(), " FROM members WHERE fingerprint IN");
+const CONVERSATIONS: &str =
+    "SELECT incident_id, channel, told, next_due_at, last_answer FROM conversations WHERE incident_id IN";
+const DUE: PerDialect = PerDialect {
+    sqlite: "SELECT incident_id FROM conversations WHERE next_due_at <= $1 ORDER BY next_due_at LIMIT $2",
+    postgres: "SELECT incident_id FROM conversations WHERE next_due_at <= $1 ORDER BY next_due_at LIMIT $2 \
+               FOR UPDATE SKIP LOCKED",
+};
+const STALE: PerDialect = PerDialect {
+    sqlite: "SELECT id FROM incidents WHERE state = 'open' AND last_seen_at <= $1 ORDER BY last_seen_at LIMIT $2",
+    postgres: "SELECT id FROM incidents WHERE state = 'open' AND last_seen_at <= $1 ORDER BY last_seen_at LIMIT $2 \
+               FOR UPDATE SKIP LOCKED",
+};
+
+impl Tx {
+    /// The oldest events that wait for triage; on PostgreSQL they stay locked until the
+    /// transaction ends, so that replicas do not meet.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn pending_events(&mut self, limit: u32) -> Result<Vec<PendingEvent>, StoreError> {
+        let sql = PENDING.pick(self);
+        with_tx!(self, |conn| sqlx::query_as(sql).bind(i64::from(limit)).fetch_all(&mut *conn).await)
+            .doing("read pending events")
+    }
+
+    /// The present incidents of these dedup keys, locked against other replicas.
+    ///
+    /// # Errors
+    /// When the database does not answer or a row is unreadable.
+    pub async fn current_incidents(&mut self, dedup_keys: &[&str]) -> Result<Vec<Incident>, StoreError> {
+        self.read_incidents(dedup_keys, CURRENT).await
+    }
+
+    /// The incidents of these ids, locked against other replicas.
+    ///
+    /// # Errors
+    /// When the database does not answer or a row is unreadable.
+    pub async fn incidents_by_id(&mut self, ids: &[&str]) -> Result<Vec<Incident>, StoreError> {
+        self.read_incidents(ids, BY_ID).await
+    }
+
+    async fn read_incidents(
+        &mut self,
+        keys: &[&str],
+        sql: &'static str,
+    ) -> Result<Vec<Incident>, StoreError> {
+        // Locked in one order everywhere, so that replicas wait for instead of block each other.
+        let lock = PerDialect { sqlite: "", postgres: "ORDER BY id FOR UPDATE" }.pick(self);
+        let rows = read_by_keys!(*self, IncidentRow, keys, sql, lock).doing("read incidents")?;
+        rows.into_iter().map(IncidentRow::into_incident).collect()
+    }
+
+    /// Of each incident the members that matter most: firing first, higher severity first,
+    /// then oldest first; at most [`SNAPSHOT_ALERTS`].
+    ///
+    /// # Errors
+    /// When the database does not answer or a row is unreadable.
+    pub async fn top_members(&mut self, incident_ids: &[&str]) -> Result<Vec<(String, Member)>, StoreError> {
+        let rows = read_by_keys!(*self, MemberRow, incident_ids, TOP_MEMBERS, TOP_MEMBERS_LIMIT)
+            .doing("read members of incidents")?;
+        rows.into_iter().map(MemberRow::into_member).collect()
+    }
+
+    /// The members with these fingerprints, of whatever incident.
+    ///
+    /// # Errors
+    /// When the database does not answer or a row is unreadable.
+    pub async fn members_by_fingerprint(
+        &mut self,
+        fingerprints: &[&str],
+    ) -> Result<Vec<(String, Member)>, StoreError> {
+        let rows = read_by_keys!(*self, MemberRow, fingerprints, MEMBERS_OF, "").doing("read members")?;
+        rows.into_iter().map(MemberRow::into_member).collect()
+    }
+
+    /// What these incidents have said.
+    ///
+    /// # Errors
+    /// When the database does not answer or a row is unreadable.
+    pub async fn conversations(
+        &mut self,
+        incident_ids: &[&str],
+    ) -> Result<Vec<(String, Conversation)>, StoreError> {
+        let rows = read_by_keys!(*self, ConversationRow, incident_ids, CONVERSATIONS, "")
+            .doing("read conversations")?;
+        rows.into_iter().map(ConversationRow::into_conversation).collect()
+    }
+
+    /// Incidents with a conversation whose time has come.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn due_incident_ids(&mut self, now: Timestamp, limit: u32) -> Result<Vec<String>, StoreError> {
+        self.ids_before(DUE, now, limit).await
+    }
+
+    /// Open incidents not heard of since `before`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn stale_incident_ids(
+        &mut self,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<String>, StoreError> {
+        self.ids_before(STALE, before, limit).await
+    }
+
+    async fn ids_before(
+        &mut self,
+        sql: PerDialect,
+        at: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<String>, StoreError> {
+        let sql = sql.pick(self);
+        let rows: Vec<(String,)> = with_tx!(self, |conn| {
+            sqlx::query_as(sql).bind(at.as_millis()).bind(i64::from(limit)).fetch_all(&mut *conn).await
+        })
+        .doing("read what is due")?;
+        Ok(rows.into_iter().map(|(id,)| id).collect())
+    }
+}
+
+/// Everything one triage transaction writes.
+#[derive(Debug, Default)]
+pub struct Consequences {
+    /// Events and what became of them.
+    pub events: Vec<TriagedEvent>,
+    /// New and changed incidents.
+    pub incidents: Vec<Incident>,
+    /// Incidents that are no longer the present one of their dedup key.
+    pub outlived: Vec<String>,
+    /// Incidents whose firing members all count as resolved from `Timestamp` on.
+    pub silenced: Vec<(String, Timestamp)>,
+    /// New and changed members.
+    pub members: Vec<MemberChange>,
+    /// Lines of timelines.
+    pub timeline: Vec<TimelineRow>,
+    /// New and changed conversations.
+    pub conversations: Vec<(String, Conversation)>,
+    /// Answers that differ from the answer before.
+    pub decisions: Vec<DecisionRow>,
+    /// Messages owed.
+    pub notifications: Vec<NewNotification>,
+    /// Senders heard.
+    pub sources: Vec<SourceSeen>,
+}
+
+/// What became of an event.
+#[derive(Debug)]
+pub struct TriagedEvent {
+    /// The event.
+    pub id: String,
+    /// `None` when it was triaged, else why it could not be.
+    pub failure: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A member as it is now.
+#[derive(Debug)]
+pub struct MemberChange {
+    /// Of which incident.
+    pub incident_id: String,
+    /// By which event.
+    pub event_id: String,
+    /// When it was heard.
+    pub at: Timestamp,
+    /// The member.
+    pub member: Member,
+}
+
+/// A line of an incident's timeline.
+#[derive(Debug)]
+pub struct TimelineRow {
+    /// Ours.
+    pub id: String,
+    /// Of which incident.
+    pub incident_id: String,
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub kind: String,
+    /// By whom: `alertmanager`, `modelpager`, or a token's name.
+    pub actor: String,
+    /// More about it.
+    pub detail: Value,
+}
+
+/// An answer to "what is to be told there?".
+#[derive(Debug)]
+pub struct DecisionRow {
+    /// Ours.
+    pub id: String,
+    /// About which incident.
+    pub incident_id: String,
+    /// On which channel.
+    pub channel: String,
+    /// When.
+    pub at: Timestamp,
+    /// `send`, `wait`, `nothing`.
+    pub outcome: &'static str,
+    /// The message's kind when it is to be sent.
+    pub kind: Option<&'static str>,
+    /// Until when to wait.
+    pub until: Option<Timestamp>,
+    /// In words.
+    pub reason: String,
+    /// The message owed by it.
+    pub notification_id: Option<String>,
+    /// The path through the routing tree.
+    pub route: Vec<String>,
+}
+
+/// A message owed to a channel.
+#[derive(Debug)]
+pub struct NewNotification {
+    /// Ours.
+    pub id: String,
+    /// To which channel.
+    pub channel: String,
+    /// When the event behind it was received; `None` when a timer caused it.
+    pub received_at: Option<Timestamp>,
+    /// After this it fails for good.
+    pub expires_at: Timestamp,
+    /// What it says.
+    pub snapshot: Snapshot,
+}
+
+/// A sender that posted events.
+#[derive(Debug)]
+pub struct SourceSeen {
+    /// Its address; may be empty.
+    pub external_url: String,
+    /// Its receiver name.
+    pub receiver: String,
+    /// `alertmanager`.
+    pub source: String,
+    /// When it was heard last.
+    pub at: Timestamp,
+    /// How many events it sent in this transaction.
+    pub events: u64,
+}
+
+const UPSERT_INCIDENTS: &str = concat!("INSERT INTO incidents (is_current, ", incident_columns!(), ")");
+const UPSERT_INCIDENTS_SET: &str = "ON CONFLICT (id) DO UPDATE SET state = excluded.state, \
+     severity = excluded.severity, severity_raw = excluded.severity_raw, version = excluded.version, \
+     receiver = excluded.receiver, external_url = excluded.external_url, truncated = excluded.truncated, \
+     started_at = excluded.started_at, updated_at = excluded.updated_at, last_seen_at = excluded.last_seen_at, \
+     resolved_at = excluded.resolved_at, resolve_reason = excluded.resolve_reason, reopened = excluded.reopened, \
+     firing = excluded.firing, members = excluded.members, tally = excluded.tally";
+const SILENCE: &str =
+    "UPDATE members SET status = 'resolved', ends_at = $2 WHERE incident_id = $1 AND status = 'firing'";
+const UPSERT_MEMBERS: &str =
+    concat!("INSERT INTO members (event_id, first_seen_at, last_seen_at, ", member_columns!(), ")");
+const UPSERT_MEMBERS_SET: &str = "ON CONFLICT (incident_id, fingerprint) DO UPDATE SET status = excluded.status, \
+     severity = excluded.severity, severity_raw = excluded.severity_raw, annotations = excluded.annotations, \
+     starts_at = excluded.starts_at, ends_at = excluded.ends_at, generator_url = excluded.generator_url, \
+     event_id = excluded.event_id, last_seen_at = excluded.last_seen_at";
+const INSERT_TIMELINE: &str = "INSERT INTO timeline (id, incident_id, at, kind, actor, detail)";
+const UPSERT_CONVERSATIONS: &str =
+    "INSERT INTO conversations (incident_id, channel, told, next_due_at, last_answer)";
+const UPSERT_CONVERSATIONS_SET: &str = "ON CONFLICT (incident_id, channel) DO UPDATE SET told = excluded.told, \
+     next_due_at = excluded.next_due_at, last_answer = excluded.last_answer";
+const INSERT_DECISIONS: &str = "INSERT INTO decisions (id, incident_id, channel, at, outcome, kind, until_at, reason, \
+     notification_id, route)";
+const INSERT_NOTIFICATIONS: &str = "INSERT INTO notifications (id, channel, dedup_key, kind, state, severity, entry, \
+     alertname, received_at, created_at, due_at, expires_at, attempts, series, reason, maybe_twice, snapshot)";
+const INSERT_NOTIFICATION_INCIDENTS: &str =
+    "INSERT INTO notification_incidents (notification_id, incident_id)";
+const FINISH_EVENTS: &str =
+    "UPDATE events SET state = v.column2, reason = v.column3, processed_at = v.column4 FROM (";
+const FINISH_EVENTS_WHERE: &str = ") AS v WHERE events.id = v.column1";
+const UPSERT_SOURCES: &str =
+    "INSERT INTO alert_sources (external_url, receiver, source, first_seen_at, last_seen_at, events)";
+const UPSERT_SOURCES_SET: &str = "ON CONFLICT (external_url, receiver) DO UPDATE SET \
+     last_seen_at = excluded.last_seen_at, events = alert_sources.events + excluded.events";
+
+impl Tx {
+    /// Writes what triage concluded: a few statements, whatever the number of alerts.
+    ///
+    /// # Errors
+    /// Then the transaction is to be dropped.
+    pub async fn save_consequences(&mut self, all: &Consequences) -> Result<(), StoreError> {
+        self.finish_events(&all.events).await?;
+        self.save_incidents(all).await?;
+        self.save_members(all).await?;
+        self.save_timeline(&all.timeline).await?;
+        self.save_conversations(&all.conversations).await?;
+        self.save_decisions(&all.decisions).await?;
+        self.insert_notifications(&all.notifications).await?;
+        self.save_sources(&all.sources).await
+    }
+
+    async fn finish_events(&mut self, events: &[TriagedEvent]) -> Result<(), StoreError> {
+        write_rows!(*self, events, 4, FINISH_EVENTS, FINISH_EVENTS_WHERE, |query, event| query
+            .bind(&event.id)
+            .bind(if event.failure.is_some() { "failed" } else { "processed" })
+            .bind(event.failure.as_deref().unwrap_or_default())
+            .bind(event.at.as_millis()))
+        .doing("mark events as triaged")?;
+        Ok(())
+    }
+
+    async fn save_incidents(&mut self, all: &Consequences) -> Result<(), StoreError> {
+        // First, so that the new present one of a dedup key finds the place free.
+        write_rows!(
+            *self,
+            &all.outlived,
+            1,
+            "UPDATE incidents SET is_current = FALSE FROM (",
+            ") AS v WHERE incidents.id = v.column1",
+            |query, id| query.bind(id)
+        )
+        .doing("retire incidents")?;
+        write_rows!(*self, &all.incidents, 23, UPSERT_INCIDENTS, UPSERT_INCIDENTS_SET, |query, i| query
+            .bind(true)
+            .bind(&i.id)
+            .bind(&i.dedup_key)
+            .bind(i.state.as_str())
+            .bind(i.severity.as_str())
+            .bind(&i.severity_raw)
+            .bind(&i.entry)
+            .bind(&i.version)
+            .bind(&i.alertname)
+            .bind(&i.source)
+            .bind(&i.receiver)
+            .bind(&i.external_url)
+            .bind(signed(i.truncated))
+            .bind(i.started_at.as_millis())
+            .bind(i.opened_at.as_millis())
+            .bind(i.updated_at.as_millis())
+            .bind(i.last_seen_at.as_millis())
+            .bind(i.resolved_at.map(Timestamp::as_millis))
+            .bind(i.resolve_reason.map(crate::domain::incident::ResolveReason::as_str))
+            .bind(i64::from(i.reopened))
+            .bind(i64::from(i.firing))
+            .bind(i64::from(i.members))
+            .bind(to_json(&i.tally)))
+        .doing("store incidents")?;
+        Ok(())
+    }
+
+    async fn save_members(&mut self, all: &Consequences) -> Result<(), StoreError> {
+        write_rows!(*self, &all.members, 13, UPSERT_MEMBERS, UPSERT_MEMBERS_SET, |query, change| query
+            .bind(&change.event_id)
+            .bind(change.at.as_millis())
+            .bind(change.at.as_millis())
+            .bind(&change.incident_id)
+            .bind(&change.member.fingerprint)
+            .bind(change.member.status.as_str())
+            .bind(change.member.severity.as_str())
+            .bind(&change.member.severity_raw)
+            .bind(to_json(&change.member.labels))
+            .bind(to_json(&change.member.annotations))
+            .bind(change.member.starts_at.as_millis())
+            .bind(change.member.ends_at.map(Timestamp::as_millis))
+            .bind(&change.member.generator_url))
+        .doing("store members")?;
+        for (incident_id, at) in &all.silenced {
+            with_tx!(self, |conn| {
+                sqlx::query(SILENCE)
+                    .bind(incident_id)
+                    .bind(at.as_millis())
+                    .execute(&mut *conn)
+                    .await
+                    .map(|_| ())
+            })
+            .doing("end the members of an incident")?;
+        }
+        Ok(())
+    }
+
+    /// Adds lines to timelines.
+    ///
+    /// # Errors
+    /// When the database does not take them.
+    pub async fn save_timeline(&mut self, rows: &[TimelineRow]) -> Result<(), StoreError> {
+        write_rows!(*self, rows, 6, INSERT_TIMELINE, "", |query, row| query
+            .bind(&row.id)
+            .bind(&row.incident_id)
+            .bind(row.at.as_millis())
+            .bind(&row.kind)
+            .bind(&row.actor)
+            .bind(row.detail.to_string()))
+        .doing("store timelines")?;
+        Ok(())
+    }
+
+    async fn save_conversations(&mut self, rows: &[(String, Conversation)]) -> Result<(), StoreError> {
+        write_rows!(*self, rows, 5, UPSERT_CONVERSATIONS, UPSERT_CONVERSATIONS_SET, |query, row| query
+            .bind(&row.0)
+            .bind(&row.1.channel)
+            .bind(row.1.told.as_ref().map(to_json))
+            .bind(row.1.next_due_at.map(Timestamp::as_millis))
+            .bind(&row.1.last_answer))
+        .doing("store conversations")?;
+        Ok(())
+    }
+
+    async fn save_decisions(&mut self, rows: &[DecisionRow]) -> Result<(), StoreError> {
+        write_rows!(*self, rows, 10, INSERT_DECISIONS, "", |query, row| query
+            .bind(&row.id)
+            .bind(&row.incident_id)
+            .bind(&row.channel)
+            .bind(row.at.as_millis())
+            .bind(row.outcome)
+            .bind(row.kind)
+            .bind(row.until.map(Timestamp::as_millis))
+            .bind(&row.reason)
+            .bind(&row.notification_id)
+            .bind(to_json(&row.route)))
+        .doing("store decisions")?;
+        Ok(())
+    }
+
+    /// Puts messages into the outbox.
+    ///
+    /// # Errors
+    /// When the database does not take them.
+    pub async fn insert_notifications(&mut self, rows: &[NewNotification]) -> Result<(), StoreError> {
+        write_rows!(*self, rows, 17, INSERT_NOTIFICATIONS, "", |query, row| query
+            .bind(&row.id)
+            .bind(&row.channel)
+            .bind(&row.snapshot.incident.dedup_key)
+            .bind(row.snapshot.kind.as_str())
+            .bind("pending")
+            .bind(row.snapshot.incident.severity.as_str())
+            .bind(&row.snapshot.incident.entry)
+            .bind(&row.snapshot.incident.alertname)
+            .bind(row.received_at.map(Timestamp::as_millis))
+            .bind(row.snapshot.at.as_millis())
+            .bind(row.snapshot.at.as_millis())
+            .bind(row.expires_at.as_millis())
+            .bind(0_i64)
+            .bind(1_i64)
+            .bind("")
+            .bind(false)
+            .bind(to_json(&row.snapshot)))
+        .doing("put messages into the outbox")?;
+        write_rows!(*self, rows, 2, INSERT_NOTIFICATION_INCIDENTS, "ON CONFLICT DO NOTHING", |query, row| {
+            query.bind(&row.id).bind(&row.snapshot.incident.id)
+        })
+        .doing("tie messages to incidents")?;
+        Ok(())
+    }
+
+    async fn save_sources(&mut self, rows: &[SourceSeen]) -> Result<(), StoreError> {
+        write_rows!(*self, rows, 6, UPSERT_SOURCES, UPSERT_SOURCES_SET, |query, row| query
+            .bind(&row.external_url)
+            .bind(&row.receiver)
+            .bind(&row.source)
+            .bind(row.at.as_millis())
+            .bind(row.at.as_millis())
+            .bind(signed(row.events)))
+        .doing("store who posts")?;
+        Ok(())
+    }
+}

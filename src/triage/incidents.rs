@@ -1,0 +1,236 @@
+//! The life of an incident: how one observed alert changes it. Pure.
+//!
+//! open → (severity rises or falls, alerts join and leave) → resolved → reopened. Every
+//! change leaves a line for the timeline. An incident resolves only because its last firing
+//! member was reported resolved, somebody said so, or nothing was heard for too long.
+
+use serde_json::{Value, json};
+
+use crate::domain::alert::{Alert, AlertStatus};
+use crate::domain::clock::Timestamp;
+use crate::domain::incident::{Incident, IncidentState, Member, ResolveReason, Tally};
+use crate::domain::severity::Severity;
+
+/// One alert of an event with what triage found out about it.
+#[derive(Clone, Debug)]
+pub struct Observation {
+    /// The alert.
+    pub alert: Alert,
+    /// The name of the problem.
+    pub dedup_key: String,
+    /// The catalog entry's slug; empty when none matched.
+    pub entry: String,
+    /// How the entry was found; empty when none matched.
+    pub matched_by: String,
+    /// The version a label named.
+    pub version: Option<String>,
+    /// The severity, normalised.
+    pub severity: Severity,
+    /// The word the alert used.
+    pub severity_raw: String,
+    /// What the body around it said.
+    pub origin: Origin,
+}
+
+/// What a body says about all of its alerts.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// The stored event.
+    pub event_id: String,
+    /// When it was received.
+    pub received_at: Timestamp,
+    /// `alertmanager`.
+    pub source: String,
+    /// The sender's receiver name.
+    pub receiver: String,
+    /// The sender's address.
+    pub external_url: String,
+    /// How many alerts the sender cut.
+    pub truncated: u64,
+}
+
+/// A line of an incident's timeline.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Happening {
+    /// `opened`, `alert_joined`, `alert_resolved`, `severity_raised`, `severity_lowered`,
+    /// `resolved`, `reopened`.
+    pub kind: &'static str,
+    /// What there is to say about it.
+    pub detail: Value,
+}
+
+/// A new incident, opened by its first alert. It has no member yet: [`observe`] adds it.
+pub fn open(id: String, seen: &Observation, now: Timestamp) -> Incident {
+    Incident {
+        id,
+        dedup_key: seen.dedup_key.clone(),
+        state: IncidentState::Open,
+        severity: seen.severity,
+        severity_raw: seen.severity_raw.clone(),
+        entry: seen.entry.clone(),
+        version: seen.version.clone().unwrap_or_default(),
+        alertname: seen.alert.name().to_owned(),
+        source: seen.origin.source.clone(),
+        receiver: seen.origin.receiver.clone(),
+        external_url: seen.origin.external_url.clone(),
+        truncated: seen.origin.truncated,
+        started_at: seen.alert.starts_at,
+        opened_at: now,
+        updated_at: now,
+        last_seen_at: now,
+        resolved_at: None,
+        resolve_reason: None,
+        reopened: 0,
+        firing: 0,
+        members: 0,
+        tally: Tally::default(),
+    }
+}
+
+/// Takes one observation in. `known` is the member of that fingerprint as it was; the
+/// answer is the member as it is now and what happened.
+pub fn observe(
+    incident: &mut Incident,
+    known: Option<&Member>,
+    seen: &Observation,
+    now: Timestamp,
+) -> (Member, Vec<Happening>) {
+    let mut happenings = Vec::new();
+    note_origin(incident, seen, now);
+    if incident.state == IncidentState::Resolved && seen.alert.status == AlertStatus::Firing {
+        reopen(incident, seen, &mut happenings);
+    }
+    let before = incident.severity;
+    let member = renewed_member(known, seen);
+    if known.is_none() {
+        incident.members += 1;
+    }
+    move_member(incident, known, &member, &mut happenings);
+    settle(incident, before, seen, now, &mut happenings);
+    if !happenings.is_empty() {
+        incident.updated_at = now;
+    }
+    (member, happenings)
+}
+
+/// Ends an incident. Ended for another reason than its alerts' own word, its firing members
+/// count as resolved from then on: the caller stores them so.
+pub fn end(incident: &mut Incident, reason: ResolveReason, now: Timestamp) -> Happening {
+    incident.tally = Tally { joins: incident.tally.joins, ..Tally::default() };
+    incident.firing = 0;
+    incident.state = IncidentState::Resolved;
+    incident.resolved_at = Some(now);
+    incident.resolve_reason = Some(reason);
+    incident.updated_at = now;
+    Happening { kind: "resolved", detail: json!({"reason": reason.as_str()}) }
+}
+
+fn note_origin(incident: &mut Incident, seen: &Observation, now: Timestamp) {
+    incident.last_seen_at = incident.last_seen_at.max(now);
+    incident.truncated = seen.origin.truncated;
+    incident.receiver.clone_from(&seen.origin.receiver);
+    incident.external_url.clone_from(&seen.origin.external_url);
+    if let Some(version) = &seen.version {
+        incident.version.clone_from(version);
+    }
+}
+
+fn reopen(incident: &mut Incident, seen: &Observation, happenings: &mut Vec<Happening>) {
+    let ended = incident.resolved_at.map(Timestamp::to_rfc3339);
+    incident.state = IncidentState::Open;
+    incident.resolved_at = None;
+    incident.resolve_reason = None;
+    incident.reopened += 1;
+    incident.started_at = seen.alert.starts_at;
+    incident.severity = seen.severity;
+    happenings.push(Happening { kind: "reopened", detail: json!({"ended_at": ended}) });
+}
+
+fn renewed_member(known: Option<&Member>, seen: &Observation) -> Member {
+    let alert = &seen.alert;
+    let resolved = alert.status == AlertStatus::Resolved;
+    // A resolved body may come without annotations: what was said while firing stays.
+    let annotations = match known {
+        Some(known) if resolved && alert.annotations.is_empty() => known.annotations.clone(),
+        _ => alert.annotations.clone(),
+    };
+    Member {
+        fingerprint: alert.fingerprint.clone(),
+        status: alert.status,
+        severity: seen.severity,
+        severity_raw: seen.severity_raw.clone(),
+        labels: alert.labels.clone(),
+        annotations,
+        starts_at: alert.starts_at,
+        ends_at: alert.ends_at.filter(|_| resolved),
+        generator_url: alert.generator_url.clone(),
+    }
+}
+
+/// Moves the sums from the member as it was to the member as it is.
+fn move_member(
+    incident: &mut Incident,
+    known: Option<&Member>,
+    member: &Member,
+    happenings: &mut Vec<Happening>,
+) {
+    let fired = known.filter(|known| known.status == AlertStatus::Firing);
+    match (fired, member.status) {
+        (None, AlertStatus::Firing) => {
+            incident.tally.join(&member.fingerprint, member.severity);
+            incident.started_at = incident.started_at.min(member.starts_at);
+            happenings.push(about("alert_joined", member));
+        }
+        (Some(known), AlertStatus::Resolved) => {
+            incident.tally.leave(&known.fingerprint, known.severity);
+            happenings.push(about("alert_resolved", member));
+        }
+        (Some(known), AlertStatus::Firing) if known.severity != member.severity => {
+            incident.tally.leave(&known.fingerprint, known.severity);
+            let joins = incident.tally.joins;
+            incident.tally.join(&member.fingerprint, member.severity);
+            incident.tally.joins = joins;
+        }
+        (Some(_), AlertStatus::Firing) | (None, AlertStatus::Resolved) => {}
+    }
+    incident.firing = incident.tally.total();
+}
+
+fn about(kind: &'static str, member: &Member) -> Happening {
+    let detail = json!({
+        "fingerprint": member.fingerprint,
+        "alertname": member.labels.get(crate::domain::labels::ALERTNAME),
+        "severity": member.severity,
+    });
+    Happening { kind, detail }
+}
+
+/// Draws the consequences for the incident as a whole.
+fn settle(
+    incident: &mut Incident,
+    before: Severity,
+    seen: &Observation,
+    now: Timestamp,
+    happenings: &mut Vec<Happening>,
+) {
+    let Some(highest) = incident.tally.highest() else {
+        if incident.state == IncidentState::Open {
+            happenings.push(end(incident, ResolveReason::Alert, now));
+        }
+        return;
+    };
+    if highest == seen.severity {
+        incident.severity_raw.clone_from(&seen.severity_raw);
+    }
+    incident.severity = highest;
+    let change = match highest.cmp(&before) {
+        std::cmp::Ordering::Greater => "severity_raised",
+        std::cmp::Ordering::Less => "severity_lowered",
+        std::cmp::Ordering::Equal => return,
+    };
+    happenings.push(Happening { kind: change, detail: json!({"from": before, "to": highest}) });
+}
+
+#[cfg(test)]
+#[path = "incidents_tests.rs"]
+mod tests;
