@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 pub mod context;
 pub mod fit;
+pub mod samples;
 
 /// How `{{value}}` is escaped: by the medium the text goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
