@@ -58,6 +58,26 @@ impl FromStr for Severity {
 #[error("{0:?} is not one of critical, high, medium, low, info")]
 pub struct UnknownSeverity(String);
 
+/// What the words stand for that senders use most, unless a configuration says otherwise.
+const BUILT_IN: [(&str, Severity); 16] = [
+    ("page", Severity::Critical),
+    ("p0", Severity::Critical),
+    ("p1", Severity::High),
+    ("error", Severity::High),
+    ("major", Severity::High),
+    ("p2", Severity::Medium),
+    ("warning", Severity::Medium),
+    ("warn", Severity::Medium),
+    ("minor", Severity::Medium),
+    ("p3", Severity::Low),
+    ("p4", Severity::Info),
+    ("none", Severity::Info),
+    ("notice", Severity::Info),
+    ("debug", Severity::Info),
+    ("informational", Severity::Info),
+    ("information", Severity::Info),
+];
+
 /// Maps the words that senders use onto severities; case and surrounding white space
 /// do not matter, canonical words need no line in the table.
 #[derive(Clone, Debug)]
@@ -73,7 +93,13 @@ impl SeverityTable {
         Self { aliases, default }
     }
 
-    /// The severity that `word` stands for.
+    /// The built-in aliases, which `aliases` add to and override.
+    pub fn with_builtin(aliases: impl IntoIterator<Item = (String, Severity)>, default: Severity) -> Self {
+        let built_in = BUILT_IN.map(|(word, severity)| (word.to_owned(), severity));
+        Self::new(built_in.into_iter().chain(aliases), default)
+    }
+
+    /// The severity that `word` stands for; the default for none and for an unknown one.
     pub fn normalise(&self, word: Option<&str>) -> Severity {
         let Some(word) = word.map(fold) else { return self.default };
         self.aliases.get(&word).copied().or_else(|| word.parse().ok()).unwrap_or(self.default)
@@ -82,4 +108,69 @@ impl SeverityTable {
 
 fn fold(word: &str) -> String {
     word.trim().to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn table() -> SeverityTable {
+        SeverityTable::with_builtin([("P1".to_owned(), Severity::Critical)], Severity::Medium)
+    }
+
+    #[test]
+    fn the_order_is_that_of_urgency() {
+        assert!(Severity::ALL.windows(2).all(|pair| pair[0] > pair[1]));
+        assert_eq!([Severity::Low, Severity::High, Severity::Info].iter().max(), Some(&Severity::High));
+    }
+
+    #[test]
+    fn common_words_are_understood_whatever_their_case() {
+        let cases = [
+            ("critical", Severity::Critical),
+            ("page", Severity::Critical),
+            ("P0", Severity::Critical),
+            (" Error ", Severity::High),
+            ("WARNING", Severity::Medium),
+            ("warn", Severity::Medium),
+            ("p3", Severity::Low),
+            ("none", Severity::Info),
+            ("Info", Severity::Info),
+        ];
+        for (word, severity) in cases {
+            assert_eq!(table().normalise(Some(word)), severity, "{word:?}");
+        }
+    }
+
+    #[test]
+    fn configured_aliases_override_the_built_in_ones() {
+        assert_eq!(table().normalise(Some("p1")), Severity::Critical);
+        assert_eq!(SeverityTable::with_builtin([], Severity::Low).normalise(Some("p1")), Severity::High);
+    }
+
+    #[test]
+    fn missing_and_unknown_words_stand_for_the_default() {
+        for word in [None, Some(""), Some("🔥"), Some("critical!")] {
+            assert_eq!(table().normalise(word), Severity::Medium, "{word:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn case_and_white_space_never_matter(word in "\\PC{0,8}", severity in prop::sample::select(Severity::ALL.to_vec())) {
+            let table = SeverityTable::with_builtin([(word.clone(), severity)], Severity::Medium);
+
+            prop_assert_eq!(table.normalise(Some(&word)), severity);
+            prop_assert_eq!(table.normalise(Some(&format!(" {word}\t"))), severity);
+            prop_assert_eq!(table.normalise(Some(&word.to_lowercase())), severity);
+        }
+
+        #[test]
+        fn canonical_words_stand_for_themselves(severity in prop::sample::select(Severity::ALL.to_vec())) {
+            prop_assert_eq!(table().normalise(Some(severity.as_str())), severity);
+            prop_assert_eq!(table().normalise(Some(&severity.as_str().to_uppercase())), severity);
+        }
+    }
 }

@@ -7,3 +7,4 @@
 
 pub mod decide;
 pub mod incidents;
+pub mod routes;
