@@ -94,6 +94,7 @@ impl schemars::JsonSchema for PromDuration {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "type": "string",
+            "minLength": 1,
             "pattern": "^(0|([0-9]+y)?([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?)$",
             "description": "A Prometheus duration such as 30s, 4h or 1d12h."
         })

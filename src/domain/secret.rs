@@ -54,6 +54,6 @@ impl schemars::JsonSchema for Secret {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({"type": "string", "description": "A secret; take it from the environment as ${NAME} or from a file by the key's _file twin."})
+        schemars::json_schema!({"type": "string", "writeOnly": true, "description": "A secret; take it from the environment as ${NAME} or from a file by the key's _file twin."})
     }
 }

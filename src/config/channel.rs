@@ -1,0 +1,70 @@
+//! `channels`: the destinations.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::duration::PromDuration;
+
+/// One of `channels`. Keys beyond these belong to the kind and are in `settings`.
+#[derive(Clone, Deserialize, Serialize, JsonSchema)]
+pub struct ChannelConfig {
+    /// The name routes use.
+    pub name: String,
+    /// `log`, `webhook`, `slack`, `pagerduty`, `email`.
+    pub kind: String,
+    /// `false` keeps it in the file but sends nothing through it.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// How long one attempt may take.
+    #[serde(default = "default_timeout")]
+    pub timeout: PromDuration,
+    /// Whether to tell when an incident is over.
+    #[serde(default = "yes")]
+    pub send_resolved: bool,
+    /// Template overrides for this channel: field → Handlebars text.
+    #[serde(default)]
+    pub templates: BTreeMap<String, String>,
+    /// The kind's own keys.
+    #[serde(flatten)]
+    pub settings: serde_json::Map<String, serde_json::Value>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn default_timeout() -> PromDuration {
+    PromDuration(std::time::Duration::from_secs(15))
+}
+
+impl ChannelConfig {
+    /// A channel with every default and no settings of its kind.
+    pub fn new(name: impl Into<String>, kind: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            kind: kind.into(),
+            enabled: true,
+            timeout: default_timeout(),
+            send_resolved: true,
+            templates: BTreeMap::new(),
+            settings: serde_json::Map::new(),
+        }
+    }
+}
+
+impl fmt::Debug for ChannelConfig {
+    /// The settings may hold secrets in clear: only their keys are shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChannelConfig")
+            .field("name", &self.name)
+            .field("kind", &self.kind)
+            .field("enabled", &self.enabled)
+            .field("timeout", &self.timeout)
+            .field("send_resolved", &self.send_resolved)
+            .field("settings", &self.settings.keys().collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
