@@ -1,3 +1,1 @@
 //! The composition root.
-
-pub mod configuration;

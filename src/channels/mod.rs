@@ -13,6 +13,18 @@ use crate::domain::notification::Snapshot;
 use crate::domain::outcome::SendReport;
 use crate::render::{Rendered, TemplateField};
 
+pub mod classify;
+mod fit;
+pub mod http;
+mod log;
+mod pagerduty;
+mod redact;
+pub mod retry_after;
+mod settings;
+mod shrink;
+mod slack;
+mod webhook;
+
 /// Everything the program knows about one kind of channel.
 pub struct Kind {
     /// The word in `channels[].kind`.
@@ -30,8 +42,11 @@ pub struct Kind {
     /// ambiguous send may be retried freely.
     pub idempotent: bool,
     /// Builds a channel from its configuration: checks everything, touches nothing.
-    pub build: fn(&ChannelConfig) -> Result<Box<dyn Channel>, Vec<SettingProblem>>,
+    pub build: fn(&ChannelConfig) -> Built,
 }
+
+/// A channel ready to send, or everything that is wrong with its settings.
+pub type Built = Result<Box<dyn Channel>, Vec<SettingProblem>>;
 
 /// Something wrong with a channel's settings that a schema cannot say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +58,7 @@ pub struct SettingProblem {
 }
 
 /// Every kind of channel there is.
-pub const REGISTRY: &[&Kind] = &[];
+pub const REGISTRY: &[&Kind] = &[&log::KIND, &webhook::KIND, &slack::KIND, &pagerduty::KIND];
 
 /// The kind of that name.
 pub fn find_kind(name: &str) -> Option<&'static Kind> {

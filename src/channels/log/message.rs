@@ -1,0 +1,29 @@
+//! A message as one line of a log.
+
+use crate::channels::Message;
+use crate::channels::fit::{clean_line, fit};
+
+/// The most characters a title keeps.
+const MAX_TITLE: usize = 300;
+/// The most characters a text keeps.
+const MAX_TEXT: usize = 8_000;
+
+/// What is written.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The headline.
+    pub title: String,
+    /// The rest, its lines joined by ` | `.
+    pub text: String,
+}
+
+/// The line of `message`: no line break, no control character, nothing that could steer a
+/// terminal or look like a second line.
+pub fn compose(message: &Message<'_>) -> Line {
+    let lines = message.rendered.field("body").lines();
+    let text: Vec<String> = lines.map(clean_line).filter(|line| !line.is_empty()).collect();
+    Line {
+        title: fit(&clean_line(message.rendered.field("title")), MAX_TITLE),
+        text: fit(&text.join(" | "), MAX_TEXT),
+    }
+}

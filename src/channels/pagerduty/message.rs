@@ -1,0 +1,206 @@
+//! An event within PagerDuty's limits.
+
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use super::event::{Action, Event, EventLink, Payload};
+use crate::channels::fit::{clean_line, fit};
+use crate::channels::{Message, shrink};
+use crate::domain::alert::AlertStatus;
+use crate::domain::incident::Member;
+use crate::domain::notification::{NotificationKind, Snapshot};
+use crate::domain::severity::Severity;
+
+/// In characters.
+const MAX_SUMMARY: usize = 1024;
+/// In bytes, to be safe.
+const MAX_DEDUP_KEY: usize = 255;
+/// Of a whole event, in bytes. PagerDuty takes 512 KB and does not say which kilo.
+const MAX_EVENT: usize = 512_000;
+/// Of `source`, `component`, `group`, `class`, in characters.
+const MAX_WORD: usize = 255;
+/// More links than that help nobody at night.
+const MAX_LINKS: usize = 20;
+/// The most bytes the details may keep when an event is too large.
+const SMALL_DETAILS: usize = 100_000;
+
+/// An event ready to be posted, and what a person is shown of it.
+#[derive(Debug)]
+pub struct Composed {
+    /// The headline.
+    pub summary: String,
+    /// The headline, the action and the links.
+    pub text: String,
+    /// Compact JSON.
+    pub body: String,
+}
+
+/// The event that tells `message` under `routing_key`.
+pub fn compose(message: &Message<'_>, routing_key: &str) -> Composed {
+    let snapshot = message.snapshot;
+    let summary = summary(message);
+    let [source, component, group, class] = words(snapshot).map(|word| fit(&clean_line(word), MAX_WORD));
+    let mut event = Event {
+        routing_key,
+        event_action: action(snapshot.kind),
+        dedup_key: dedup_key(message.dedup_key),
+        payload: Payload {
+            summary: &summary,
+            source: if source.is_empty() { "modelpager" } else { &source },
+            severity: severity(snapshot.incident.severity),
+            timestamp: snapshot.at.to_rfc3339(),
+            component: &component,
+            group: &group,
+            class: &class,
+            custom_details: details(message),
+        },
+        links: links(message),
+        client: "Modelpager",
+        client_url: message
+            .rendered
+            .links
+            .iter()
+            .find(|link| link.name == "incident")
+            .map(|l| l.url.as_str()),
+    };
+    let mut body = shrink::json(&event);
+    if body.len() > MAX_EVENT {
+        event.payload.custom_details = small_details(event.payload.custom_details);
+        event.links.retain(|link| link.href.len() <= 2_000);
+        body = shrink::json(&event);
+    }
+    let text = visible_text(&event);
+    Composed { text, body, summary }
+}
+
+fn action(kind: NotificationKind) -> Action {
+    match kind {
+        NotificationKind::Resolved => Action::Resolve,
+        NotificationKind::Firing
+        | NotificationKind::Updated
+        | NotificationKind::SeverityRaised
+        | NotificationKind::SeverityLowered
+        | NotificationKind::Reopened
+        | NotificationKind::Repeated
+        | NotificationKind::Test => Action::Trigger,
+    }
+}
+
+/// PagerDuty knows four severities.
+const fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Critical => "critical",
+        Severity::High => "error",
+        Severity::Medium => "warning",
+        Severity::Low | Severity::Info => "info",
+    }
+}
+
+/// The dedup key itself, or a hash of it when it is too long: equal keys stay equal.
+fn dedup_key(key: &str) -> String {
+    if key.len() <= MAX_DEDUP_KEY {
+        return key.to_owned();
+    }
+    let digest = Sha256::digest(key.as_bytes());
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hex}")
+}
+
+fn summary(message: &Message<'_>) -> String {
+    let summary = fit(&clean_line(message.rendered.field("summary")), MAX_SUMMARY);
+    if summary.trim().is_empty() { "Modelpager".to_owned() } else { summary }
+}
+
+/// Source (the instance, the entry or Alertmanager), component (the entry), group (the
+/// team) and class (the alert's name).
+fn words(snapshot: &Snapshot) -> [&str; 4] {
+    let incident = &snapshot.incident;
+    let instance = snapshot.alerts.first().and_then(|alert| alert.labels.get("instance"));
+    let candidates = [instance.map_or("", String::as_str), &incident.entry, &incident.source];
+    let source = candidates.into_iter().find(|word| !word.trim().is_empty()).unwrap_or_default();
+    let team = snapshot.entry.as_ref().map_or("", |entry| entry.team.as_str());
+    [source, &incident.entry, team, &incident.alertname]
+}
+
+fn links<'a>(message: &Message<'a>) -> Vec<EventLink<'a>> {
+    let links = message.rendered.links.iter();
+    let is_web = |url: &str| url.starts_with("https://") || url.starts_with("http://");
+    links
+        .filter(|link| is_web(&link.url))
+        .take(MAX_LINKS)
+        .map(|link| EventLink { href: &link.url, text: &link.label })
+        .collect()
+}
+
+/// What PagerDuty shows as a table: empty values are left out.
+fn details(message: &Message<'_>) -> Value {
+    let snapshot = message.snapshot;
+    let incident = &snapshot.incident;
+    let mut table = Map::new();
+    let mut put = |name: &str, value: &str| {
+        if !value.is_empty() {
+            table.insert(name.to_owned(), json!(value));
+        }
+    };
+    put("status", snapshot.status.as_str());
+    put("reason", &snapshot.reason);
+    put("severity", incident.severity.as_str());
+    put("previous_severity", snapshot.previous_severity.map_or("", |severity| severity.as_str()));
+    put("entry", &incident.entry);
+    put("version", &incident.version);
+    if let Some(entry) = &snapshot.entry {
+        put("version_live", entry.version_live.as_deref().unwrap_or_default());
+        put("owner", &entry.owner);
+        put("team", &entry.team);
+        put("tier", &entry.tier.map_or_else(String::new, |tier| tier.to_string()));
+        put("environment", &entry.environment);
+        put("business_impact", &entry.business_impact);
+        if let Some(deployment) = &entry.deployment {
+            put("last_deployment", &format!("{} at {}", deployment.version, deployment.at));
+            put("deployed_by", &deployment.actor);
+            put("rollback_command", &deployment.rollback_command);
+        }
+    }
+    put("template_problem", message.rendered.problem.as_deref().unwrap_or_default());
+    let firing = snapshot.alerts.iter().filter(|alert| alert.status == AlertStatus::Firing).count();
+    table.insert("alerts_firing".to_owned(), json!(incident.firing.max(u32::try_from(firing).unwrap_or(0))));
+    table.insert("alerts".to_owned(), snapshot.alerts.iter().map(alert).collect());
+    if snapshot.alerts_omitted > 0 {
+        table.insert("alerts_omitted".to_owned(), json!(snapshot.alerts_omitted));
+    }
+    if incident.truncated > 0 {
+        table.insert("alerts_truncated_by_alertmanager".to_owned(), json!(incident.truncated));
+    }
+    Value::Object(table)
+}
+
+fn alert(member: &Member) -> Value {
+    json!({
+        "status": member.status.as_str(),
+        "severity": member.severity.as_str(),
+        "starts_at": member.starts_at.to_rfc3339(),
+        "labels": member.labels,
+        "annotations": member.annotations,
+    })
+}
+
+/// The details of an event that would be too large: without the alerts, which are counted.
+fn small_details(mut details: Value) -> Value {
+    if let Some(table) = details.as_object_mut() {
+        let alerts = table.remove("alerts").and_then(|alerts| alerts.as_array().map(Vec::len));
+        let note = format!("{} alerts left out: the event would be too large", alerts.unwrap_or(0));
+        table.insert("note".to_owned(), json!(note));
+    }
+    shrink::to_size(&mut details, SMALL_DETAILS);
+    details
+}
+
+fn visible_text(event: &Event<'_>) -> String {
+    let action = match event.event_action {
+        Action::Trigger => "trigger",
+        Action::Resolve => "resolve",
+    };
+    let head = format!("{action} ({}): {}", event.payload.severity, event.payload.summary);
+    let links = event.links.iter().map(|link| format!("{}: {}", link.text, link.href));
+    std::iter::once(head).chain(links).collect::<Vec<_>>().join("\n")
+}

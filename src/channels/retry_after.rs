@@ -1,0 +1,165 @@
+//! How long a provider asks us to wait: `Retry-After` as seconds (whole or with a
+//! fraction) or as an HTTP date (RFC 9110 section 10.2.3, all three forms), and
+//! `retry_after` in a JSON body as Slack and Discord send it.
+//!
+//! Promises: never an earlier moment than was asked for, up to [`CAP`]; what cannot be
+//! understood is no hint at all; nothing panics.
+
+use std::time::Duration;
+
+use jiff::fmt::rfc2822::DateTimeParser;
+use jiff::fmt::strtime;
+
+use crate::domain::clock::Timestamp;
+
+/// The longest wait taken from a hint. A longer one would let a broken or hostile
+/// provider silence a channel; after it we ask again, which is what hints are for.
+pub const CAP: Duration = Duration::from_secs(3600);
+
+/// What an answer said about waiting.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Hints<'a> {
+    /// The `Retry-After` header.
+    pub retry_after: Option<&'a str>,
+    /// The `Date` header: what the sender of a date believed the time to be.
+    pub date: Option<&'a str>,
+    /// The body, when it is JSON.
+    pub body: Option<&'a serde_json::Value>,
+}
+
+/// The wait asked for at `now`; the longer one when header and body differ.
+pub fn wait(hints: Hints<'_>, now: Timestamp) -> Option<Duration> {
+    let header = hints.retry_after.and_then(|text| {
+        parse_seconds(text).or_else(|| {
+            let sent_at = hints.date.and_then(parse_http_date).unwrap_or(now);
+            let until = parse_http_date(text)?;
+            (until > sent_at).then(|| until.since(sent_at))
+        })
+    });
+    let body = hints.body.and_then(|body| body.get("retry_after")).and_then(|value| match value {
+        serde_json::Value::Number(number) => number.as_f64().and_then(seconds),
+        serde_json::Value::String(text) => parse_seconds(text),
+        _ => None,
+    });
+    header.max(body).map(|wait| wait.min(CAP))
+}
+
+fn parse_seconds(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    // `f64` also reads "inf", "NaN" and "1e9"; a header may hold digits and a point only.
+    let is_number = text.starts_with(|c: char| c.is_ascii_digit())
+        && text.chars().all(|c| c.is_ascii_digit() || c == '.');
+    if !is_number {
+        return None;
+    }
+    text.parse().ok().and_then(seconds)
+}
+
+/// Whole milliseconds, rounded up.
+fn seconds(value: f64) -> Option<Duration> {
+    if value.is_nan() || value < 0.0 {
+        return None;
+    }
+    let millis = (value.min(CAP.as_secs_f64()) * 1000.0).ceil();
+    Some(Duration::from_millis(millis as u64))
+}
+
+fn parse_http_date(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    let modern = DateTimeParser::new().relaxed_weekday(true).parse_timestamp(text).ok();
+    let instant = modern.or_else(|| {
+        // The two forms of before 1994 that recipients must still read.
+        ["%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"].iter().find_map(|format| {
+            let civil = strtime::parse(format, text).ok()?.to_datetime().ok()?;
+            civil.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+        })
+    })?;
+    Some(Timestamp::from_millis(instant.as_millisecond()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn now() -> Timestamp {
+        Timestamp::parse_rfc3339("1994-11-06T08:49:07Z").unwrap()
+    }
+
+    fn header(text: &str) -> Option<Duration> {
+        wait(Hints { retry_after: Some(text), ..Hints::default() }, now())
+    }
+
+    #[test]
+    fn seconds_are_read_and_rounded_up() {
+        assert_eq!(header("30"), Some(Duration::from_secs(30)));
+        assert_eq!(header(" 0 "), Some(Duration::ZERO));
+        assert_eq!(header("0.3001"), Some(Duration::from_millis(301)));
+    }
+
+    #[test]
+    fn all_three_forms_of_an_http_date_are_read() {
+        for text in
+            ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"]
+        {
+            assert_eq!(header(text), Some(Duration::from_secs(30)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_date_counts_from_the_senders_own_clock() {
+        let hints = Hints {
+            retry_after: Some("Sun, 06 Nov 1994 08:49:37 GMT"),
+            date: Some("Sun, 06 Nov 1994 08:47:37 GMT"),
+            body: None,
+        };
+
+        assert_eq!(wait(hints, now()), Some(Duration::from_secs(120)));
+    }
+
+    #[test]
+    fn nonsense_is_no_hint() {
+        for text in
+            ["", "soon", "-1", "-0", "NaN", "inf", "1e9", "1.2.3", "0x10", "Sun, 06 Nov 1994 08:00:00 GMT"]
+        {
+            assert_eq!(header(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn huge_hints_are_capped() {
+        for text in ["3601", "99999999999999999999999999", "Sat, 06 Nov 2094 08:49:37 GMT"] {
+            assert_eq!(header(text), Some(CAP), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_body_may_ask_too_and_the_longer_wait_counts() {
+        let ask = |body: serde_json::Value, header| {
+            wait(Hints { retry_after: header, date: None, body: Some(&body) }, now())
+        };
+
+        assert_eq!(ask(json!({"retry_after": 1.5}), None), Some(Duration::from_millis(1500)));
+        assert_eq!(ask(json!({"retry_after": "2"}), Some("1")), Some(Duration::from_secs(2)));
+        assert_eq!(ask(json!({"retry_after": -3}), Some("1")), Some(Duration::from_secs(1)));
+        assert_eq!(ask(json!({"retry_after": null}), None), None);
+        assert_eq!(ask(json!([1]), None), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics_or_exceeds_the_cap(text in ".{0,40}", number in any::<f64>()) {
+            let body = json!({"retry_after": number});
+            let hints = Hints { retry_after: Some(&text), date: Some(&text), body: Some(&body) };
+            prop_assert!(wait(hints, now()).is_none_or(|wait| wait <= CAP));
+        }
+
+        #[test]
+        fn no_wait_is_shorter_than_asked(number in 0.0..3600.0_f64) {
+            let text = format!("{number:.9}");
+            prop_assert!(header(&text).unwrap().as_secs_f64() >= number - 1e-9);
+        }
+    }
+}

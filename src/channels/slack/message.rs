@@ -1,0 +1,129 @@
+//! Block Kit messages within Slack's limits (counted in characters after escaping).
+//!
+//! Rendered texts are mrkdwn whose untrusted parts are escaped. Everything else that goes
+//! into a message is escaped here, and Slack is told to look for no names or channels in
+//! plain words.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::channels::Message;
+use crate::channels::fit::{escape_mrkdwn, fit_mrkdwn};
+use crate::render::Link;
+
+/// Of a header block.
+const MAX_HEADER: usize = 150;
+/// Of a section's text.
+const MAX_SECTION: usize = 3000;
+/// Slack may split a longer text in two messages.
+const MAX_TEXT: usize = 3500;
+/// More are not looked at; Slack would allow 25.
+const MAX_BUTTONS: usize = 5;
+/// Of a button's text.
+const MAX_BUTTON_TEXT: usize = 75;
+/// Of a button's address.
+const MAX_URL: usize = 3000;
+/// Of a note below the message.
+const MAX_NOTE: usize = 500;
+
+/// What is posted, without the address.
+#[derive(Debug, Serialize)]
+pub struct Content {
+    /// For notifications on a screen's edge and for screen readers.
+    pub text: String,
+    /// What is shown; without any, the text is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub blocks: Vec<Value>,
+    unfurl_links: bool,
+    unfurl_media: bool,
+    parse: &'static str,
+    link_names: bool,
+}
+
+impl Content {
+    fn new(text: String, blocks: Vec<Value>) -> Self {
+        Self { text, blocks, unfurl_links: false, unfurl_media: false, parse: "none", link_names: false }
+    }
+
+    /// What a reader sees, as plain text.
+    pub fn visible_text(&self) -> String {
+        if self.blocks.is_empty() {
+            return unescape(&self.text);
+        }
+        let lines: Vec<String> = self.blocks.iter().flat_map(block_texts).collect();
+        lines.join("\n")
+    }
+}
+
+/// The message that stands for the incident.
+pub fn compose(message: &Message<'_>) -> Content {
+    let rendered = message.rendered;
+    let title = fit_mrkdwn(rendered.field("title").trim(), MAX_HEADER);
+    let title = if title.is_empty() { "Modelpager".to_owned() } else { title };
+    let mut blocks = vec![json!({"type": "header", "text": {"type": "plain_text", "text": title}})];
+    let body = fit_mrkdwn(rendered.field("body").trim(), MAX_SECTION);
+    if !body.is_empty() {
+        blocks.push(json!({"type": "section", "text": mrkdwn(&body)}));
+    }
+    let buttons: Vec<Value> = rendered.links.iter().filter_map(button).take(MAX_BUTTONS).collect();
+    if !buttons.is_empty() {
+        blocks.push(json!({"type": "actions", "elements": buttons}));
+    }
+    if let Some(problem) = &rendered.problem {
+        let note = fit_mrkdwn(&escape_mrkdwn(problem), MAX_NOTE);
+        blocks.push(json!({"type": "context", "elements": [mrkdwn(&note)]}));
+    }
+    Content::new(title, blocks)
+}
+
+/// The answer in the incident's thread.
+pub fn compose_reply(message: &Message<'_>) -> Content {
+    let text = fit_mrkdwn(message.rendered.field("thread").trim(), MAX_TEXT);
+    if text.is_empty() {
+        return Content::new(compose(message).text, Vec::new());
+    }
+    Content::new(text, Vec::new())
+}
+
+/// `verbatim`: links where the text has links, and nothing found in plain words.
+fn mrkdwn(text: &str) -> Value {
+    json!({"type": "mrkdwn", "text": text, "verbatim": true})
+}
+
+/// A link as a button; `None` for one that Slack would refuse.
+fn button(link: &Link) -> Option<Value> {
+    let is_web = link.url.starts_with("https://") || link.url.starts_with("http://");
+    if !is_web || link.url.chars().count() > MAX_URL {
+        return None;
+    }
+    let label = if link.label.trim().is_empty() { &link.name } else { &link.label };
+    let label = fit_mrkdwn(&escape_mrkdwn(label.trim()), MAX_BUTTON_TEXT);
+    let action_id: String = format!("link_{}", link.name).chars().take(255).collect();
+    (!label.is_empty()).then(|| {
+        json!({
+            "type": "button",
+            "text": {"type": "plain_text", "text": label},
+            "url": link.url,
+            "action_id": action_id,
+        })
+    })
+}
+
+fn block_texts(block: &Value) -> Vec<String> {
+    let text_of = |object: &Value| object["text"].as_str().map(unescape);
+    match block["elements"].as_array() {
+        Some(elements) => elements
+            .iter()
+            .filter_map(|element| match element["url"].as_str() {
+                Some(url) => Some(format!("[{}] {url}", text_of(&element["text"])?)),
+                None => text_of(element),
+            })
+            .collect(),
+        None => text_of(&block["text"]).into_iter().collect(),
+    }
+}
+
+/// Mrkdwn's three entities undone: what a reader sees.
+pub fn unescape(text: &str) -> String {
+    text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+}

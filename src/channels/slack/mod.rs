@@ -1,0 +1,113 @@
+//! The kind `slack`: through an incoming webhook, where each change is a new message, or
+//! through the Web API, where an incident has one message that is kept up to date and
+//! answered in its thread.
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use self::target::Target;
+use super::http::HttpClient;
+use super::redact::Redactor;
+use super::settings::{self, Problems};
+use super::{Built, Channel, Kind, Message, Preview, shrink};
+use crate::config::ChannelConfig;
+use crate::domain::outcome::SendReport;
+use crate::domain::secret::Secret;
+use crate::render::{Escape, TemplateField};
+
+mod answer;
+mod api;
+mod message;
+mod target;
+mod webhook;
+
+/// The kind.
+pub const KIND: Kind = Kind {
+    name: "slack",
+    title: "Posts to a Slack channel, by an incoming webhook or with a bot's token.",
+    example: "\
+token: xoxb-example-token
+channel: C0123456789
+",
+    schema: || schemars::schema_for!(Settings),
+    templates: &[
+        TemplateField {
+            name: "title",
+            source: include_str!("../../../templates/slack/title.hbs"),
+            escape: Escape::Mrkdwn,
+        },
+        TemplateField {
+            name: "body",
+            source: include_str!("../../../templates/slack/body.hbs"),
+            escape: Escape::Mrkdwn,
+        },
+        TemplateField {
+            name: "thread",
+            source: include_str!("../../../templates/slack/thread.hbs"),
+            escape: Escape::Mrkdwn,
+        },
+    ],
+    idempotent: false,
+    build,
+};
+
+/// The settings of a channel of kind `slack`: `webhook_url`, or `token` and `channel`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    /// The address of an incoming webhook. It is a secret.
+    #[serde(default)]
+    webhook_url: Option<Secret>,
+    /// A bot's token (`xoxb-…`) with the scope `chat:write`.
+    #[serde(default)]
+    token: Option<Secret>,
+    /// The channel's id (`C…`); the bot must be a member.
+    #[serde(default)]
+    channel: Option<String>,
+    /// The Web API's address; default `https://slack.com/api`.
+    #[serde(default)]
+    api_url: Option<Secret>,
+}
+
+struct SlackChannel {
+    target: Target,
+    redactor: Redactor,
+    client: HttpClient,
+}
+
+fn build(config: &ChannelConfig) -> Built {
+    let settings: Settings = settings::parse(&config.settings)?;
+    let mut problems = Problems::default();
+    let mut redactor = Redactor::new(&settings.token);
+    for url in settings.webhook_url.iter().chain(&settings.api_url) {
+        redactor.add_url(url.expose());
+    }
+    match Target::from_settings(&settings, &mut problems) {
+        Some(target) if problems.is_empty() => {
+            Ok(Box::new(SlackChannel { target, redactor, client: HttpClient::new(config.timeout.0) }))
+        }
+        _ => Err(problems.into_vec()),
+    }
+}
+
+impl Channel for SlackChannel {
+    fn preview(&self, message: &Message<'_>) -> Preview {
+        let content = message::compose(message);
+        Preview {
+            title: message::unescape(&content.text),
+            text: content.visible_text(),
+            body: shrink::json(&content),
+            content_type: "application/json".to_owned(),
+        }
+    }
+
+    fn send<'a>(&'a self, message: &'a Message<'a>, time_limit: Duration) -> BoxFuture<'a, SendReport> {
+        match &self.target {
+            Target::Webhook(endpoint) => Box::pin(webhook::send(self, endpoint, message, time_limit)),
+            Target::Api(api) => Box::pin(api::send(self, api, message, time_limit)),
+        }
+    }
+}
