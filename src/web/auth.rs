@@ -9,7 +9,7 @@
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 use actix_web::{FromRequest, HttpRequest, web};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -150,7 +150,7 @@ fn authorize(req: &HttpRequest, needed: &[Scope]) -> Result<Actor, Problem> {
     let Some(state) = req.app_data::<web::Data<AppState>>() else {
         return Err(Problem::internal("the state is not part of the application"));
     };
-    let header = req.headers().get(AUTHORIZATION).map(|value| value.as_bytes());
+    let header = req.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
     state.live.load().tokens.authorize(header, needed)
 }
 

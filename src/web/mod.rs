@@ -4,7 +4,15 @@
 //! a stranger sends is read without a limit in size and time; no secret in any answer.
 //! [`routes`] has the whole surface on one screen.
 
+pub mod api;
 pub mod auth;
+pub mod docs;
+pub mod envelope;
+pub mod health;
+pub mod openapi;
 pub mod page;
 pub mod problem;
+pub mod problem_pages;
+pub mod routes;
+pub mod server;
 pub mod state;

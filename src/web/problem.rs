@@ -184,7 +184,7 @@ pub struct Problem {
     kind: Kind,
     detail: String,
     errors: Vec<FieldError>,
-    allow: Option<&'static str>,
+    allow: Option<String>,
     cause: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -215,7 +215,7 @@ impl Problem {
     }
 
     /// 405: only the methods in `allow` (as the header has them) are.
-    pub fn method_not_allowed(allow: &'static str, detail: impl Into<String>) -> Self {
+    pub fn method_not_allowed(allow: String, detail: impl Into<String>) -> Self {
         Self { allow: Some(allow), ..Self::new(Kind::MethodNotAllowed, detail) }
     }
 
@@ -269,8 +269,8 @@ impl Problem {
         };
         let mut response = HttpResponse::build(status);
         response.insert_header((CONTENT_TYPE, PROBLEM_JSON));
-        if let Some(allow) = self.allow {
-            response.insert_header((ALLOW, allow));
+        if let Some(allow) = &self.allow {
+            response.insert_header((ALLOW, allow.as_str()));
         }
         match self.kind {
             Kind::Unauthorized => {

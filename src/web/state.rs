@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use futures_util::future::BoxFuture;
 
 use super::auth::TokenSet;
 use crate::config::Config;
@@ -27,6 +28,18 @@ pub struct AppState {
     pub metrics: Metrics,
     /// When the program started.
     pub started_at: Timestamp,
+    /// What only the whole program can do or know.
+    pub operations: Arc<dyn Operations>,
+}
+
+/// What handlers ask of the program as a whole.
+pub trait Operations: Send + Sync {
+    /// The names of workers that ought to run and do not.
+    fn stopped_workers(&self) -> Vec<String>;
+
+    /// Loads the configuration again and puts it into force, or says what is wrong with it
+    /// and changes nothing.
+    fn reload(&self) -> BoxFuture<'_, Result<(), String>>;
 }
 
 /// The part of the state that a reload replaces, all at once.
@@ -36,11 +49,15 @@ pub struct Live {
     pub config: Arc<Config>,
     /// Its tokens, ready to be compared.
     pub tokens: TokenSet,
+    /// The digest of the file it came from; empty without a file.
+    pub digest: String,
+    /// When it was loaded.
+    pub loaded_at: Timestamp,
 }
 
 impl Live {
-    /// What follows from `config`.
-    pub fn new(config: Arc<Config>) -> Self {
-        Self { tokens: TokenSet::new(&config.auth), config }
+    /// What follows from `config`, whose file has that digest.
+    pub fn new(config: Arc<Config>, digest: String, loaded_at: Timestamp) -> Self {
+        Self { tokens: TokenSet::new(&config.auth), config, digest, loaded_at }
     }
 }

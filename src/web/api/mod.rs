@@ -1,0 +1,3 @@
+//! The REST API: one resource a file.
+
+pub mod status;

@@ -1,0 +1,160 @@
+//! What surrounds every request: its id, the security headers, the shape of errors, one
+//! line in the log and one observation in the metrics.
+
+use std::time::{Duration, Instant};
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage as _, web};
+use tracing::Instrument as _;
+
+use super::problem::{Kind, Problem};
+use super::state::AppState;
+
+/// Carries a request's id in and out.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Pages that need more (the UI, the API's documentation) set their own policy.
+const STRICT_POLICY: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+/// The id under which a request stands in the log.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub String);
+
+/// The outermost middleware.
+///
+/// # Errors
+/// Only those of other middlewares; a handler's have become responses by then.
+pub async fn envelop(
+    req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let started = Instant::now();
+    let state = req.app_data::<web::Data<AppState>>().cloned();
+    let id = take_request_id(&req, state.as_ref());
+    req.extensions_mut().insert(RequestId(id.clone()));
+    let span = tracing::info_span!("http", request_id = %id);
+
+    let response = if is_forged(&req) {
+        let problem =
+            Problem::new(Kind::Forbidden, "a page of another site made the browser send this: refused");
+        req.error_response(problem)
+    } else {
+        next.call(req).instrument(span.clone()).await?.map_into_boxed_body()
+    };
+
+    let cause = causes(&response);
+    let mut response = shape_error(response, &id);
+    add_headers(response.headers_mut(), &id);
+    let seen = Seen { took: started.elapsed(), cause };
+    span.in_scope(|| seen.log(&response));
+    if let Some(state) = state {
+        seen.count(&response, &state);
+    }
+    Ok(response)
+}
+
+/// The id the client gave, if it is one that may stand in a log, or a new one.
+fn take_request_id(req: &ServiceRequest, state: Option<&web::Data<AppState>>) -> String {
+    const LONGEST: usize = 128;
+    let is_sane = |id: &&str| {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        !id.is_empty() && id.len() <= LONGEST && id.bytes().all(allowed)
+    };
+    let given = req.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok()).filter(is_sane);
+    match (given, state) {
+        (Some(id), _) => id.to_owned(),
+        (None, Some(state)) => state.ids.next_id(),
+        (None, None) => String::new(),
+    }
+}
+
+/// A change that a browser sends on behalf of a page of another site. Programs do not
+/// send this header; browsers do not let pages forge it.
+fn is_forged(req: &ServiceRequest) -> bool {
+    let changes = !matches!(*req.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    let site = req.headers().get(FETCH_SITE).map(HeaderValue::as_bytes);
+    changes && matches!(site, Some(b"cross-site" | b"same-site"))
+}
+
+fn causes(response: &ServiceResponse) -> Option<String> {
+    let error = response.response().error()?;
+    match error.as_error::<Problem>() {
+        Some(problem) => problem.causes(),
+        None => Some(error.to_string()),
+    }
+}
+
+/// Gives error answers their body: problem+json with the request's id, also where the
+/// library answered by itself.
+fn shape_error(response: ServiceResponse, id: &str) -> ServiceResponse {
+    let Some(error) = response.response().error() else { return response };
+    let id = Some(id.to_owned()).filter(|id| !id.is_empty());
+    let shaped = match error.as_error::<Problem>() {
+        Some(problem) => problem.respond(id),
+        None => {
+            let kind = Kind::from_status(response.status());
+            Problem::new(kind, kind.facts().2).respond(id)
+        }
+    };
+    response.into_response(shaped)
+}
+
+fn add_headers(headers: &mut HeaderMap, id: &str) {
+    let unless_set = [
+        (CONTENT_SECURITY_POLICY, STRICT_POLICY),
+        (CACHE_CONTROL, "no-store"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (X_FRAME_OPTIONS, "DENY"),
+        (REFERRER_POLICY, "no-referrer"),
+        (RESOURCE_POLICY, "same-origin"),
+    ];
+    for (name, value) in unless_set {
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
+    if let Ok(value) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID, value);
+    }
+}
+
+/// What was seen of a request once it was answered.
+struct Seen {
+    took: Duration,
+    cause: Option<String>,
+}
+
+impl Seen {
+    fn log(&self, response: &ServiceResponse) {
+        let request = response.request();
+        let (method, path) = (request.method(), request.path());
+        let (status, took_ms) = (response.status().as_u16(), self.took.as_secs_f64() * 1_000.0);
+        let cause = self.cause.as_deref().unwrap_or_default();
+        if status >= 500 {
+            tracing::error!(%method, path, status, took_ms, cause, "request failed");
+        } else if status >= 400 {
+            tracing::info!(%method, path, status, took_ms, cause, "request refused");
+        } else {
+            tracing::debug!(%method, path, status, took_ms, "request answered");
+        }
+    }
+
+    fn count(&self, response: &ServiceResponse, state: &AppState) {
+        let request = response.request();
+        let handler = request.match_pattern();
+        state.metrics.http_request(
+            handler.as_deref().unwrap_or("unmatched"),
+            request.method().as_str(),
+            response.status().as_u16(),
+            self.took,
+        );
+    }
+}

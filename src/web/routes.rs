@@ -1,0 +1,179 @@
+//! The whole HTTP surface on one screen.
+//!
+//! Every path is one resource that knows its methods: `HEAD` goes with `GET`, any other
+//! method is answered 405 with `Allow`. Every line here is described in the OpenAPI
+//! document; a test compares the two.
+
+use actix_web::guard::{self, Guard};
+use actix_web::http::Method;
+use actix_web::middleware::Compress;
+use actix_web::web::{self, JsonConfig, PathConfig, QueryConfig, ServiceConfig};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder};
+
+use super::api::status;
+use super::problem::{Kind, Problem};
+use super::{docs, health, openapi, problem_pages};
+
+/// The greatest JSON body taken by the API, in bytes: an import of a large catalog.
+const JSON_LIMIT: usize = 16 * 1024 * 1024;
+
+/// Every path there is.
+fn table() -> Vec<Path> {
+    vec![
+        path("/-/healthy").get(health::healthy),
+        path("/-/ready").get(health::ready),
+        path("/-/reload").post(health::reload).hint("a reload changes things: use POST"),
+        path("/metrics").get(health::metrics),
+        path("/problems/{name}").get(problem_pages::page),
+        path("/docs").get(docs::index),
+        path("/docs/{file:.*}").get(docs::file).undescribed(),
+        path("/api/v1/openapi.json").get(openapi::get_openapi).compressed(),
+        path("/api/v1/status").get(status::get_status).compressed(),
+    ]
+}
+
+/// Registers every path, and what stands for errors of the library itself.
+pub fn configure(config: &mut ServiceConfig) {
+    config
+        .app_data(JsonConfig::default().limit(JSON_LIMIT).error_handler(|e, _| Problem::from(&e).into()))
+        .app_data(QueryConfig::default().error_handler(|e, _| Problem::from(&e).into()))
+        .app_data(PathConfig::default().error_handler(|e, _| Problem::from(&e).into()))
+        .default_service(web::to(not_found));
+    for path in table() {
+        path.register(config);
+    }
+}
+
+async fn not_found(req: HttpRequest) -> Result<HttpResponse, Problem> {
+    let path: String = req.path().chars().take(120).collect();
+    Err(Problem::new(Kind::NotFound, format!("there is nothing at {path:?}")))
+}
+
+/// A path and what can be done with it.
+struct Path {
+    #[cfg_attr(not(test), expect(dead_code, reason = "compared with the API's description"))]
+    pattern: &'static str,
+    methods: Vec<Method>,
+    resource: Resource,
+    hint: &'static str,
+    compressed: bool,
+    #[cfg_attr(not(test), expect(dead_code, reason = "compared with the API's description"))]
+    described: bool,
+}
+
+fn path(pattern: &'static str) -> Path {
+    let resource = web::resource(pattern);
+    Path { pattern, methods: Vec::new(), resource, hint: "", compressed: false, described: true }
+}
+
+impl Path {
+    fn get<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.method(Method::GET, guard::Any(guard::Get()).or(guard::Head()), handler)
+    }
+
+    fn post<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.method(Method::POST, guard::Post(), handler)
+    }
+
+    fn method<F, Args>(mut self, method: Method, guard: impl Guard + 'static, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.methods.push(method);
+        Self { resource: self.resource.route(web::route().guard(guard).to(handler)), ..self }
+    }
+
+    /// What to say to who comes with another method.
+    fn hint(self, hint: &'static str) -> Self {
+        Self { hint, ..self }
+    }
+
+    /// Answers are compressed for clients that can read it.
+    fn compressed(self) -> Self {
+        Self { compressed: true, ..self }
+    }
+
+    /// A second form of a path, or a part of a page: not in the API's description.
+    fn undescribed(self) -> Self {
+        Self { described: false, ..self }
+    }
+
+    /// The value of `Allow`.
+    fn allow(&self) -> String {
+        let mut words: Vec<&str> = self.methods.iter().map(Method::as_str).collect();
+        if words.contains(&"GET") {
+            words.push("HEAD");
+        }
+        words.join(", ")
+    }
+
+    fn register(self, config: &mut ServiceConfig) {
+        let allow = self.allow();
+        let detail = if self.hint.is_empty() { format!("use {allow}") } else { self.hint.to_owned() };
+        let resource = self.resource.default_service(web::to(move || {
+            let problem = Problem::method_not_allowed(allow.clone(), detail.clone());
+            async move { Err::<HttpResponse, _>(problem) }
+        }));
+        if self.compressed {
+            config.service(resource.wrap(Compress::default()));
+        } else {
+            config.service(resource);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_route_is_described_and_every_description_is_a_route() {
+        let routes: BTreeSet<(String, String)> = table()
+            .into_iter()
+            .filter(|path| path.described)
+            .flat_map(|path| {
+                let Path { pattern, methods, .. } = path;
+                methods.into_iter().map(move |m| (pattern.to_owned(), m.as_str().to_lowercase()))
+            })
+            .collect();
+
+        let description: serde_json::Value = serde_json::from_str(openapi::document()).unwrap();
+        let described: BTreeSet<(String, String)> = description["paths"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .flat_map(|(path, item)| item.as_object().unwrap().keys().map(|m| (path.clone(), m.clone())))
+            .collect();
+
+        assert_eq!(routes, described);
+    }
+
+    #[test]
+    fn the_committed_description_is_the_present_one() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/openapi.json");
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(path, openapi::document()).unwrap();
+        }
+
+        let committed = std::fs::read_to_string(path).unwrap_or_default();
+
+        assert!(
+            committed == openapi::document(),
+            "docs/openapi.json is out of date: UPDATE_DOCS=1 cargo test the_committed_description"
+        );
+    }
+}

@@ -1,0 +1,50 @@
+//! The listening server: workers, time limits, and the application each worker runs.
+
+use std::io;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use actix_web::body::BoxBody;
+use actix_web::dev::{Server, ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::middleware::from_fn;
+use actix_web::{App, Error, HttpServer, web};
+
+use super::state::AppState;
+use super::{envelope, routes};
+
+/// How long an idle connection is kept. Alertmanager lets go of its own after five
+/// minutes: we outlast that, so that it never writes into a connection just closed.
+const KEEP_ALIVE: Duration = Duration::from_secs(330);
+
+/// Serves HTTP on `listener` until the returned server's handle stops it. Signals are the
+/// caller's business.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub fn serve(listener: TcpListener, state: AppState) -> io::Result<Server> {
+    let limits = state.live.load().config.server.clone();
+    let state = web::Data::new(state);
+    let server = HttpServer::new(move || app(state.clone()))
+        .client_request_timeout(limits.client_timeout.0)
+        .client_disconnect_timeout(limits.client_timeout.0)
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout(limits.shutdown_grace.0.as_secs())
+        .disable_signals()
+        .listen(listener)?;
+    Ok(server.run())
+}
+
+/// The application: every route within its envelope.
+pub fn app(
+    state: web::Data<AppState>,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<BoxBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    App::new().app_data(state).configure(routes::configure).wrap(from_fn(envelope::envelop))
+}

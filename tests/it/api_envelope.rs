@@ -1,0 +1,150 @@
+//! What surrounds every request: ids, headers, errors, tokens, health.
+
+use actix_web::http::StatusCode;
+use actix_web::test::TestRequest;
+
+use crate::web_support::{Site, config_with_tokens};
+
+#[actix_web::test]
+async fn every_answer_carries_an_id_and_the_security_headers() {
+    let site = Site::open().await;
+
+    for uri in ["/-/healthy", "/api/v1/status", "/nothing/here"] {
+        let answer = site.get(uri).await;
+
+        assert_eq!(answer.header("x-request-id").len(), 36, "{uri}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        assert_eq!(answer.header("referrer-policy"), "no-referrer");
+        assert_eq!(answer.header("cache-control"), "no-store");
+        assert!(answer.header("content-security-policy").starts_with("default-src 'none'"), "{uri}");
+    }
+}
+
+#[actix_web::test]
+async fn a_sane_request_id_is_kept_and_any_other_replaced() {
+    let site = Site::open().await;
+    let ask = |id: &'static str| TestRequest::get().uri("/nope").insert_header(("X-Request-Id", id));
+
+    let kept = site.call(ask("deploy-42.a_b")).await;
+    assert_eq!(kept.header("x-request-id"), "deploy-42.a_b");
+    assert_eq!(kept.json()["request_id"], "deploy-42.a_b");
+
+    for bad in ["two words", "<script>", "a\tb", "é", ""] {
+        assert_eq!(site.call(ask(bad)).await.header("x-request-id").len(), 36, "{bad:?}");
+    }
+}
+
+#[actix_web::test]
+async fn unknown_paths_and_methods_are_problems() {
+    let site = Site::open().await;
+
+    let unknown = site.get("/api/v1/nothing").await;
+    assert_eq!(unknown.status, StatusCode::NOT_FOUND);
+    assert_eq!(unknown.header("content-type"), "application/problem+json");
+    assert_eq!(unknown.json()["type"], "/problems/not-found");
+
+    let wrong = site.post("/api/v1/status", "").await;
+    assert_eq!(wrong.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(wrong.header("allow"), "GET, HEAD");
+    assert_eq!(wrong.json()["type"], "/problems/method-not-allowed");
+}
+
+#[actix_web::test]
+async fn every_problem_type_has_a_page() {
+    let site = Site::open().await;
+
+    let problem = site.get("/api/v1/nothing").await.json();
+    let page = site.get(problem["type"].as_str().unwrap()).await;
+
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.text().starts_with("not-found (404"), "{}", page.text());
+}
+
+#[actix_web::test]
+async fn health_needs_no_token_and_readiness_follows_the_workers_and_the_database() {
+    let site = Site::with_config(config_with_tokens()).await;
+    assert_eq!(site.get("/-/healthy").await.text(), "OK\n");
+    assert_eq!(site.get("/-/ready").await.status, StatusCode::OK);
+
+    site.operations.stopped.lock().push("triage".to_owned());
+    let not_ready = site.get("/-/ready").await;
+    assert_eq!(not_ready.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(not_ready.json()["detail"].as_str().unwrap().contains("triage"));
+
+    site.operations.stopped.lock().clear();
+    site.state.store.close().await;
+    assert_eq!(site.get("/-/ready").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(site.get("/-/healthy").await.status, StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn tokens_open_what_their_scopes_allow() {
+    let site = Site::with_config(config_with_tokens()).await;
+    let as_token = |request: TestRequest, name: &str| {
+        request.insert_header(("Authorization", format!("Bearer {name}-token-0123456")))
+    };
+
+    let nobody = site.get("/api/v1/status").await;
+    assert_eq!(nobody.status, StatusCode::UNAUTHORIZED);
+    let challenges: Vec<_> = nobody.headers.get_all("www-authenticate").collect();
+    assert_eq!(challenges.len(), 2);
+
+    for (uri, name, expected) in [
+        ("/api/v1/status", "ingest", 403),
+        ("/api/v1/status", "read", 200),
+        ("/api/v1/status", "write", 200),
+        ("/api/v1/status", "admin", 200),
+        ("/api/v1/status", "wrong", 401),
+        ("/metrics", "ingest", 200),
+        ("/metrics", "read", 200),
+    ] {
+        let answer = site.call(as_token(TestRequest::get().uri(uri), name)).await;
+        assert_eq!(answer.status.as_u16(), expected, "{uri} as {name}");
+    }
+    for (name, expected) in [("write", 403), ("admin", 200)] {
+        let answer = site.call(as_token(TestRequest::post().uri("/-/reload"), name)).await;
+        assert_eq!(answer.status.as_u16(), expected, "reload as {name}");
+    }
+}
+
+#[actix_web::test]
+async fn a_refused_reload_says_why() {
+    let site = Site::open().await;
+    *site.operations.reload_problem.lock() = Some("modelpager.yml:3: unknown key \"rout\"".to_owned());
+
+    let refused = site.post("/-/reload", "").await;
+
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused.json()["detail"].as_str().unwrap().contains("modelpager.yml:3"));
+}
+
+#[actix_web::test]
+async fn a_page_of_another_site_cannot_make_a_browser_change_anything() {
+    let site = Site::open().await;
+    let from =
+        |site: &'static str| TestRequest::post().uri("/-/reload").insert_header(("Sec-Fetch-Site", site));
+
+    assert_eq!(site.call(from("cross-site")).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(site.call(from("same-site")).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(site.call(from("same-origin")).await.status, StatusCode::OK);
+    assert_eq!(site.call(from("none")).await.status, StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn requests_are_counted_by_route_not_by_path() {
+    let site = Site::open().await;
+
+    for path in ["/problems/validation", "/problems/nope-1", "/x/1", "/x/2"] {
+        site.get(path).await;
+    }
+
+    let text = site.get("/metrics").await.text().to_owned();
+    let series = |handler: &str, code: &str| {
+        format!(
+            "modelpager_http_request_duration_seconds_count{{handler=\"{handler}\",method=\"GET\",code=\"{code}\"}}"
+        )
+    };
+    assert!(text.contains(&format!("{} 1\n", series("/problems/{name}", "200"))), "{text}");
+    assert!(text.contains(&format!("{} 1\n", series("/problems/{name}", "404"))));
+    assert!(text.contains(&format!("{} 2\n", series("unmatched", "404"))));
+}

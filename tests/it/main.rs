@@ -1,0 +1,4 @@
+//! The integration tests, in one binary: linking it once is what takes the time.
+
+mod api_envelope;
+mod web_support;

@@ -1,0 +1,131 @@
+//! The HTTP application in the test's own process, over a real SQLite store in a folder
+//! that lives as long as the fixture.
+
+use std::sync::Arc;
+
+use actix_web::body::to_bytes;
+use actix_web::dev::Service as _;
+use actix_web::http::StatusCode;
+use actix_web::http::header::HeaderMap;
+use actix_web::test::TestRequest;
+use actix_web::{test, web};
+use arc_swap::ArcSwap;
+use futures_util::future::BoxFuture;
+use modelpager::config::{Config, Scope, TokenConfig};
+use modelpager::domain::clock::{ManualClock, Timestamp};
+use modelpager::domain::ids::IdMaker;
+use modelpager::domain::random::SeededRandom;
+use modelpager::domain::secret::Secret;
+use modelpager::store::Store;
+use modelpager::telemetry::metrics::Metrics;
+use modelpager::web::server;
+use modelpager::web::state::{AppState, Live, Operations};
+use parking_lot::Mutex;
+use serde_json::Value;
+
+/// When every test begins.
+pub const START: Timestamp = Timestamp::from_millis(1_787_220_003_125);
+
+/// A program whose workers and reloads do as the test says.
+#[derive(Default)]
+pub struct ScriptedOperations {
+    pub stopped: Mutex<Vec<String>>,
+    pub reload_problem: Mutex<Option<String>>,
+}
+
+impl Operations for ScriptedOperations {
+    fn stopped_workers(&self) -> Vec<String> {
+        self.stopped.lock().clone()
+    }
+
+    fn reload(&self) -> BoxFuture<'_, Result<(), String>> {
+        let answer = self.reload_problem.lock().clone().map_or(Ok(()), Err);
+        Box::pin(async move { answer })
+    }
+}
+
+/// The application and what it stands on.
+pub struct Site {
+    pub state: AppState,
+    pub clock: ManualClock,
+    pub operations: Arc<ScriptedOperations>,
+    _folder: tempfile::TempDir,
+}
+
+/// An answer, read whole.
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.text()))
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+/// A configuration with one token of each scope: `ingest-token-0123456` and so on.
+pub fn config_with_tokens() -> Config {
+    let mut config = Config::default();
+    for (name, scope) in
+        [("ingest", Scope::Ingest), ("read", Scope::Read), ("write", Scope::Write), ("admin", Scope::Admin)]
+    {
+        let token = Secret::new(format!("{name}-token-0123456"));
+        config.auth.tokens.push(TokenConfig { name: name.to_owned(), token, scopes: vec![scope] });
+    }
+    config
+}
+
+impl Site {
+    /// Without tokens: everybody may do everything.
+    pub async fn open() -> Self {
+        Self::with_config(Config::default()).await
+    }
+
+    pub async fn with_config(config: Config) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("test.db").display());
+        let store = Store::open(&url, 4).await.unwrap();
+        let clock = ManualClock::at(START);
+        let operations = Arc::new(ScriptedOperations::default());
+        let state = AppState {
+            store,
+            live: Arc::new(ArcSwap::from_pointee(Live::new(Arc::new(config), String::new(), START))),
+            ids: IdMaker::new(Arc::new(clock.clone()), Arc::new(SeededRandom::new(7))),
+            clock: Arc::new(clock.clone()),
+            metrics: Metrics::new(START),
+            started_at: START,
+            operations: operations.clone(),
+        };
+        Self { state, clock, operations, _folder: folder }
+    }
+
+    /// One request through the whole application.
+    pub async fn call(&self, request: TestRequest) -> Answer {
+        let service = test::init_service(server::app(web::Data::new(self.state.clone()))).await;
+        let response = match service.call(request.to_request()).await {
+            Ok(response) => response.into_parts().1,
+            Err(error) => error.error_response(),
+        };
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = to_bytes(response.into_body()).await.unwrap().to_vec();
+        Answer { status, headers, body }
+    }
+
+    pub async fn get(&self, uri: &str) -> Answer {
+        self.call(TestRequest::get().uri(uri)).await
+    }
+
+    pub async fn post(&self, uri: &str, body: &str) -> Answer {
+        self.call(TestRequest::post().uri(uri).set_payload(body.to_owned())).await
+    }
+}
