@@ -16,9 +16,12 @@ const HOMES: &[Home] = &[
     Home { path: &["actix_web"], places: &["src/web/", "src/app.rs", "src/app/"] },
     Home { path: &["handlebars"], places: &["src/render/"] },
     Home { path: &["lettre"], places: &["src/channels/email/"] },
-    Home { path: &["clap"], places: &["src/cli/"] },
+    Home { path: &["clap"], places: &["src/cli/", "src/main.rs"] },
     Home { path: &["getrandom"], places: &["src/domain/random.rs"] },
-    Home { path: &["std", "env"], places: &["src/config/", "src/cli/", "src/main.rs"] },
+    Home {
+        path: &["std", "env"],
+        places: &["src/config/", "src/app.rs", "src/app/", "src/cli/", "src/main.rs"],
+    },
 ];
 
 /// Ways to ask the machine for the time of day.
