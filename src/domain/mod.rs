@@ -8,6 +8,7 @@
 //! [`outcome::SendOutcome`] is how one attempt to send it ended.
 
 pub mod alert;
+pub mod backoff;
 pub mod clock;
 pub mod duration;
 pub mod entry;

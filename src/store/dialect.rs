@@ -140,6 +140,15 @@ pub(super) fn keys_sql(prefix: &'static str, keys: usize, suffix: &'static str) 
     AssertSqlSafe(sql)
 }
 
+/// `PREFIX ($3, $4)` for a list of `items` parameters that begins at number `first`; an empty
+/// list holds the empty text alone, so that `NOT IN` keeps its meaning.
+pub(super) fn list_sql(prefix: &'static str, first: usize, items: usize) -> AssertSqlSafe<String> {
+    let numbers: Vec<String> = (first..first + items).map(|n| format!("${n}")).collect();
+    let list = if items == 0 { "''".to_owned() } else { numbers.join(", ") };
+    // Safe: made of a static text and numbers.
+    AssertSqlSafe(format!("{prefix} ({list})"))
+}
+
 fn push_rows(sql: &mut String, columns: usize, rows: usize) {
     use std::fmt::Write as _;
     for row in 0..rows {

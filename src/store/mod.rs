@@ -22,6 +22,7 @@ mod error;
 pub mod events;
 #[macro_use]
 mod rows;
+pub mod outbox;
 pub mod triage;
 mod open;
 

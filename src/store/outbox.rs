@@ -1,0 +1,400 @@
+//! The outbox: claiming messages with leases, in order per channel and dedup key, and
+//! recording how each attempt ended.
+//!
+//! A message is claimed only when no older one of the same channel and dedup key is
+//! unfinished. A lease that runs out means that its worker died during the send: whether
+//! the provider has the message is then unknown, and the log says so.
+
+use std::time::Duration;
+
+use super::dialect::PerDialect;
+use super::error::Doing as _;
+use super::triage::TimelineRow;
+use super::{Store, StoreError, Tx};
+use crate::domain::clock::Timestamp;
+use crate::domain::outcome::SendOutcome;
+
+/// A message leased to a worker.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Claimed {
+    /// The notification.
+    pub id: String,
+    /// The name of the problem.
+    pub dedup_key: String,
+    /// 1, and one more for every redelivery by hand.
+    pub series: i64,
+    /// Which attempt of the series this is; the first is 1.
+    pub attempts: i64,
+    /// When it was decided, milliseconds.
+    pub created_at: i64,
+    /// When the event behind it was received, milliseconds.
+    pub received_at: Option<i64>,
+    /// After this it fails for good, milliseconds.
+    pub expires_at: i64,
+    /// [`crate::domain::notification::Snapshot`] as JSON.
+    pub snapshot: String,
+    /// Whether an earlier attempt may have reached the provider.
+    pub maybe_twice: bool,
+    /// What the conversation's last message left to refer to, as JSON.
+    #[sqlx(default)]
+    pub reference: Option<String>,
+}
+
+/// Who claims, and for how long.
+#[derive(Clone, Debug)]
+pub struct Lease<'a> {
+    /// The claiming process.
+    pub owner: &'a str,
+    /// The present moment.
+    pub now: Timestamp,
+    /// How long the claim holds.
+    pub length: Duration,
+}
+
+/// What becomes of a message after an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The provider has it.
+    Delivered,
+    /// Given up, with the reason.
+    Failed(String),
+    /// To be tried again at that moment.
+    Retry(Timestamp),
+}
+
+/// How one attempt ended, to be recorded.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// The attempt's own id.
+    pub attempt_id: String,
+    /// The notification.
+    pub notification_id: String,
+    /// The channel.
+    pub channel: String,
+    /// Whose lease it was: a lease lost meanwhile records the attempt but changes nothing.
+    pub owner: String,
+    /// The series.
+    pub series: i64,
+    /// The attempt's number in it.
+    pub number: i64,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// How it ended.
+    pub outcome: SendOutcome,
+    /// The provider's status.
+    pub status: Option<u16>,
+    /// Why it did not end well.
+    pub error: Option<String>,
+    /// The head of the provider's answer.
+    pub response: Option<String>,
+    /// What becomes of the message.
+    pub next: Next,
+    /// Whether the provider may have it although it is tried again.
+    pub maybe_twice: bool,
+    /// What the reader sees, as JSON, when it was rendered.
+    pub preview: Option<String>,
+    /// What the provider left to refer to, as JSON.
+    pub reference: Option<String>,
+}
+
+/// What one recording writes.
+#[derive(Debug, Default)]
+pub struct Recording {
+    /// Attempts that ended.
+    pub finished: Vec<Finished>,
+    /// Lines for the timelines of their incidents.
+    pub timeline: Vec<TimelineRow>,
+    /// How the channels fare.
+    pub health: Vec<(String, HealthChange)>,
+}
+
+/// True of a message that no older unfinished one of its channel and dedup key blocks.
+macro_rules! unblocked {
+    () => {
+        "NOT EXISTS (SELECT 1 FROM notifications o WHERE o.channel = n.channel AND o.dedup_key = n.dedup_key \
+         AND o.state IN ('pending', 'sending') AND o.id < n.id)"
+    };
+}
+macro_rules! claim_sql {
+    ($lock:literal) => {
+        concat!(
+            "UPDATE notifications SET state = 'sending', lease_owner = $1, lease_until = $2, attempts = attempts + 1 \
+             WHERE id IN (SELECT n.id FROM notifications n WHERE n.channel = $3 AND n.state = 'pending' \
+             AND n.due_at <= $4 AND ",
+            unblocked!(),
+            " ORDER BY n.due_at, n.id LIMIT $5",
+            $lock,
+            ") RETURNING id, dedup_key, series, attempts, created_at, received_at, expires_at, snapshot, maybe_twice"
+        )
+    };
+}
+const CLAIM: PerDialect =
+    PerDialect { sqlite: claim_sql!(""), postgres: claim_sql!(" FOR UPDATE OF n SKIP LOCKED") };
+const REFERENCES: &str = "SELECT n.id, c.reference FROM notifications n \
+     JOIN notification_incidents ni ON ni.notification_id = n.id \
+     JOIN conversations c ON c.incident_id = ni.incident_id AND c.channel = n.channel \
+     WHERE c.reference IS NOT NULL AND n.id IN";
+const NEXT_DUE: &str = concat!(
+    "SELECT MIN(n.due_at) FROM notifications n WHERE n.channel = $1 AND n.state = 'pending' AND ",
+    unblocked!()
+);
+const FINISH: &str = "UPDATE notifications SET state = v.column3, reason = v.column4, due_at = v.column5, \
+     finished_at = v.column6, maybe_twice = (notifications.maybe_twice OR v.column7), \
+     preview = COALESCE(v.column8, notifications.preview), lease_owner = NULL, lease_until = NULL FROM (";
+const FINISH_WHERE: &str = ") AS v WHERE notifications.id = v.column1 AND notifications.lease_owner = v.column2 \
+     AND notifications.state = 'sending'";
+const INSERT_ATTEMPTS: &str = "INSERT INTO attempts (id, notification_id, series, number, started_at, duration_ms, \
+     outcome, status, error, response)";
+const KEEP_REFERENCES: &str = "UPDATE conversations SET reference = v.column2 FROM (";
+const KEEP_REFERENCES_WHERE: &str = ") AS v JOIN notification_incidents ni ON ni.notification_id = v.column1 \
+     WHERE conversations.incident_id = ni.incident_id AND conversations.channel = v.column3";
+const UPSERT_HEALTH: &str = "INSERT INTO channel_health (channel, paused_until, failures, last_success_at, \
+     last_failure_at, last_error, delivered, failed)";
+const UPSERT_HEALTH_SET: &str = "ON CONFLICT (channel) DO UPDATE SET \
+     paused_until = COALESCE(excluded.paused_until, channel_health.paused_until), \
+     failures = CASE WHEN excluded.last_success_at IS NOT NULL THEN excluded.failures \
+         ELSE channel_health.failures + excluded.failures END, \
+     last_success_at = COALESCE(excluded.last_success_at, channel_health.last_success_at), \
+     last_failure_at = COALESCE(excluded.last_failure_at, channel_health.last_failure_at), \
+     last_error = CASE WHEN excluded.last_error IS NULL THEN channel_health.last_error ELSE excluded.last_error END, \
+     delivered = channel_health.delivered + excluded.delivered, failed = channel_health.failed + excluded.failed";
+const PAUSED_UNTIL: &str = "SELECT paused_until FROM channel_health WHERE channel = $1";
+const EXPIRED_LEASES: PerDialect = PerDialect {
+    sqlite: "SELECT id, channel, series, attempts, lease_owner, expires_at, snapshot FROM notifications \
+             WHERE state = 'sending' AND lease_until <= $1 LIMIT 500",
+    postgres: "SELECT id, channel, series, attempts, lease_owner, expires_at, snapshot FROM notifications \
+               WHERE state = 'sending' AND lease_until <= $1 LIMIT 500 FOR UPDATE SKIP LOCKED",
+};
+const CANCEL_ORPHANS: &str = "UPDATE notifications SET state = 'cancelled', reason = $1, finished_at = $2 \
+     WHERE state = 'pending' AND channel NOT IN";
+
+/// A message whose worker did not come back.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct LostLease {
+    /// The notification.
+    pub id: String,
+    /// Its channel.
+    pub channel: String,
+    /// The series.
+    pub series: i64,
+    /// The attempt that never ended.
+    pub attempts: i64,
+    /// Whose lease it was.
+    pub lease_owner: String,
+    /// After this the message fails for good, milliseconds.
+    pub expires_at: i64,
+    /// The snapshot as JSON.
+    pub snapshot: String,
+}
+
+/// How a channel fares, summed over the attempts of one recording.
+#[derive(Clone, Debug, Default)]
+pub struct HealthChange {
+    /// Asked to wait by the provider until then.
+    pub paused_until: Option<Timestamp>,
+    /// Failed attempts since the last success.
+    pub failures: u32,
+    /// The last success.
+    pub last_success_at: Option<Timestamp>,
+    /// The last failure.
+    pub last_failure_at: Option<Timestamp>,
+    /// What it was.
+    pub last_error: Option<String>,
+    /// Messages delivered.
+    pub delivered: u32,
+    /// Messages given up.
+    pub failed: u32,
+}
+
+impl Store {
+    /// Leases up to `limit` due messages of a channel to a worker.
+    ///
+    /// # Errors
+    /// When the database does not answer; then nothing is leased.
+    pub async fn claim_notifications(
+        &self,
+        channel: &str,
+        lease: &Lease<'_>,
+        limit: usize,
+    ) -> Result<Vec<Claimed>, StoreError> {
+        let mut tx = self.begin_write().await?;
+        let sql = CLAIM.pick(&tx);
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let until = lease.now.plus(lease.length).as_millis();
+        let mut claimed: Vec<Claimed> = with_tx!(tx, |conn| {
+            sqlx::query_as(sql)
+                .bind(lease.owner)
+                .bind(until)
+                .bind(channel)
+                .bind(lease.now.as_millis())
+                .bind(limit)
+                .fetch_all(&mut *conn)
+                .await
+        })
+        .doing("claim messages")?;
+        attach_references(&mut tx, &mut claimed).await?;
+        tx.commit().await?;
+        // RETURNING promises no order.
+        claimed.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(claimed)
+    }
+
+    /// When the next message of a channel that nothing older blocks is due.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn next_due(&self, channel: &str) -> Result<Option<Timestamp>, StoreError> {
+        let (due,): (Option<i64>,) =
+            with_reader!(self, |conn| sqlx::query_as(NEXT_DUE).bind(channel).fetch_one(&mut *conn).await)
+                .doing("look for the next message")?;
+        Ok(due.map(Timestamp::from_millis))
+    }
+
+    /// Until when a provider asked a channel to wait.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn paused_until(&self, channel: &str) -> Result<Option<Timestamp>, StoreError> {
+        let row: Option<(Option<i64>,)> = with_reader!(self, |conn| sqlx::query_as(PAUSED_UNTIL)
+            .bind(channel)
+            .fetch_optional(&mut *conn)
+            .await)
+        .doing("look whether a channel is paused")?;
+        Ok(row.and_then(|(until,)| until).map(Timestamp::from_millis))
+    }
+
+    /// Records how attempts ended, in one transaction.
+    ///
+    /// # Errors
+    /// Then nothing of it is recorded.
+    pub async fn record_attempts(&self, recording: &Recording) -> Result<(), StoreError> {
+        let mut tx = self.begin_write().await?;
+        tx.record_attempts(recording).await?;
+        tx.commit().await
+    }
+
+    /// Withdraws what is owed to channels that no longer exist; answers how many.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn cancel_orphans(&self, channels: &[&str], now: Timestamp) -> Result<u64, StoreError> {
+        let mut tx = self.begin_write().await?;
+        let sql = super::dialect::list_sql(CANCEL_ORPHANS, 3, channels.len());
+        let cancelled = with_tx!(tx, |conn| {
+            let mut query = sqlx::query(sql)
+                .bind("its channel is no longer configured or is disabled")
+                .bind(now.as_millis());
+            for channel in channels {
+                query = query.bind(channel);
+            }
+            query.execute(&mut *conn).await.map(|done| done.rows_affected())
+        })
+        .doing("withdraw messages of removed channels")?;
+        tx.commit().await?;
+        Ok(cancelled)
+    }
+}
+
+async fn attach_references(tx: &mut Tx, claimed: &mut [Claimed]) -> Result<(), StoreError> {
+    let ids: Vec<&str> = claimed.iter().map(|c| c.id.as_str()).collect();
+    let references: std::collections::HashMap<String, String> =
+        read_by_keys!(*tx, (String, String), &ids, REFERENCES, "")
+            .doing("read message references")?
+            .into_iter()
+            .collect();
+    for message in claimed {
+        message.reference = references.get(&message.id).cloned();
+    }
+    Ok(())
+}
+
+impl Tx {
+    /// Records how attempts ended.
+    ///
+    /// # Errors
+    /// When the database does not take them.
+    pub async fn record_attempts(&mut self, recording: &Recording) -> Result<(), StoreError> {
+        let finished = &recording.finished;
+        write_rows!(*self, finished, 8, FINISH, FINISH_WHERE, |query, f| query
+            .bind(&f.notification_id)
+            .bind(&f.owner)
+            .bind(f.next.state())
+            .bind(f.next.reason())
+            .bind(f.next.due_at(f.ended_at).as_millis())
+            .bind(f.next.is_final().then(|| f.ended_at.as_millis()))
+            .bind(f.maybe_twice)
+            .bind(&f.preview))
+        .doing("finish messages")?;
+        write_rows!(*self, finished, 10, INSERT_ATTEMPTS, "", |query, f| query
+            .bind(&f.attempt_id)
+            .bind(&f.notification_id)
+            .bind(f.series)
+            .bind(f.number)
+            .bind(f.started_at.as_millis())
+            .bind(i64::try_from(f.ended_at.since(f.started_at).as_millis()).unwrap_or(i64::MAX))
+            .bind(f.outcome.as_str())
+            .bind(f.status.map(i64::from))
+            .bind(&f.error)
+            .bind(&f.response))
+        .doing("record attempts")?;
+        let references: Vec<&Finished> = finished.iter().filter(|f| f.reference.is_some()).collect();
+        write_rows!(*self, &references, 3, KEEP_REFERENCES, KEEP_REFERENCES_WHERE, |query, f| query
+            .bind(&f.notification_id)
+            .bind(&f.reference)
+            .bind(&f.channel))
+        .doing("keep message references")?;
+        self.save_timeline(&recording.timeline).await?;
+        write_rows!(*self, &recording.health, 8, UPSERT_HEALTH, UPSERT_HEALTH_SET, |query, row| query
+            .bind(&row.0)
+            .bind(row.1.paused_until.map(Timestamp::as_millis))
+            .bind(i64::from(row.1.failures))
+            .bind(row.1.last_success_at.map(Timestamp::as_millis))
+            .bind(row.1.last_failure_at.map(Timestamp::as_millis))
+            .bind(&row.1.last_error)
+            .bind(i64::from(row.1.delivered))
+            .bind(i64::from(row.1.failed)))
+        .doing("store how channels fare")?;
+        Ok(())
+    }
+
+    /// Messages whose lease ran out by `now`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn lost_leases(&mut self, now: Timestamp) -> Result<Vec<LostLease>, StoreError> {
+        let sql = EXPIRED_LEASES.pick(self);
+        with_tx!(self, |conn| sqlx::query_as(sql).bind(now.as_millis()).fetch_all(&mut *conn).await)
+            .doing("look for lost leases")
+    }
+}
+
+impl Next {
+    const fn state(&self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Failed(_) => "failed",
+            Self::Retry(_) => "pending",
+        }
+    }
+
+    fn reason(&self) -> &str {
+        match self {
+            Self::Delivered => "the provider accepted it",
+            Self::Failed(reason) => reason,
+            Self::Retry(_) => "",
+        }
+    }
+
+    const fn due_at(&self, ended_at: Timestamp) -> Timestamp {
+        match self {
+            Self::Retry(at) => *at,
+            Self::Delivered | Self::Failed(_) => ended_at,
+        }
+    }
+
+    const fn is_final(&self) -> bool {
+        !matches!(self, Self::Retry(_))
+    }
+}
