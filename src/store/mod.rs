@@ -23,6 +23,7 @@ pub mod events;
 #[macro_use]
 mod rows;
 pub mod outbox;
+pub mod outbox_hand;
 pub mod triage;
 mod open;
 
