@@ -4,7 +4,7 @@
 //! notes every broken rule as a [`Violation`], so that a test ends on
 //! [`Violations::assert_clean`]. It keeps what a person would see (messages, incidents,
 //! mails), because that, not the list of requests, is what a test should look at. Faults
-//! below HTTP are scripted by [`engine::Step`].
+//! below HTTP are scripted by [`engine::Step`], those of mail by [`smtp::Fault`].
 //!
 //! Where each rule comes from stands in `CONTRACTS.md` beside this file. The fakes import
 //! nothing of the product but `domain`, so that a fake and the channel it checks cannot
@@ -13,8 +13,10 @@
 #[cfg(test)]
 mod client;
 pub mod engine;
+mod listener;
 pub mod pagerduty;
 pub mod slack;
+pub mod smtp;
 mod violation;
 pub mod webhook;
 

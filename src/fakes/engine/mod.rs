@@ -17,14 +17,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use parking_lot::Mutex;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
 
 pub use request::Request;
 pub use step::{Answer, Step};
 
+use super::listener::Listener;
 use crate::domain::clock::SharedClock;
 use step::Wire;
 
@@ -34,11 +35,10 @@ pub trait Provider: Send + Sync + 'static {
     fn answer(&self, request: &Request) -> Answer;
 }
 
-/// A running server; its task ends when this is stopped or dropped.
+/// A running server; its connections end when this is stopped or dropped.
 pub struct HttpServer {
-    address: SocketAddr,
+    listener: Listener,
     shared: Arc<Shared>,
-    task: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What the server's handle and its connections share.
@@ -62,8 +62,6 @@ impl HttpServer {
     /// # Errors
     /// When no port can be had.
     pub async fn start(clock: SharedClock, provider: Box<dyn Provider>) -> io::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             clock,
             provider,
@@ -71,18 +69,20 @@ impl HttpServer {
             requests: Mutex::default(),
             handled: watch::Sender::new(0),
         });
-        let task = Mutex::new(Some(tokio::spawn(accept(listener, Arc::clone(&shared)))));
-        Ok(Self { address, shared, task })
+        let connections = Arc::clone(&shared);
+        let serve = move |stream| serve(stream, Arc::clone(&connections)).boxed();
+        let listener = Listener::start(Arc::new(serve)).await?;
+        Ok(Self { listener, shared })
     }
 
     /// `http://127.0.0.1:PORT`, without a slash at the end.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.listener.address())
     }
 
     /// Where it listens, also while it is stopped.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.listener.address()
     }
 
     /// Puts steps at the end of the script; each is used by one request, in order.
@@ -121,12 +121,7 @@ impl HttpServer {
 
     /// Stops listening and drops every connection: from now on connecting is refused.
     pub async fn stop(&self) {
-        let task = self.task.lock().take();
-        if let Some(task) = task {
-            task.abort();
-            // An aborted task ends with an error that says so.
-            let _ = task.await;
-        }
+        self.listener.stop().await;
     }
 
     /// Listens again on the same port; nothing happens when it is running.
@@ -134,20 +129,7 @@ impl HttpServer {
     /// # Errors
     /// When another program has taken the port meanwhile.
     pub async fn restart(&self) -> io::Result<()> {
-        if self.task.lock().is_some() {
-            return Ok(());
-        }
-        let listener = TcpListener::bind(self.address).await?;
-        *self.task.lock() = Some(tokio::spawn(accept(listener, Arc::clone(&self.shared))));
-        Ok(())
-    }
-}
-
-impl Drop for HttpServer {
-    fn drop(&mut self) {
-        if let Some(task) = self.task.lock().take() {
-            task.abort();
-        }
+        self.listener.restart().await
     }
 }
 
@@ -156,18 +138,6 @@ impl Shared {
         let mut script = self.script.lock();
         let always = script.always.clone();
         script.queue.pop_front().or(always).unwrap_or_else(Step::usual)
-    }
-}
-
-/// Takes connections until it is aborted; the connections end with it.
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
-    let mut connections = JoinSet::new();
-    loop {
-        let accepted = listener.accept().await;
-        while connections.try_join_next().is_some() {}
-        if let Ok((stream, _)) = accepted {
-            connections.spawn(serve(stream, Arc::clone(&shared)));
-        }
     }
 }
 

@@ -1,3 +1,5 @@
+//! The server with a bare client: every step of a script, and what it leaves behind.
+
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

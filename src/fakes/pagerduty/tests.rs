@@ -1,3 +1,5 @@
+//! Each limit at n and n+1, the documented example, and the life of an incident.
+
 use serde_json::{Value, json};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Both ways into the workspace: what is taken, what is refused, and in which words.
+
 use std::time::Duration;
 
 use serde_json::{Value, json};

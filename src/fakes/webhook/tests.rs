@@ -1,3 +1,5 @@
+//! The golden vector, an independent implementation, and every way to be refused.
+
 use serde_json::json;
 
 use super::*;
