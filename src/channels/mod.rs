@@ -14,6 +14,7 @@ use crate::domain::outcome::SendReport;
 use crate::render::{Rendered, TemplateField};
 
 pub mod classify;
+mod email;
 mod fit;
 pub mod http;
 mod log;
@@ -58,7 +59,7 @@ pub struct SettingProblem {
 }
 
 /// Every kind of channel there is.
-pub const REGISTRY: &[&Kind] = &[&log::KIND, &webhook::KIND, &slack::KIND, &pagerduty::KIND];
+pub const REGISTRY: &[&Kind] = &[&log::KIND, &webhook::KIND, &slack::KIND, &pagerduty::KIND, &email::KIND];
 
 /// The kind of that name.
 pub fn find_kind(name: &str) -> Option<&'static Kind> {
