@@ -1,1 +1,86 @@
-//! To come.
+//! The command line. A command is a file with `Args` (its documentation is the help text)
+//! and `run`, a `mod` line and a line in the table below. Exit codes are amtool's: 0 when
+//! all is well, 1 when what was asked for failed or does not hold, 2 for a wrong call.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use serde::Serialize;
+
+mod check_config;
+mod completions;
+mod config_schema;
+mod routes;
+
+/// The alert receiver for ML teams: takes Alertmanager's webhooks, finds the model behind
+/// each alert, tells who must know, and keeps a log that proves it.
+#[derive(Debug, Parser)]
+#[command(name = "modelpager", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Examples:
+  modelpager check-config modelpager.yml
+  modelpager routes test --config modelpager.yml severity=page model=churn
+  modelpager completions bash > /etc/bash_completion.d/modelpager")]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+impl Cli {
+    /// Does what was asked for; what it has to say goes to `out`.
+    ///
+    /// # Errors
+    /// Why it could not be done.
+    pub fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+        self.command.run(out)
+    }
+}
+
+/// Declares the commands, in the order of the help text.
+macro_rules! commands {
+    ($($variant:ident => $module:ident,)*) => {
+        #[derive(Debug, Subcommand)]
+        enum Command {
+            $($variant($module::Args),)*
+        }
+
+        impl Command {
+            fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+                match self {
+                    $(Self::$variant(args) => $module::run(&args, out),)*
+                }
+            }
+        }
+    };
+}
+
+commands! {
+    CheckConfig => check_config,
+    Routes => routes,
+    ConfigSchema => config_schema,
+    Completions => completions,
+}
+
+/// `--config`, for the commands that work without a file too.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ConfigArg {
+    /// The configuration file; without one the defaults apply.
+    #[arg(long, short, value_name = "FILE", env = "MODELPAGER_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+/// `--json`
+#[derive(Debug, clap::Args)]
+pub(crate) struct FormatArg {
+    /// Print JSON, for programs.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Prints a value as JSON for programs and people.
+fn print_json(out: &mut dyn Write, value: &impl Serialize) -> anyhow::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, value)?;
+    writeln!(out)?;
+    Ok(())
+}

@@ -76,6 +76,33 @@ pub struct InvalidTime {
     source: jiff::Error,
 }
 
+/// Serde: an optional moment as RFC 3339 text; for documents people read and write.
+pub mod rfc3339_option {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    use super::Timestamp;
+
+    /// Writes the text, or null.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+        match at {
+            Some(at) => serializer.collect_str(at),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    /// Reads the text, or null.
+    ///
+    /// # Errors
+    /// When the text is not RFC 3339.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        text.map(|text| Timestamp::parse_rfc3339(&text)).transpose().map_err(D::Error::custom)
+    }
+}
+
 /// Where the time comes from, and how to wait for it.
 pub trait Clock: Send + Sync + fmt::Debug {
     /// The present moment.

@@ -183,6 +183,21 @@ pub struct Deployment {
     pub rollback_command: String,
 }
 
+/// An entry as it is stored: the document, what happened to it, and when it changed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EntryRecord {
+    /// What users wrote.
+    pub entry: Entry,
+    /// The catalog's revision of its last change, history included; the `ETag`.
+    pub revision: i64,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it or its history last changed.
+    pub updated_at: Timestamp,
+    /// Versions and deployments; see [`EntryHistory`].
+    pub history: EntryHistory,
+}
+
 /// What is live and what happened last for one entry at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EntryHistory {

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 pub mod context;
+pub mod escape;
 pub mod fit;
 pub mod samples;
 

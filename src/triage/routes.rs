@@ -63,6 +63,16 @@ impl Node {
     pub fn path(&self) -> &[String] {
         &self.path
     }
+
+    /// Whether the scan goes on with the next sibling after this node matched.
+    pub const fn continues(&self) -> bool {
+        self.continues
+    }
+
+    /// The nodes below, in the order in which they are tried.
+    pub fn children(&self) -> &[Node] {
+        &self.children
+    }
 }
 
 /// A channel that must know.
@@ -102,6 +112,11 @@ impl RouteTree {
         let nothing = Inherited { channels: &[], timing: Timing::default(), path: &[] };
         let root = build_node(config, &nothing, "route", &mut problems);
         if problems.is_empty() { Ok(Self { root }) } else { Err(problems) }
+    }
+
+    /// The node that takes what no other takes.
+    pub const fn root(&self) -> &Node {
+        &self.root
     }
 
     /// The nodes that take what `lookup` describes, in the order of the tree; never none.

@@ -33,7 +33,7 @@ pub struct Problem {
 }
 
 /// Everything that is wrong with one file, sorted by place.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, thiserror::Error)]
 pub struct Problems {
     /// The file's name.
     pub source_name: String,

@@ -49,7 +49,7 @@ impl Words<'_> {
             }
             Kind::Required { property } => self.say_missing(at, property.as_str().unwrap_or_default()),
             Kind::AnyOf { context } | Kind::OneOfNotValid { context } => {
-                self.say_alternatives(at, error, context)
+                self.say_alternatives(at, error, context);
             }
             _ => {
                 let message = self.describe(at, error);

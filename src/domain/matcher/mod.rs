@@ -8,15 +8,18 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use regex::{Regex, RegexBuilder};
+use regex::RegexBuilder;
 
 mod classic;
+mod pattern;
 mod syntax;
 mod utf8;
 
 #[cfg(test)]
 mod tests;
 
+pub use pattern::Anchor;
+use pattern::Pattern;
 use syntax::RawMatcher;
 pub use syntax::{MatchOp, SyntaxError};
 
@@ -33,7 +36,7 @@ pub struct Matcher {
     op: MatchOp,
     value: String,
     /// Present exactly when the operator takes a regular expression.
-    regex: Option<Regex>,
+    pattern: Option<Pattern>,
 }
 
 impl Matcher {
@@ -70,8 +73,8 @@ impl Matcher {
         if name.is_empty() {
             return Err(MatcherProblem::EmptyName);
         }
-        let regex = op.is_regex().then(|| compile(&name, &value)).transpose()?;
-        Ok(Self { name, op, value, regex })
+        let pattern = op.is_regex().then(|| compile(&name, &value)).transpose()?;
+        Ok(Self { name, op, value, pattern })
     }
 
     /// The label's name: any text that is not empty.
@@ -91,11 +94,21 @@ impl Matcher {
 
     /// Whether a label of that value satisfies this; an absent one has the value `""`.
     pub fn matches_value(&self, value: &str) -> bool {
-        match (self.op, &self.regex) {
+        match (self.op, &self.pattern) {
             (MatchOp::Equal, _) => value == self.value,
             (MatchOp::NotEqual, _) => value != self.value,
-            (MatchOp::Matches, regex) => regex.as_ref().is_some_and(|regex| regex.is_match(value)),
-            (MatchOp::NotMatches, regex) => !regex.as_ref().is_some_and(|regex| regex.is_match(value)),
+            (MatchOp::Matches, pattern) => pattern.as_ref().is_some_and(|pattern| pattern.matches(value)),
+            (MatchOp::NotMatches, pattern) => !pattern.as_ref().is_some_and(|pattern| pattern.matches(value)),
+        }
+    }
+
+    /// What the label must be or begin with for this to hold; `None` when it may be
+    /// anything or missing.
+    pub fn anchor(&self) -> Option<Anchor> {
+        match self.op {
+            MatchOp::Equal => Anchor::of_equality(&self.value),
+            MatchOp::Matches => Anchor::of_pattern(&self.value),
+            MatchOp::NotEqual | MatchOp::NotMatches => None,
         }
     }
 }
@@ -204,14 +217,19 @@ fn build_all(raw: Vec<RawMatcher>) -> Result<Vec<Matcher>, MatcherProblem> {
     raw.into_iter().map(|raw| Matcher::new(raw.name, raw.op, raw.value)).collect()
 }
 
-fn compile(name: &str, pattern: &str) -> Result<Regex, MatcherProblem> {
+fn compile(name: &str, pattern: &str) -> Result<Pattern, MatcherProblem> {
+    if let Some(simple) = Pattern::without_regex(pattern) {
+        return Ok(simple);
+    }
     let build = |pattern: &str| {
         RegexBuilder::new(pattern).size_limit(REGEX_SIZE_LIMIT).dfa_size_limit(REGEX_SIZE_LIMIT).build()
     };
+    let problem = |error| MatcherProblem::Regex { name: name.to_owned(), message: regex_message(&error) };
     // By itself first, so that an unbalanced parenthesis cannot pair with ours.
-    build(pattern)
-        .and_then(|_| build(&format!("^(?:{pattern})$")))
-        .map_err(|error| MatcherProblem::Regex { name: name.to_owned(), message: regex_message(&error) })
+    if pattern.contains(['(', ')']) {
+        build(pattern).map_err(problem)?;
+    }
+    build(&format!("^(?:{pattern})$")).map(Pattern::Regex).map_err(problem)
 }
 
 /// The regex crate draws a picture of several lines; its last line says it all.

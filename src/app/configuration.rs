@@ -1,0 +1,72 @@
+//! From a file to a configuration that the whole program can run with: what `config`
+//! checks by itself, plus what only the channels and the routing tree know. `serve`,
+//! reload and every command that takes a file load it here, so that what `check-config`
+//! accepts is what starts.
+
+use std::path::Path;
+
+use crate::channels::{self, REGISTRY};
+use crate::config::{self, KindSchema, Loaded, Problems};
+use crate::triage::routes::RouteTree;
+
+/// A checked configuration and the routing tree it describes.
+#[derive(Clone, Debug)]
+pub struct Configuration {
+    /// What the file says.
+    pub loaded: Loaded,
+    /// Where incidents go.
+    pub routes: RouteTree,
+}
+
+/// Reads and checks the configuration; without a file the defaults, which always work.
+///
+/// # Errors
+/// Everything that is wrong with the file; none of it shows a secret.
+pub fn load(file: Option<&Path>) -> Result<Configuration, Problems> {
+    let env = |name: &str| std::env::var(name).ok();
+    let kinds = kinds();
+    let loaded = match file {
+        Some(file) => config::load_file(file, &env, &kinds)?,
+        None => config::parse("", Path::new(""), &env, &kinds)?,
+    };
+    complete(loaded)
+}
+
+/// What the configuration needs to know of every kind of channel.
+pub fn kinds() -> Vec<KindSchema> {
+    let describe = |kind: &&channels::Kind| KindSchema {
+        name: kind.name.to_owned(),
+        title: kind.title.to_owned(),
+        schema: (kind.schema)().to_value(),
+    };
+    REGISTRY.iter().map(describe).collect()
+}
+
+/// Builds what can be wrong beyond a single value, and collects what is.
+fn complete(loaded: Loaded) -> Result<Configuration, Problems> {
+    let mut found = check_channels(&loaded);
+    let routes = match RouteTree::build(&loaded.config.route) {
+        Ok(routes) => Some(routes),
+        Err(problems) => {
+            found.extend(problems.into_iter().map(|problem| (problem.path, problem.message)));
+            None
+        }
+    };
+    match (routes, loaded.problems(found)) {
+        (Some(routes), None) => Ok(Configuration { loaded, routes }),
+        (_, problems) => Err(problems.unwrap_or_default()),
+    }
+}
+
+fn check_channels(loaded: &Loaded) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for (index, channel) in loaded.config.channels.iter().enumerate() {
+        let Some(kind) = channels::find_kind(&channel.kind) else { continue };
+        let Err(problems) = (kind.build)(channel) else { continue };
+        found.extend(problems.into_iter().map(|problem| {
+            let dot = if problem.key.is_empty() { "" } else { "." };
+            (format!("channels[{index}]{dot}{}", problem.key), problem.message)
+        }));
+    }
+    found
+}

@@ -1,0 +1,119 @@
+use super::*;
+
+fn check(entry: &Entry) -> Vec<String> {
+    let check_template: TemplateCheck = |template| {
+        if template.contains("{{{{") { Err("is not a template".to_owned()) } else { Ok(()) }
+    };
+    check_entry(entry, check_template).into_iter().map(|p| format!("{}: {}", p.field, p.message)).collect()
+}
+
+fn fields(entry: &Entry) -> Vec<String> {
+    check(entry).into_iter().map(|line| line.split(": ").next().unwrap().to_owned()).collect()
+}
+
+fn set(matchers: &[&str]) -> EntryMatcher {
+    EntryMatcher { matchers: matchers.iter().map(|m| (*m).to_owned()).collect(), priority: 0 }
+}
+
+fn named(slug: &str) -> Entry {
+    Entry { slug: slug.to_owned(), ..Entry::default() }
+}
+
+#[test]
+fn an_entry_with_everything_right_has_no_problem() {
+    let entry = Entry {
+        display_name: "Fraud detector".into(),
+        tier: Some(1),
+        aliases: vec!["Fraud Detector".into(), "openai/fraud".into()],
+        matchers: vec![set(&["namespace=\"ml\"", "pod=~\"fraud-.*\""])],
+        endpoint_url: "https://ml.example/fraud".into(),
+        runbook_url: "https://wiki.example/{{alertname}}".into(),
+        links: BTreeMap::from([(
+            "dashboard".into(),
+            "HTTP://grafana.example/d/1?from={{window.from_ms}}".into(),
+        )]),
+        contacts: vec![Contact { name: "#ml".into(), ..Contact::default() }],
+        runbook: "# Steps\n\n1. Look".into(),
+        ..named("fraud-detector_2.0")
+    };
+
+    assert_eq!(check(&entry), Vec::<String>::new());
+    assert_eq!(check(&named("a")), Vec::<String>::new());
+}
+
+#[test]
+fn every_wrong_field_is_named_at_once() {
+    let entry = Entry {
+        tier: Some(6),
+        owner: "two\nlines".into(),
+        aliases: vec!["ok".into(), " OK ".into(), "".into(), "Fraud!".into()],
+        matchers: vec![set(&["a=\"b\"", "pod=~\"(\""]), set(&[]), set(&["pod=~\".*\""])],
+        endpoint_url: "ml.example".into(),
+        runbook_url: "javascript:alert(1)".into(),
+        links: BTreeMap::from([("logs".into(), "https://x/{{{{".into()), ("empty".into(), String::new())]),
+        contacts: vec![Contact::default()],
+        tags: BTreeMap::from([(" ".into(), "v".into())]),
+        ..named("Fraud!")
+    };
+
+    insta::assert_snapshot!(check(&entry).join("\n"));
+}
+
+#[test]
+fn sizes_are_bounded() {
+    let long = |n: usize| "x".repeat(n);
+    let entry = Entry {
+        display_name: long(MAX_NAME + 1),
+        description: long(MAX_PARAGRAPH + 1),
+        runbook: long(MAX_RUNBOOK + 1),
+        aliases: (0..=MAX_ITEMS).map(|n| format!("alias {n}")).collect(),
+        endpoint_url: format!("https://{}", long(MAX_URL)),
+        ..named(&long(MAX_SLUG + 1))
+    };
+    let longest = Entry {
+        display_name: "ä".repeat(MAX_NAME),
+        description: long(MAX_PARAGRAPH),
+        runbook: long(MAX_RUNBOOK),
+        aliases: (0..MAX_ITEMS).map(|n| format!("alias {n}")).collect(),
+        ..named(&long(MAX_SLUG))
+    };
+
+    assert_eq!(fields(&entry), ["slug", "display_name", "description", "runbook", "aliases", "endpoint_url"]);
+    assert_eq!(check(&longest), Vec::<String>::new());
+}
+
+#[test]
+fn words_of_the_api_are_no_slugs() {
+    assert_eq!(fields(&named("import")), ["slug"]);
+    assert_eq!(fields(&named("export")), ["slug"]);
+    assert_eq!(fields(&named("")), ["slug"]);
+    assert_eq!(fields(&named("-a")), ["slug"]);
+}
+
+#[test]
+fn a_name_belongs_to_one_entry() {
+    let entry = Entry { aliases: vec!["Mine".into(), " CHURN ".into()], ..named("fraud") };
+    let owner_of = |name: &str| match name {
+        "fraud" | "mine" => Some("fraud".to_owned()),
+        "churn" => Some("churn-model".to_owned()),
+        _ => None,
+    };
+
+    let problems = check_names(&entry, owner_of);
+
+    assert_eq!(
+        problems,
+        [FieldProblem::new("aliases[1]", "\" CHURN \" already names the entry \"churn-model\"")]
+    );
+    assert_eq!(folded_names(&entry), ["churn", "fraud", "mine"]);
+}
+
+#[test]
+fn only_absolute_web_urls_are_urls() {
+    for url in ["http://h", "https://h:1/p?q#f", "HTTPS://h", "http://[::1]/"] {
+        assert!(is_web_url(url), "{url}");
+    }
+    for url in ["", "h", "ftp://h", "http://", "http:///p", "https://a b", "javascript://h\u{a0}x", "//h"] {
+        assert!(!is_web_url(url), "{url}");
+    }
+}

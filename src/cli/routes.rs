@@ -1,0 +1,194 @@
+//! `modelpager routes`: what the routing tree looks like and what it does with an alert.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use serde::Serialize;
+
+use crate::app::configuration;
+use crate::config::SeverityConfig;
+use crate::domain::severity::SeverityTable;
+use crate::triage::routes::{Node, RouteTree};
+
+/// Show the routing tree, or test where an alert would go.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Test(TestArgs),
+    Show(ShowArgs),
+}
+
+/// Print the channels that an alert with these labels would reach, and the path to them.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  modelpager routes test --config modelpager.yml severity=page model=churn
+  modelpager routes test --config modelpager.yml --json severity=P0 entry.tier=1
+  modelpager routes test --config modelpager.yml --verify.channels=ml-oncall,ml-alerts severity=critical
+
+`severity` is normalised as for a real alert, `status` is firing unless given. What only the
+catalog knows is given like a label: entry=churn entry.kind=model entry.tier=1 version=7.")]
+struct TestArgs {
+    #[command(flatten)]
+    config: super::ConfigArg,
+    #[command(flatten)]
+    format: super::FormatArg,
+    /// Exit 1 unless exactly these channels are reached, in this order.
+    #[arg(long = "verify.channels", value_name = "CHANNELS", value_delimiter = ',')]
+    verify: Option<Vec<String>>,
+    /// The alert's labels.
+    #[arg(value_name = "LABEL=VALUE", value_parser = parse_label)]
+    labels: Vec<(String, String)>,
+}
+
+/// Draw the routing tree.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  modelpager routes show --config modelpager.yml")]
+struct ShowArgs {
+    #[command(flatten)]
+    config: super::ConfigArg,
+    #[command(flatten)]
+    format: super::FormatArg,
+}
+
+/// Does the one or the other.
+pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    match &args.command {
+        Command::Test(args) => test(args, out),
+        Command::Show(args) => show(args, out),
+    }
+}
+
+fn parse_label(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), unquote(value).to_owned())),
+        _ => Err("expected LABEL=VALUE, such as severity=critical".to_owned()),
+    }
+}
+
+/// The quotes of `severity="critical"` belong to the matcher syntax, not to the value.
+fn unquote(value: &str) -> &str {
+    value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value)
+}
+
+/// The answer for programs.
+#[derive(Debug, Serialize)]
+struct Reached<'t> {
+    channels: Vec<&'t str>,
+    /// The matchers of the nodes that took the alert, in the order of the tree.
+    path: Vec<&'t str>,
+}
+
+fn test(args: &TestArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let configuration = configuration::load(args.config.config.as_deref())?;
+    let labels = matched_labels(&args.labels, &configuration.loaded.config.severity);
+    let lookup = |name: &str| labels.get(name).map(String::as_str);
+    let reached = reach(&configuration.routes, &lookup);
+
+    if args.format.json {
+        super::print_json(out, &reached)?;
+    } else {
+        writeln!(out, "{}", reached.channels.join(","))?;
+        for node in configuration.routes.find(lookup) {
+            writeln!(out, "  {}  channels: {}", node.path().join(" > "), node.channels().join(","))?;
+        }
+    }
+    match &args.verify {
+        Some(expected) if *expected != reached.channels => {
+            let reached = reached.channels.join(",");
+            eprintln!("WARNING: expected the channels {}, reached {reached}", expected.join(","));
+            Ok(ExitCode::FAILURE)
+        }
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// The labels as matchers see them.
+fn matched_labels(given: &[(String, String)], config: &SeverityConfig) -> BTreeMap<String, String> {
+    let mut labels: BTreeMap<String, String> = given.iter().cloned().collect();
+    let table = SeverityTable::with_builtin(config.aliases.clone(), config.default);
+    let severity = table.normalise(labels.get("severity").map(String::as_str));
+    labels.insert("severity".to_owned(), severity.as_str().to_owned());
+    labels.entry("status".to_owned()).or_insert_with(|| "firing".to_owned());
+    labels
+}
+
+fn reach<'t>(routes: &'t RouteTree, lookup: &impl Fn(&str) -> Option<&'t str>) -> Reached<'t> {
+    let channels = routes.destinations(lookup).iter().map(|destination| destination.channel).collect();
+    let mut path: Vec<&str> = Vec::new();
+    let mut previous: &[String] = &[];
+    for node in routes.find(lookup) {
+        // Nodes that several paths share are told once.
+        let shared = previous.iter().zip(node.path()).take_while(|(a, b)| a == b).count();
+        path.extend(node.path()[shared..].iter().map(String::as_str));
+        previous = node.path();
+    }
+    Reached { channels, path }
+}
+
+/// A node of the tree for programs.
+#[derive(Debug, Serialize)]
+struct Shown<'t> {
+    matchers: &'t str,
+    channels: &'t [String],
+    #[serde(rename = "continue")]
+    continues: bool,
+    routes: Vec<Shown<'t>>,
+}
+
+impl<'t> Shown<'t> {
+    fn new(node: &'t Node) -> Self {
+        Self {
+            matchers: own_matchers(node),
+            channels: node.channels(),
+            continues: node.continues(),
+            routes: node.children().iter().map(Self::new).collect(),
+        }
+    }
+}
+
+fn own_matchers(node: &Node) -> &str {
+    node.path().last().map(String::as_str).unwrap_or_default()
+}
+
+fn show(args: &ShowArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let configuration = configuration::load(args.config.config.as_deref())?;
+    let root = configuration.routes.root();
+    if args.format.json {
+        super::print_json(out, &Shown::new(root))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    writeln!(out, "Routing tree:\n.")?;
+    draw(out, root, "default-route", "", Branch::Last)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Where a node stands among its siblings.
+#[derive(Clone, Copy)]
+enum Branch {
+    Inner,
+    Last,
+}
+
+fn draw(out: &mut dyn Write, node: &Node, label: &str, indent: &str, branch: Branch) -> std::io::Result<()> {
+    let (fork, below) = match branch {
+        Branch::Inner => ("├── ", "│   "),
+        Branch::Last => ("└── ", "    "),
+    };
+    let continues = if node.continues() { "  continue: true" } else { "" };
+    writeln!(out, "{indent}{fork}{label}{continues}  channels: {}", node.channels().join(","))?;
+    let indent = format!("{indent}{below}");
+    let last = node.children().len().saturating_sub(1);
+    for (index, child) in node.children().iter().enumerate() {
+        let branch = if index == last { Branch::Last } else { Branch::Inner };
+        draw(out, child, own_matchers(child), &indent, branch)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,181 @@
+//! Patterns that need no regular expression, and what any pattern says of how a value
+//! begins. Most patterns in use are alternations of literals or a literal and `.*`:
+//! compiling these would cost thousands of times more than the comparison they stand for.
+
+use regex::Regex;
+
+/// What a label's value must be for a matcher to hold. May be too wide, never too narrow;
+/// never holds for a missing label. An index files matchers under it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Anchor {
+    /// One of these; none is empty.
+    OneOf(Vec<String>),
+    /// Something that begins so; not empty.
+    Prefix(String),
+}
+
+/// A regular expression over a whole value, in its cheapest form.
+#[derive(Clone, Debug)]
+pub(super) enum Pattern {
+    /// An alternation of literals.
+    OneOf(Vec<String>),
+    /// A literal and `.*`.
+    StartsWith(String),
+    /// Anything else.
+    Regex(Regex),
+}
+
+/// Signs with a meaning in a regular expression.
+const META: &str = r"\.+*?()|[]{}^$";
+
+impl Pattern {
+    /// The pattern as plain comparisons, if it is that simple.
+    pub(super) fn without_regex(pattern: &str) -> Option<Self> {
+        if let Some(alternatives) = literals(pattern) {
+            return Some(Self::OneOf(alternatives));
+        }
+        let (start, rest) = leading_literal(pattern);
+        (rest == ".*").then_some(Self::StartsWith(start))
+    }
+
+    /// Whether the whole value matches.
+    pub(super) fn matches(&self, value: &str) -> bool {
+        match self {
+            Self::OneOf(literals) => literals.iter().any(|literal| literal == value),
+            // The dot is any character but a line feed.
+            Self::StartsWith(start) => {
+                value.strip_prefix(start.as_str()).is_some_and(|rest| !rest.contains('\n'))
+            }
+            Self::Regex(regex) => regex.is_match(value),
+        }
+    }
+}
+
+impl Anchor {
+    /// The anchor of `label = value`; an empty value also matches a missing label.
+    pub(super) fn of_equality(value: &str) -> Option<Self> {
+        (!value.is_empty()).then(|| Self::OneOf(vec![value.to_owned()]))
+    }
+
+    /// The anchor of `label =~ pattern`.
+    pub(super) fn of_pattern(pattern: &str) -> Option<Self> {
+        if let Some(alternatives) = literals(pattern) {
+            let may_be_missing = alternatives.iter().any(String::is_empty);
+            return (!may_be_missing).then_some(Self::OneOf(alternatives));
+        }
+        // An alternation that is not all literal may begin in several ways.
+        if pattern.contains('|') {
+            return None;
+        }
+        let (prefix, _) = leading_literal(pattern);
+        (!prefix.is_empty()).then_some(Self::Prefix(prefix))
+    }
+}
+
+/// The alternatives of a pattern that consists of literals only.
+fn literals(pattern: &str) -> Option<Vec<String>> {
+    let whole = |alternative| match leading_literal(alternative) {
+        (literal, "") => Some(literal),
+        _ => None,
+    };
+    pattern.split('|').map(whole).collect()
+}
+
+/// The literal text with which every match begins, and what follows it in the pattern.
+fn leading_literal(pattern: &str) -> (String, &str) {
+    let mut literal = String::new();
+    let mut rest = pattern.strip_prefix('^').unwrap_or(pattern);
+    while let Some((character, after)) = next_literal(rest) {
+        // The last character before `*`, `?` or `{…}` need not be there.
+        if after.starts_with(['*', '?', '{']) {
+            break;
+        }
+        literal.push(character);
+        rest = after;
+    }
+    (literal, rest)
+}
+
+fn next_literal(pattern: &str) -> Option<(char, &str)> {
+    let mut characters = pattern.chars();
+    let first = characters.next()?;
+    if first != '\\' {
+        return (!META.contains(first)).then_some((first, characters.as_str()));
+    }
+    // `\.` is a dot; `\d` is a class and `\<` a word boundary.
+    let escaped = characters.next()?;
+    let is_plain = META.contains(escaped) || matches!(escaped, '-' | '/');
+    is_plain.then_some((escaped, characters.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one_of(values: &[&str]) -> Option<Anchor> {
+        Some(Anchor::OneOf(values.iter().map(|v| (*v).to_owned()).collect()))
+    }
+
+    fn prefix(text: &str) -> Option<Anchor> {
+        Some(Anchor::Prefix(text.to_owned()))
+    }
+
+    #[test]
+    fn literals_and_alternations_of_literals_are_exact() {
+        assert_eq!(Anchor::of_equality("ml"), one_of(&["ml"]));
+        assert_eq!(Anchor::of_pattern("fraud"), one_of(&["fraud"]));
+        assert_eq!(Anchor::of_pattern("fraud|churn-v2"), one_of(&["fraud", "churn-v2"]));
+        assert_eq!(Anchor::of_pattern(r"a\.b"), one_of(&["a.b"]));
+    }
+
+    #[test]
+    fn a_leading_literal_is_a_prefix() {
+        assert_eq!(Anchor::of_pattern("fraud-.*"), prefix("fraud-"));
+        assert_eq!(Anchor::of_pattern("^fraud-[a-z]+$"), prefix("fraud-"));
+        assert_eq!(Anchor::of_pattern(r"ml\-pods?"), prefix("ml-pod"));
+        assert_eq!(Anchor::of_pattern("ab+"), prefix("ab"));
+    }
+
+    #[test]
+    fn what_could_be_missing_or_begin_otherwise_anchors_nothing() {
+        for pattern in
+            ["", ".*", "a?", "a*b", "a{0,1}", "a|", "a.*|b", "(?i)fraud", "[ab]c", r"\d+", "^", "(a)"]
+        {
+            assert_eq!(Anchor::of_pattern(pattern), None, "{pattern:?}");
+        }
+        assert_eq!(Anchor::of_equality(""), None);
+    }
+
+    #[test]
+    fn simple_patterns_need_no_regular_expression() {
+        let matches = |pattern: &str, value: &str| Pattern::without_regex(pattern).map(|p| p.matches(value));
+
+        assert_eq!(matches("1|2", "2"), Some(true));
+        assert_eq!(matches("1|2", "12"), Some(false));
+        assert_eq!(matches("fraud-.*", "fraud-"), Some(true));
+        assert_eq!(matches("fraud-.*", "fraud-a\nb"), Some(false));
+        assert_eq!(matches("", ""), Some(true));
+        assert_eq!(matches("fraud-.+", "fraud-1"), None);
+        assert_eq!(matches("a.*|b", "b"), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn simple_forms_and_anchors_agree_with_the_regular_expression(
+            pattern in r"([ab.\\|*?+(){}^$\[\]-]{0,8})|([ab]{1,3}\.\*)",
+            value in r"[ab.\n-]{0,6}",
+        ) {
+            let Ok(regex) = Regex::new(&format!("^(?:{pattern})$")) else { return Ok(()) };
+            if let Some(simple) = Pattern::without_regex(&pattern) {
+                proptest::prop_assert_eq!(simple.matches(&value), regex.is_match(&value));
+            }
+            proptest::prop_assume!(regex.is_match(&value));
+            let holds = match Anchor::of_pattern(&pattern) {
+                None => true,
+                Some(Anchor::OneOf(values)) => values.contains(&value),
+                Some(Anchor::Prefix(prefix)) => value.starts_with(&prefix),
+            };
+            proptest::prop_assert!(holds, "{pattern:?} matches {value:?}");
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Making untrusted text harmless for the medium it goes to.
+
+use std::borrow::Cow;
+
+/// Slack's mrkdwn: after this no text can hold a link, a mention or a `<!channel>`.
+pub fn escape_mrkdwn(text: &str) -> Cow<'_, str> {
+    replace(text, |c| match c {
+        '&' => Some("&amp;"),
+        '<' => Some("&lt;"),
+        '>' => Some("&gt;"),
+        _ => None,
+    })
+}
+
+/// HTML text and quoted attributes.
+pub fn escape_html(text: &str) -> Cow<'_, str> {
+    replace(text, |c| match c {
+        '&' => Some("&amp;"),
+        '<' => Some("&lt;"),
+        '>' => Some("&gt;"),
+        '"' => Some("&quot;"),
+        '\'' => Some("&#39;"),
+        _ => None,
+    })
+}
+
+/// CommonMark and its relatives: every character that could begin markup is preceded by a
+/// backslash.
+pub fn escape_markdown(text: &str) -> Cow<'_, str> {
+    let is_special = |c: char| "\\`*_{}[]()<>#+-.!|~".contains(c);
+    if !text.contains(is_special) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_special(c) {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    Cow::Owned(out)
+}
+
+/// One line without what could disguise or disturb it: white space and control characters
+/// become single spaces, bidirectional and invisible characters go. For titles, subjects,
+/// file names.
+pub fn clean_line(text: &str) -> Cow<'_, str> {
+    let is_clean = !text.contains(|c: char| is_space(c) && c != ' ' || c.is_control() || is_hidden(c))
+        && !text.contains("  ")
+        && text.trim().len() == text.len();
+    if is_clean {
+        return Cow::Borrowed(text);
+    }
+    let visible: String = text
+        .chars()
+        .filter(|c| !is_hidden(*c))
+        .map(|c| if c.is_control() || is_space(c) { ' ' } else { c })
+        .collect();
+    Cow::Owned(visible.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" "))
+}
+
+/// Text of several lines without what could disguise or disturb it: control characters
+/// other than tab and line feed and all bidirectional and invisible characters go; `\r\n`
+/// becomes `\n`.
+pub fn clean_text(text: &str) -> Cow<'_, str> {
+    let is_dropped = |c: char| c.is_control() && c != '\n' && c != '\t' || is_hidden(c);
+    if !text.contains(is_dropped) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.chars().filter(|c| !is_dropped(*c)).collect())
+}
+
+fn is_space(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+/// Bidirectional controls and characters without width; the joiners that emoji and some
+/// scripts need are not among them.
+fn is_hidden(c: char) -> bool {
+    matches!(c,
+        '\u{061c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}'
+        | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}' | '\u{e0001}'
+    )
+}
+
+fn replace(text: &str, entity: impl Fn(char) -> Option<&'static str>) -> Cow<'_, str> {
+    if !text.contains(|c| entity(c).is_some()) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match entity(c) {
+            Some(entity) => out.push_str(entity),
+            None => out.push(c),
+        }
+    }
+    Cow::Owned(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mentions_and_links_lose_their_power() {
+        assert_eq!(escape_mrkdwn("<!here> & <@U1>"), "&lt;!here&gt; &amp; &lt;@U1&gt;");
+        assert_eq!(escape_html("<a href=\"x\">'"), "&lt;a href=&quot;x&quot;&gt;&#39;");
+        assert_eq!(escape_markdown("[a](b) *c*"), "\\[a\\]\\(b\\) \\*c\\*");
+        assert!(matches!(escape_mrkdwn("plain"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn a_line_is_one_line_and_shows_what_it_holds() {
+        assert_eq!(clean_line("a\r\nBcc: x\t\u{202e}b\u{0} "), "a Bcc: x b");
+        assert_eq!(clean_line("👩\u{200d}🚀 ok"), "👩\u{200d}🚀 ok");
+        assert_eq!(clean_text("a\r\nb\u{202e}\u{7}\tc"), "a\nb\tc");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_escaped_can_mention_or_link(text in ".*[<&>].*") {
+            let escaped = escape_mrkdwn(&text);
+            proptest::prop_assert!(!escaped.contains('<') && !escaped.contains('>'));
+        }
+
+        #[test]
+        fn a_clean_line_is_clean_again(text in ".*") {
+            let line = clean_line(&text).into_owned();
+            proptest::prop_assert!(!line.contains(char::is_control));
+            proptest::prop_assert_eq!(clean_line(&line), line.as_str());
+        }
+    }
+}
