@@ -21,6 +21,9 @@ fn channels<'t>(tree: &'t RouteTree, pairs: &[(&str, &str)]) -> Vec<&'t str> {
     tree.destinations(labels(pairs)).into_iter().map(|destination| destination.channel).collect()
 }
 
+/// Label pairs, and the channels they lead to.
+type Case = (&'static [(&'static str, &'static str)], &'static [&'static str]);
+
 const COMPANY: &str = r#"
 channels: [console]
 repeat_interval: 12h
@@ -39,7 +42,7 @@ routes:
 #[test]
 fn alerts_go_where_amtool_routes_test_would_send_them() {
     let tree = tree(COMPANY);
-    let cases: &[(&[(&str, &str)], &[&str])] = &[
+    let cases: &[Case] = &[
         (&[], &["console"]),
         (&[("severity", "low")], &["console"]),
         (&[("severity", "critical")], &["oncall", "alerts"]),

@@ -1,0 +1,147 @@
+//! Alertmanager's webhook body, read tolerantly: what real senders do is accepted, what is
+//! unusable is refused with a reason that says what to do.
+//!
+//! Pure: no clock, no store. Each alert has its own verdict, so a bad one never costs its
+//! neighbours. Anything a sender leaves out or adds is fine as long as there is a list of
+//! alerts and each alert has a label.
+
+use crate::domain::alert::Alert;
+use crate::domain::clock::Timestamp;
+
+use super::depth::{MAX_DEPTH, find_too_deep};
+use super::sniff::sniff;
+use super::text::{explain, head};
+use super::wire::{self, Alerts, Envelope};
+pub use super::wire::{MAX_REJECTED_KEPT, RejectedAlert};
+
+#[cfg(test)]
+mod tests;
+
+/// The longest explanation why a body is not JSON, in bytes.
+const MESSAGE_BYTES: usize = 300;
+
+/// What a body told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Delivery {
+    /// The receiver's name as the configuration has it (on the wire it is regex-quoted).
+    pub receiver: String,
+    /// The status of the whole, not to be trusted: a truncated body may lie.
+    pub raw_status: String,
+    /// Alertmanager's group; opaque, not unique; may be empty.
+    pub group_key: String,
+    /// The sender's own address; may be empty.
+    pub external_url: String,
+    /// `4`, or whatever the sender says.
+    pub version: String,
+    /// Why it was sent, in the sender's words; may be empty.
+    pub notification_reason: String,
+    /// How many alerts the sender cut off.
+    pub truncated: u64,
+    /// The usable alerts, in the order of the body.
+    pub alerts: Vec<Alert>,
+    /// The first [`MAX_REJECTED_KEPT`] unusable ones.
+    pub rejected: Vec<RejectedAlert>,
+    /// How many were unusable in all.
+    pub rejected_count: usize,
+    twin_key: String,
+}
+
+impl Delivery {
+    /// What a second delivery of the same state has in common with this one: SHA-256 over
+    /// receiver, group key and the set of (fingerprint, status, begin, end), in hexadecimal
+    /// digits. The sender's address, the reason and annotations take no part.
+    pub fn twin_key(&self) -> &str {
+        &self.twin_key
+    }
+}
+
+/// Why a body as a whole can never be accepted. Texts are short and hold no values of the
+/// body beyond a few characters.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It is not JSON, or nests too deep.
+    #[error("the body is not JSON: {message}")]
+    NotJson {
+        /// What is wrong, with line and column.
+        message: String,
+    },
+    /// It is JSON of another shape.
+    #[error("the body is JSON but not Alertmanager's: it is {seen}; {hint}")]
+    NotAlertBody {
+        /// What was seen: shape and names of keys.
+        seen: String,
+        /// What to do about it.
+        hint: String,
+    },
+}
+
+/// Reads a body. A leading byte order mark is skipped, bytes that are not UTF-8 become
+/// U+FFFD. `received_at` stands in for a missing `startsAt`.
+///
+/// # Errors
+/// When nothing of the body can ever be used. A body all of whose alerts are rejected is
+/// still a delivery.
+pub fn parse(body: &[u8], received_at: Timestamp) -> Result<Delivery, Refusal> {
+    let text = String::from_utf8_lossy(body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body));
+    if let Some(at) = find_too_deep(&text) {
+        return Err(too_deep(&text, at));
+    }
+    match wire::read(&text, received_at) {
+        Ok((envelope, Some(alerts))) => Ok(assemble(envelope, alerts)),
+        Ok((_, None)) => Err(other_shape(&text)),
+        Err(error) if error.is_data() => Err(other_shape(&text)),
+        Err(error) => Err(not_json(&text, &error)),
+    }
+}
+
+fn assemble(envelope: Envelope<'_>, alerts: Alerts) -> Delivery {
+    let receiver = unquote_regex(&envelope.receiver.0);
+    let group_key = envelope.group_key.into_string();
+    Delivery {
+        twin_key: alerts.twin_key.finish(&receiver, &group_key),
+        receiver,
+        raw_status: envelope.status.into_string(),
+        group_key,
+        external_url: envelope.external_url.into_string(),
+        version: envelope.version.into_string(),
+        notification_reason: envelope.notification_reason.into_string(),
+        truncated: envelope.truncated_alerts.0.parse().unwrap_or(0),
+        alerts: alerts.taken,
+        rejected: alerts.rejected,
+        rejected_count: alerts.rejected_count,
+    }
+}
+
+/// Undoes Go's `regexp.QuoteMeta`, through which Alertmanager sends receiver names.
+fn unquote_regex(quoted: &str) -> String {
+    let mut name = String::with_capacity(quoted.len());
+    let mut chars = quoted.chars().peekable();
+    while let Some(c) = chars.next() {
+        let quoted_next = chars.next_if(|next| c == '\\' && r"\.+*?()|[]{}^$".contains(*next));
+        name.push(quoted_next.unwrap_or(c));
+    }
+    name
+}
+
+fn other_shape(text: &str) -> Refusal {
+    match sniff(text) {
+        Ok(sniffed) => Refusal::NotAlertBody { seen: sniffed.seen, hint: sniffed.hint.to_owned() },
+        Err(error) => not_json(text, &error),
+    }
+}
+
+fn not_json(text: &str, error: &serde_json::Error) -> Refusal {
+    if text.trim().is_empty() {
+        return Refusal::NotJson { message: "it is empty".to_owned() };
+    }
+    Refusal::NotJson { message: head(&explain(error), MESSAGE_BYTES).to_owned() }
+}
+
+fn too_deep(text: &str, at: usize) -> Refusal {
+    let before = &text[..at];
+    let line = before.matches('\n').count() + 1;
+    let column = before.len() - before.rfind('\n').map_or(0, |newline| newline + 1) + 1;
+    Refusal::NotJson {
+        message: format!("nested deeper than {MAX_DEPTH} levels at line {line} column {column}"),
+    }
+}

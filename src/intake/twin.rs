@@ -1,0 +1,63 @@
+//! What makes two deliveries the same: the pair of a highly available Alertmanager may
+//! both deliver one state, in bodies that differ in address, reason and annotations.
+
+use sha2::{Digest, Sha256};
+
+use super::verdict::Taken;
+use crate::domain::clock::Timestamp;
+
+/// Gathers the identity of a delivery.
+#[derive(Default)]
+pub(super) struct TwinKey {
+    alerts: Vec<[u8; 32]>,
+    rejected: Sha256,
+}
+
+impl TwinKey {
+    /// An alert counts by fingerprint, status, begin and end, all as sent.
+    pub fn add_taken(&mut self, taken: &Taken) {
+        let alert = &taken.alert;
+        let millis = |time: Option<Timestamp>| {
+            // No sent time is zero or less.
+            time.map_or(0, Timestamp::as_millis).to_be_bytes()
+        };
+        let mut digest = Sha256::new();
+        write_framed(&mut digest, alert.fingerprint.as_bytes());
+        write_framed(&mut digest, alert.status.as_str().as_bytes());
+        digest.update(millis(taken.sent_start));
+        digest.update(millis(alert.ends_at));
+        self.alerts.push(digest.finalize().into());
+    }
+
+    /// A rejected alert counts by all it holds, in order: it has no identity.
+    pub fn add_rejected(&mut self, json: &str) {
+        write_framed(&mut self.rejected, json.as_bytes());
+    }
+
+    /// The key: SHA-256 in hexadecimal digits over the receiver, the group key, the set
+    /// of alerts and what was rejected. Every part has a fixed size or its size before it.
+    pub fn finish(mut self, receiver: &str, group_key: &str) -> String {
+        self.alerts.sort_unstable();
+        self.alerts.dedup();
+        let mut digest = Sha256::new();
+        write_framed(&mut digest, receiver.as_bytes());
+        write_framed(&mut digest, group_key.as_bytes());
+        write_framed(&mut digest, self.alerts.as_flattened());
+        digest.update(self.rejected.finalize());
+        hex(&digest.finalize())
+    }
+}
+
+fn write_framed(digest: &mut Sha256, part: &[u8]) {
+    digest.update((part.len() as u64).to_be_bytes());
+    digest.update(part);
+}
+
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 0xF])
+        .map(|nibble| char::from(DIGITS[usize::from(nibble)]))
+        .collect()
+}

@@ -1,0 +1,157 @@
+//! Alertmanager's webhook body as it stands on the wire (`notify/webhook`, version "4"),
+//! read in one pass: each alert is judged as it passes, so that a bad one costs itself.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::text::{Text, head};
+use super::twin::TwinKey;
+use super::verdict::judge;
+use crate::domain::alert::Alert;
+use crate::domain::clock::Timestamp;
+
+/// How many rejected alerts are kept with their reason; the rest is only counted.
+pub const MAX_REJECTED_KEPT: usize = 100;
+
+/// How much of a rejected alert is kept, in bytes.
+const REJECTED_HEAD_BYTES: usize = 2_048;
+
+/// An alert that could not be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RejectedAlert {
+    /// Its place in the body, from 0.
+    pub index: usize,
+    /// Why: names the alert and the field; at most a few hundred bytes.
+    pub reason: String,
+    /// The beginning of its JSON.
+    pub head: String,
+}
+
+/// The fields of a body; what is absent is empty.
+#[derive(Default)]
+pub(super) struct Envelope<'a> {
+    pub receiver: Text<'a>,
+    pub status: Text<'a>,
+    pub external_url: Text<'a>,
+    pub version: Text<'a>,
+    pub group_key: Text<'a>,
+    pub notification_reason: Text<'a>,
+    pub truncated_alerts: Text<'a>,
+}
+
+/// The alerts of a body, judged.
+#[derive(Default)]
+pub(super) struct Alerts {
+    pub taken: Vec<Alert>,
+    /// At most [`MAX_REJECTED_KEPT`].
+    pub rejected: Vec<RejectedAlert>,
+    pub rejected_count: usize,
+    pub twin_key: TwinKey,
+}
+
+/// Reads a JSON text. The alerts are `None` when there is no such key, and empty when it
+/// is `null`.
+///
+/// # Errors
+/// Of the category `Data` when it is another shape of JSON (no object, or `alerts` is no
+/// list); of another category when it is no JSON.
+pub(super) fn read(
+    text: &str,
+    received_at: Timestamp,
+) -> Result<(Envelope<'_>, Option<Alerts>), serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let body = deserializer.deserialize_map(EnvelopeVisitor { received_at })?;
+    deserializer.end()?;
+    Ok(body)
+}
+
+struct EnvelopeVisitor {
+    received_at: Timestamp,
+}
+
+impl<'de> Visitor<'de> for EnvelopeVisitor {
+    type Value = (Envelope<'de>, Option<Alerts>);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    // By hand, since a derived reader refuses a key that stands twice; here the last wins.
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let (mut envelope, mut alerts) = (Envelope::default(), None);
+        while let Some(key) = map.next_key::<Text<'de>>()? {
+            match key.0.as_ref() {
+                "receiver" => envelope.receiver = map.next_value()?,
+                "status" => envelope.status = map.next_value()?,
+                "externalURL" => envelope.external_url = map.next_value()?,
+                "version" => envelope.version = map.next_value()?,
+                "groupKey" => envelope.group_key = map.next_value()?,
+                "notification_reason" => envelope.notification_reason = map.next_value()?,
+                "truncatedAlerts" => envelope.truncated_alerts = map.next_value()?,
+                "alerts" => {
+                    alerts = Some(map.next_value_seed(AlertsReader { received_at: self.received_at })?);
+                }
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok((envelope, alerts))
+    }
+}
+
+struct AlertsReader {
+    received_at: Timestamp,
+}
+
+impl<'de> DeserializeSeed<'de> for AlertsReader {
+    type Value = Alerts;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Alerts, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for AlertsReader {
+    type Value = Alerts;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of alerts")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Alerts, E> {
+        Ok(Alerts::default())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Alerts, A::Error> {
+        let mut alerts = Alerts::default();
+        let mut index = 0;
+        while let Some(json) = seq.next_element::<&'de RawValue>()? {
+            alerts.add(index, json.get(), self.received_at);
+            index += 1;
+        }
+        Ok(alerts)
+    }
+}
+
+impl Alerts {
+    fn add(&mut self, index: usize, json: &str, received_at: Timestamp) {
+        match judge(json, received_at) {
+            Ok(taken) => {
+                self.twin_key.add_taken(&taken);
+                self.taken.push(taken.alert);
+            }
+            Err(reason) => {
+                self.twin_key.add_rejected(json);
+                self.rejected_count += 1;
+                if self.rejected.len() < MAX_REJECTED_KEPT {
+                    let reason = format!("alert {index}: {reason}");
+                    let head = head(json, REJECTED_HEAD_BYTES).to_owned();
+                    self.rejected.push(RejectedAlert { index, reason, head });
+                }
+            }
+        }
+    }
+}
