@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use crate::channels::{self, REGISTRY};
-use crate::config::{self, KindSchema, Loaded, Problems};
+use crate::config::{self, ChannelConfig, KindSchema, Loaded, Problems};
 use crate::triage::routes::RouteTree;
 
 /// A checked configuration and the routing tree it describes.
@@ -38,35 +38,24 @@ pub fn kinds() -> Vec<KindSchema> {
         name: kind.name.to_owned(),
         title: kind.title.to_owned(),
         schema: (kind.schema)().to_value(),
+        check: check_channel,
     };
     REGISTRY.iter().map(describe).collect()
 }
 
-/// Builds what can be wrong beyond a single value, and collects what is.
 fn complete(loaded: Loaded) -> Result<Configuration, Problems> {
-    let mut found = check_channels(&loaded);
-    let routes = match RouteTree::build(&loaded.config.route) {
-        Ok(routes) => Some(routes),
+    match RouteTree::build(&loaded.config.route) {
+        Ok(routes) => Ok(Configuration { loaded, routes }),
         Err(problems) => {
-            found.extend(problems.into_iter().map(|problem| (problem.path, problem.message)));
-            None
+            let found = problems.into_iter().map(|problem| (problem.path, problem.message));
+            Err(loaded.problems(found).unwrap_or_default())
         }
-    };
-    match (routes, loaded.problems(found)) {
-        (Some(routes), None) => Ok(Configuration { loaded, routes }),
-        (_, problems) => Err(problems.unwrap_or_default()),
     }
 }
 
-fn check_channels(loaded: &Loaded) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    for (index, channel) in loaded.config.channels.iter().enumerate() {
-        let Some(kind) = channels::find_kind(&channel.kind) else { continue };
-        let Err(problems) = (kind.build)(channel) else { continue };
-        found.extend(problems.into_iter().map(|problem| {
-            let dot = if problem.key.is_empty() { "" } else { "." };
-            (format!("channels[{index}]{dot}{}", problem.key), problem.message)
-        }));
-    }
-    found
+/// Lets the channel's kind try to build it.
+fn check_channel(channel: &ChannelConfig) -> Vec<(String, String)> {
+    let Some(kind) = channels::find_kind(&channel.kind) else { return Vec::new() };
+    let problems = (kind.build)(channel).err().unwrap_or_default();
+    problems.into_iter().map(|problem| (problem.key, problem.message)).collect()
 }

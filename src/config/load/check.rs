@@ -7,17 +7,28 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::config::{DeliveryConfig, IncidentsConfig, ServerConfig, StorageConfig};
+use crate::config::{ChannelConfig, DeliveryConfig, ServerConfig, StorageConfig};
 use crate::domain::duration::PromDuration;
+use crate::domain::matcher::Matchers;
 
+use super::KindSchema;
 use super::nearest::did_you_mean;
-use super::pointer::child;
+use super::pointer::{child, from_dotted};
 use super::problem::{Part, Report};
+
+/// Durations that make no sense at zero.
+const POSITIVE: [(&str, &str); 5] = [
+    ("server", "client_timeout"),
+    ("incidents", "stale_after"),
+    ("delivery", "max_age"),
+    ("delivery", "backoff_min"),
+    ("delivery", "backoff_max"),
+];
 
 const MIN_TOKEN_CHARS: usize = 16;
 
 /// Checks every section that can be read as its type.
-pub(super) fn check(document: &Value, report: &mut Report) {
+pub(super) fn check(document: &Value, kinds: &[KindSchema], report: &mut Report) {
     let server = section::<ServerConfig>(document, "server");
     if let Some(server) = &server {
         check_server(server, report);
@@ -27,13 +38,16 @@ pub(super) fn check(document: &Value, report: &mut Report) {
     if let Some(storage) = section::<StorageConfig>(document, "storage") {
         check_storage(&storage, report);
     }
-    if let Some(incidents) = section::<IncidentsConfig>(document, "incidents") {
-        positive(incidents.stale_after, "/incidents/stale_after", report);
+    for (section, key) in POSITIVE {
+        if let Some(holder) = document.get(section) {
+            check_positive(holder, key, &child("", section), report);
+        }
     }
     if let Some(delivery) = section::<DeliveryConfig>(document, "delivery") {
         check_delivery(&delivery, report);
     }
     let channels = check_channels(document, report);
+    check_kinds(document, kinds, report);
     if let Some(route) = document.get("route") {
         check_route(route, "/route", &channels, report);
     }
@@ -67,7 +81,6 @@ fn check_server(server: &ServerConfig, report: &mut Report) {
             "must be an http or https URL without user, query and fragment, such as `https://pager.example.com`",
         );
     }
-    positive(server.client_timeout, "/server/client_timeout", report);
 }
 
 fn check_tokens(document: &Value, report: &mut Report) {
@@ -119,8 +132,6 @@ fn check_storage(storage: &StorageConfig, report: &mut Report) {
 }
 
 fn check_delivery(delivery: &DeliveryConfig, report: &mut Report) {
-    positive(delivery.max_age, "/delivery/max_age", report);
-    positive(delivery.backoff_min, "/delivery/backoff_min", report);
     if delivery.backoff_max < delivery.backoff_min {
         report.add("/delivery/backoff_max", "must not be less than `backoff_min`");
     }
@@ -147,6 +158,19 @@ fn check_channels(document: &Value, report: &mut Report) -> Vec<String> {
     names
 }
 
+/// Lets every kind look at its channels; not at those it would stumble over.
+fn check_kinds(document: &Value, kinds: &[KindSchema], report: &mut Report) {
+    for (index, channel) in list_at(document, "/channels").enumerate() {
+        let at = child("/channels", index.to_string());
+        let kind = kinds.iter().find(|kind| text_at(channel, "kind") == Some(&kind.name));
+        let channel = serde_json::from_value::<ChannelConfig>(channel.clone());
+        let (Some(kind), Ok(channel), true) = (kind, channel, report.is_clean(&at)) else { continue };
+        for (key, message) in (kind.check)(&channel) {
+            report.add(&format!("{at}{}", from_dotted(&key)), message);
+        }
+    }
+}
+
 fn check_route(route: &Value, at: &str, channels: &[String], report: &mut Report) {
     for (index, name) in list_at(route, "/channels").enumerate() {
         let Some(name) = name.as_str().filter(|name| !channels.iter().any(|known| known == name)) else {
@@ -156,6 +180,12 @@ fn check_route(route: &Value, at: &str, channels: &[String], report: &mut Report
             .unwrap_or_else(|| format!("defined are `{}`", channels.join("`, `")));
         let at = child(&child(at, "channels"), index.to_string());
         report.add(&at, format!("no channel is named `{name}`; {hint}"));
+    }
+    for (index, text) in list_at(route, "/matchers").enumerate() {
+        let Some(Err(error)) = text.as_str().map(Matchers::parse) else { continue };
+        let at = child(&child(at, "matchers"), index.to_string());
+        let message = if report.is_private(&at) { "not a matcher".to_owned() } else { error.to_string() };
+        report.add(&at, message);
     }
     check_positive(route, "repeat_interval", at, report);
     check_positive(route, "group_interval", at, report);
@@ -173,8 +203,9 @@ fn text_at<'v>(value: &'v Value, key: &str) -> Option<&'v str> {
 }
 
 fn check_positive(holder: &Value, key: &str, at: &str, report: &mut Report) {
-    if let Some(duration) = text_at(holder, key).and_then(|text| text.parse().ok()) {
-        positive(duration, &child(at, key), report);
+    let duration = text_at(holder, key).and_then(|text| text.parse::<PromDuration>().ok());
+    if duration.is_some_and(|duration| duration.0 == Duration::ZERO) {
+        report.add(&child(at, key), "must be greater than zero");
     }
 }
 
@@ -182,11 +213,5 @@ fn check_name(name: &str, at: &str, report: &mut Report) {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
     if name.is_empty() || !name.bytes().all(is_plain) {
         report.add_at(Part::Value, at, "a name has letters, digits, `_`, `.` and `-` only");
-    }
-}
-
-fn positive(duration: PromDuration, at: &str, report: &mut Report) {
-    if duration.0 == Duration::ZERO {
-        report.add(at, "must be greater than zero");
     }
 }

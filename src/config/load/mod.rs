@@ -25,6 +25,7 @@ pub use expand::Env;
 pub use problem::{Position, Problem, Problems};
 pub use schema::{KindSchema, schema};
 
+use expand::Expanded;
 use problem::Report;
 
 /// The channel there is when none is configured.
@@ -32,7 +33,7 @@ const DEFAULT_CHANNEL: &str = "console";
 /// What messages call a configuration that is not a file.
 const NO_FILE: &str = "modelpager.yml";
 const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
-/// Shorter secrets are refused elsewhere or would blot out innocent words.
+/// Blotting out shorter ones would garble innocent words.
 const MIN_BLOTTED_CHARS: usize = 6;
 
 /// A configuration that passed every check.
@@ -109,27 +110,48 @@ fn parse_named(
     let expanded = expand::expand(&mut value, env, &mut report);
     secrets::read_files(&root, &mut value, base, &mut report);
     secrets::settle_types(&root, &mut value, &expanded, &report);
-    let secrets = secrets::find_secrets(&root, &mut value);
-    let is_private = |at: &str| expanded.contains(at) || secrets.iter().any(|(place, _)| place == at);
-    validate::validate(&root, &value, &is_private, &mut report);
-    check::check(&value, &mut report);
+    let hidden = hide(&root, &value, &expanded, &mut report);
+    validate::validate(&root, &value, &mut report);
+    check::check(&value, kinds, &mut report);
 
-    let config = match serde_json::from_value::<Config>(value) {
-        Ok(config) => config,
-        Err(error) => {
-            // The schema lets nearly nothing through that the types refuse; what is left
-            // (a duration beyond all measure) has no place of its own.
-            report.add_if_first(|| format!("not a usable configuration: {error}"));
-            Config::default()
-        }
-    };
-    let known: Vec<String> =
-        secrets.into_iter().map(|(_, text)| text).filter(|text| text.len() >= MIN_BLOTTED_CHARS).collect();
-    let marks = report.finish(name, &known)?;
+    let config = read_config(value, &mut report);
+    let marks = report.finish(name, &hidden)?;
 
     let config = complete(config, base);
     let redacted = redact(&root, &config);
     Ok(Loaded { config, source_name: name.to_owned(), digest: digest(text), redacted, marks })
+}
+
+/// Marks what no message may show: the secrets, and what came from the environment, which
+/// may be a secret wherever it stands. Returns the texts of some length among them.
+fn hide(root: &Value, value: &Value, expanded: &Expanded, report: &mut Report) -> Vec<String> {
+    let secrets = secrets::find_secrets(root, &mut value.clone());
+    let from_outside =
+        expanded.iter().filter_map(|at| Some((at.clone(), value.pointer(at)?.as_str()?.to_owned())));
+    let mut texts = Vec::new();
+    for (at, text) in secrets.into_iter().chain(from_outside) {
+        report.hide(&at);
+        if text.len() >= MIN_BLOTTED_CHARS {
+            texts.push(text);
+        }
+    }
+    texts
+}
+
+/// The schema lets nearly nothing through that the types refuse; for what is left (a
+/// duration beyond all measure) the section that holds it is named.
+fn read_config(value: Value, report: &mut Report) -> Config {
+    let sections = value.as_object().cloned().unwrap_or_default();
+    serde_json::from_value(value).unwrap_or_else(|_| {
+        for (key, section) in sections {
+            let at = pointer::child("", &key);
+            let alone = serde_json::from_value::<Config>(serde_json::json!({ key: section }));
+            if let (Err(error), true) = (alone, report.is_clean(&at)) {
+                report.add(&at, error.to_string());
+            }
+        }
+        Config::default()
+    })
 }
 
 /// Fills in what depends on other values.

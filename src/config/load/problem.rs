@@ -76,11 +76,12 @@ pub(super) struct Report {
     pub marks: Marks,
     problems: Vec<Problem>,
     spoiled: BTreeSet<String>,
+    private: BTreeSet<String>,
 }
 
 impl Report {
     pub fn new(marks: Marks) -> Self {
-        Self { marks, problems: Vec::new(), spoiled: BTreeSet::new() }
+        Self { marks, problems: Vec::new(), spoiled: BTreeSet::new(), private: BTreeSet::new() }
     }
 
     /// Something is wrong with the value at a JSON pointer; a value that is not written
@@ -116,11 +117,23 @@ impl Report {
         self.spoiled.insert(at.to_owned());
     }
 
-    /// Something is wrong with the file as a whole that earlier problems would explain.
-    pub fn add_if_first(&mut self, message: impl FnOnce() -> String) {
-        if self.problems.is_empty() {
-            self.add("", message());
-        }
+    /// The value at a JSON pointer is not to be shown.
+    pub fn hide(&mut self, at: &str) {
+        self.private.insert(at.to_owned());
+    }
+
+    /// Whether the value at a JSON pointer is not to be shown.
+    pub fn is_private(&self, at: &str) -> bool {
+        self.private.contains(at)
+    }
+
+    /// Whether nothing was found wrong with the value at a JSON pointer or within it.
+    pub fn is_clean(&self, at: &str) -> bool {
+        let path = pointer::dotted(at);
+        let is_within = |other: &str| {
+            other.strip_prefix(&path).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        !self.problems.iter().any(|problem| is_within(&problem.path))
     }
 
     /// The problems found so far, if any, in the order of the file. The last net under

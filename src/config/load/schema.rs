@@ -16,6 +16,9 @@ pub struct KindSchema {
     pub title: String,
     /// JSON Schema of the kind's own keys: an object, as `schemars` writes it.
     pub schema: Value,
+    /// What is wrong with a channel of the kind that a schema cannot say: pairs of a key,
+    /// dotted below the channel, and a message without any secret.
+    pub check: fn(&ChannelConfig) -> Vec<(String, String)>,
 }
 
 /// The JSON Schema (draft 2020-12) of `modelpager.yml`, for editors.
@@ -88,16 +91,19 @@ fn channel_schema(
             })
         })
         .collect();
-    json!({
+    let mut kind = json!({"type": "string", "description": "What sort of destination it is."});
+    let mut channel = json!({
         "type": "object",
         "description": common.get("description"),
         "required": ["name", "kind"],
-        "properties": {
-            "name": common["properties"]["name"],
-            "kind": {"type": "string", "enum": names, "description": "What sort of destination it is."},
-        },
-        "allOf": branches,
-    })
+    });
+    // Neither keyword may be empty.
+    if !kinds.is_empty() {
+        kind["enum"] = json!(names);
+        channel["allOf"] = Value::Array(branches);
+    }
+    channel["properties"] = json!({"name": common["properties"]["name"], "kind": kind});
+    channel
 }
 
 /// A kind's schema with the keys every channel has.

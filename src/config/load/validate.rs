@@ -12,19 +12,13 @@ use super::schema::{View, twin_of};
 /// Longer values are cut in messages.
 const SHOWN_CHARS: usize = 60;
 
-/// Checks `document` against `root`. Values at the pointers for which `is_private` holds
-/// are not shown.
-pub(super) fn validate(
-    root: &Value,
-    document: &Value,
-    is_private: &dyn Fn(&str) -> bool,
-    report: &mut Report,
-) {
+/// Checks `document` against `root`.
+pub(super) fn validate(root: &Value, document: &Value, report: &mut Report) {
     let validator = match jsonschema::draft202012::new(root) {
         Ok(validator) => validator,
         Err(error) => return report.add("", format!("the built-in schema is broken: {error}")),
     };
-    let mut words = Words { root, document, is_private, report };
+    let mut words = Words { root, document, report };
     for error in validator.iter_errors(document) {
         words.say(&error);
     }
@@ -33,7 +27,6 @@ pub(super) fn validate(
 struct Words<'a> {
     root: &'a Value,
     document: &'a Value,
-    is_private: &'a dyn Fn(&str) -> bool,
     report: &'a mut Report,
 }
 
@@ -106,6 +99,10 @@ impl Words<'_> {
         use ValidationErrorKind as Kind;
         let value = error.instance();
         match error.kind() {
+            Kind::Type { kind: TypeKind::Single(kind @ (JsonType::Array | JsonType::Object)) } => {
+                // A lone text in the place of a mapping may be the secret meant to be in it.
+                format!("expected {}, got {}", type_name(*kind), type_name(JsonType::from(&**value)))
+            }
             Kind::Type { kind } => format!("expected {}, got {}", expected(kind), self.seen(at, value)),
             Kind::Enum { options: Value::Array(options) } => {
                 self.describe_choice(at, value, &options.iter().collect::<Vec<_>>())
@@ -139,7 +136,7 @@ impl Words<'_> {
         let words: Vec<&str> = choices.iter().filter_map(|choice| choice.as_str()).collect();
         let got = self.but_got(at, value);
         let hint = match value.as_str() {
-            Some(text) if !(self.is_private)(at) => did_you_mean(text, words.iter().copied()),
+            Some(text) if !self.report.is_private(at) => did_you_mean(text, words.iter().copied()),
             _ => None,
         };
         let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
@@ -153,16 +150,17 @@ impl Words<'_> {
     /// What stands there: its type and, for a scalar that is nobody's secret, its value.
     fn seen(&self, at: &str, value: &Value) -> String {
         let kind = type_name(JsonType::from(value));
-        if (self.is_private)(at) || matches!(value, Value::Array(_) | Value::Object(_) | Value::Null) {
+        if self.report.is_private(at) || matches!(value, Value::Array(_) | Value::Object(_) | Value::Null) {
             return kind.to_owned();
         }
         let text = match value {
             Value::String(text) => text.clone(),
             other => other.to_string(),
         };
-        let cut: String = text.chars().take(SHOWN_CHARS).collect();
+        let one_line = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+        let cut: String = one_line.take(SHOWN_CHARS).collect();
         let dots = if cut.len() < text.len() { "…" } else { "" };
-        format!("{kind} `{}{dots}`", cut.escape_debug())
+        format!("{kind} `{cut}{dots}`")
     }
 
     fn view(&self, at: &str) -> View<'_> {
@@ -191,15 +189,12 @@ fn as_phrase(sentence: &str) -> String {
     chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
 }
 
-/// The only word an alternative would have taken, if that is all there is to it.
+/// The only word an alternative would have taken.
 fn choice<'e>(errors: &'e [ValidationError<'static>]) -> Option<&'e Value> {
-    match errors {
-        [error] => match error.kind() {
-            ValidationErrorKind::Constant { expected_value } => Some(expected_value),
-            _ => None,
-        },
+    errors.iter().find_map(|error| match error.kind() {
+        ValidationErrorKind::Constant { expected_value } => Some(expected_value),
         _ => None,
-    }
+    })
 }
 
 fn is_null_branch(errors: &[ValidationError<'_>]) -> bool {

@@ -14,11 +14,11 @@ use super::pointer;
 use super::problem::{Part, Position};
 
 const MAX_DEPTH: usize = 64;
+const STACK_BYTES: usize = 16 * 1024 * 1024;
 const MAX_NODES: usize = 100_000;
 const MAX_REPLAYED_EVENTS: usize = 20_000;
 
 /// A parsed file.
-#[derive(Debug)]
 pub(super) struct Document {
     /// The content; an empty file is an empty mapping. Members without a value are left
     /// out, as if they had not been written.
@@ -28,10 +28,17 @@ pub(super) struct Document {
 }
 
 /// Where the values of a document stand, by JSON pointer.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Marks(HashMap<String, Mark>);
 
-#[derive(Clone, Debug)]
+/// The spelling of a number may be that of a secret.
+impl fmt::Debug for Marks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Marks").finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone)]
 struct Mark {
     key: Option<Position>,
     value: Position,
@@ -69,14 +76,19 @@ impl Marks {
 /// # Errors
 /// Where and why the text is not acceptable; never cites a value.
 pub(super) fn read(text: &str) -> Result<Document, (Option<Position>, String)> {
-    let options = serde_saphyr::options! {
-        budget: serde_saphyr::budget! { max_depth: MAX_DEPTH, max_nodes: MAX_NODES },
-        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_REPLAYED_EVENTS },
-        strict_booleans: true,
-        with_snippet: false,
+    let options = || {
+        serde_saphyr::options! {
+            budget: serde_saphyr::budget! { max_depth: MAX_DEPTH, max_nodes: MAX_NODES },
+            alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_REPLAYED_EVENTS },
+            strict_booleans: true,
+            reject_unsupported_tags: true,
+            with_snippet: false,
+        }
     };
-    let node = serde_saphyr::from_str_with_options::<Option<Spanned<Node>>>(text, options)
-        .map_err(|error| (error.location().and_then(position), words(&error)))?;
+    let node = on_a_large_stack(|| {
+        serde_saphyr::from_str_with_options::<Option<Spanned<Node>>>(text, options())
+            .map_err(|error| (error.location().and_then(position), words(&error)))
+    })?;
 
     let mut marks = Marks::default();
     let value = match node {
@@ -85,6 +97,20 @@ pub(super) fn read(text: &str) -> Result<Document, (Option<Position>, String)> {
     };
     let value = if value.is_null() { Value::Object(Map::new()) } else { value };
     Ok(Document { value, marks })
+}
+
+/// The parser takes some 35 KiB of stack for each level in a debug build; a small thread
+/// of a runtime would not do for the depth that is allowed.
+fn on_a_large_stack<T: Send>(
+    read: impl FnOnce() -> Result<T, (Option<Position>, String)> + Send,
+) -> Result<T, (Option<Position>, String)> {
+    std::thread::scope(|scope| {
+        let builder = std::thread::Builder::new().name("config".to_owned()).stack_size(STACK_BYTES);
+        let thread = builder
+            .spawn_scoped(scope, read)
+            .map_err(|error| (None, format!("starting a thread to read the file: {error}")))?;
+        thread.join().unwrap_or_else(|_| Err((None, "not valid YAML".to_owned())))
+    })
 }
 
 fn position(location: Location) -> Option<Position> {
