@@ -1,4 +1,5 @@
 //! The integration tests, in one binary: linking it once is what takes the time.
 
 mod api_envelope;
+mod compose;
 mod web_support;

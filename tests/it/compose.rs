@@ -1,0 +1,7 @@
+//! The files that are deployed: the rule packs, the compose set-up and the image. They are
+//! checked with the tools that will read them, and then run.
+
+mod image;
+mod local;
+mod rules;
+mod services;

@@ -1,0 +1,63 @@
+//! The packs of alert rules hold what their tests say.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::local::{Addresses, Local, repository, run};
+
+#[test]
+fn every_rule_pack_passes_its_tests() {
+    let folder = repository().join("deploy/prometheus");
+    let tests = yaml_files(&folder, |name| name.ends_with(".test.yml"));
+    assert!(tests.len() >= 2, "{tests:?}");
+
+    run(Command::new("promtool").args(["test", "rules"]).args(&tests).current_dir(&folder));
+}
+
+#[test]
+fn every_rule_pack_is_well_formed() {
+    let pack = repository().join("deploy/prometheus");
+    let toy = repository().join("deploy/compose/prometheus/rules");
+    let rules = [yaml_files(&pack, |name| !name.ends_with(".test.yml")), yaml_files(&toy, |_| true)].concat();
+    assert!(rules.len() >= 2, "{rules:?}");
+
+    run(Command::new("promtool").args(["check", "rules", "--lint=all", "--lint-fatal"]).args(&rules));
+}
+
+/// An alert that no test fires may never have worked.
+#[test]
+fn every_alert_of_a_pack_fires_in_a_test() {
+    let folder = repository().join("deploy/prometheus");
+    let read = |paths: Vec<String>| {
+        paths.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect::<String>()
+    };
+    let rules = read(yaml_files(&folder, |name| !name.ends_with(".test.yml")));
+    let tests = read(yaml_files(&folder, |name| name.ends_with(".test.yml")));
+    let alerts: Vec<&str> = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    assert!(alerts.len() > 20, "{alerts:?}");
+
+    for alert in alerts {
+        assert!(
+            tests.contains(&format!("  alertname: {alert}\n        exp_alerts:\n")),
+            "no test fires {alert}"
+        );
+    }
+}
+
+#[test]
+fn prometheus_and_alertmanager_accept_their_files() {
+    let local = Local::prepare(&Addresses::default());
+
+    run(Command::new("promtool").args(["check", "config"]).arg(local.file("prometheus/prometheus.yml")));
+    run(Command::new("amtool").arg("check-config").arg(local.file("alertmanager/alertmanager.yml")));
+}
+
+fn yaml_files(folder: &Path, wanted: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut found: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path().to_string_lossy().into_owned())
+        .filter(|path| path.ends_with(".yml") && wanted(path))
+        .collect();
+    found.sort();
+    found
+}
