@@ -111,8 +111,10 @@ fn modelpager_accepts_its_file() {
     )
     .unwrap();
 
-    run(Command::new(env!("CARGO_BIN_EXE_modelpager"))
+    let said = run(Command::new(env!("CARGO_BIN_EXE_modelpager"))
         .arg("check-config")
         .arg(local.file("modelpager/modelpager.yml"))
         .env_remove("MODELPAGER_STORAGE"));
+
+    assert!(said.contains("SUCCESS") && said.contains("2 channels"), "{said}");
 }
