@@ -6,10 +6,25 @@
 
 use std::collections::BTreeMap;
 
+mod budget;
 pub mod context;
+mod each;
+mod engine;
 pub mod escape;
 pub mod fit;
+pub mod guard;
+mod helpers;
+pub mod links;
+pub mod look;
+pub mod overrides;
+mod renderer;
 pub mod samples;
+pub mod urls;
+mod words;
+
+pub use guard::TemplateFault;
+pub use overrides::{Overrides, TemplateProblem};
+pub use renderer::{Renderer, check_template, preview_template};
 
 /// How `{{value}}` is escaped: by the medium the text goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,191 @@
+//! The member alerts, and what they have in common.
+
+use std::collections::BTreeMap;
+
+use super::AlertContext;
+use crate::domain::alert::AlertStatus;
+use crate::domain::clock::Timestamp;
+use crate::domain::incident::Member;
+use crate::domain::labels::{ALERTNAME, Labels};
+use crate::domain::notification::Snapshot;
+use crate::domain::severity::Severity;
+use crate::render::escape::{clean_line, clean_text};
+use crate::render::fit::{ELLIPSIS, Unit, fit};
+use crate::render::{look, urls, words};
+
+/// The labels that say what an alert is about, the most telling first.
+const SUBJECTS: [&str; 14] = [
+    "instance",
+    "pod",
+    "pod_name",
+    "host",
+    "hostname",
+    "node",
+    "device",
+    "container",
+    "feature",
+    "slice",
+    "partition",
+    "job",
+    "service",
+    "namespace",
+];
+
+/// How Prometheus begins an annotation whose template failed.
+pub(super) const BROKEN: &str = "<error expanding template";
+
+const MAX_LABEL: usize = 1_000;
+const MAX_ANNOTATION: usize = 8_000;
+const MAX_NAMES: usize = 100;
+const MAX_LINE: usize = 300;
+
+/// What the annotations say in words.
+#[derive(Default)]
+pub(super) struct Texts {
+    pub summary: String,
+    pub description: String,
+}
+
+/// Labels and annotations that all of `members` share.
+pub(super) fn common(members: &[Member]) -> (Labels, Labels) {
+    let Some((first, others)) = members.split_first() else { return Default::default() };
+    let shared = |of: fn(&Member) -> &Labels| {
+        of(first)
+            .iter()
+            .filter(|(name, value)| others.iter().all(|member| of(member).get(*name) == Some(*value)))
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect::<Vec<_>>()
+    };
+    let labels = cleaned(shared(|member| &member.labels).into_iter(), MAX_LABEL);
+    let annotations = cleaned(shared(|member| &member.annotations).into_iter(), MAX_ANNOTATION);
+    (labels, annotations)
+}
+
+/// Every alert of the snapshot; `labels` and `annotations` are what they share.
+pub(super) fn all(snapshot: &Snapshot, labels: &Labels, annotations: &Labels) -> Vec<AlertContext> {
+    snapshot.alerts.iter().map(|member| alert(member, snapshot.at, labels, annotations)).collect()
+}
+
+/// Summary and description of one alert, from the annotations that are not broken.
+pub(super) fn texts(member: Option<&Member>) -> Texts {
+    let Some(member) = member else { return Texts::default() };
+    let usable = |name: &'static str| first_usable(&member.annotations, &[name]).map(|text| (name, text));
+    let Some((name, summary)) = ["summary", "message", "title", "description"].into_iter().find_map(usable)
+    else {
+        return Texts::default();
+    };
+    let description = (name != "description").then(|| first_usable(&member.annotations, &["description"]));
+    Texts {
+        summary: clean_line(&bounded(summary, MAX_ANNOTATION)).into_owned(),
+        description: clean_text(&bounded(description.flatten().unwrap_or(""), MAX_ANNOTATION))
+            .trim()
+            .to_owned(),
+    }
+}
+
+/// What one alert is about, with the label's name.
+pub(super) fn place(member: &Member) -> String {
+    let named = SUBJECTS.iter().find(|name| first_usable(&member.labels, &[name]).is_some());
+    named.map(|name| format!("{name} {}", line_of(&member.labels, &[name]))).unwrap_or_default()
+}
+
+/// The value that the annotations tell.
+pub(super) fn value(annotations: &Labels) -> String {
+    line_of(annotations, &["value", "current_value"])
+}
+
+/// The threshold that the annotations tell.
+pub(super) fn threshold(annotations: &Labels) -> String {
+    line_of(annotations, &["threshold", "limit"])
+}
+
+/// One emoji for what is the case.
+pub(super) fn emoji(status: AlertStatus, severity: Severity) -> &'static str {
+    match status {
+        AlertStatus::Firing => look::emoji(severity),
+        AlertStatus::Resolved => look::RESOLVED_EMOJI,
+    }
+}
+
+/// The first of `names` whose annotation can be shown.
+pub(super) fn first_usable<'a>(annotations: &'a Labels, names: &[&str]) -> Option<&'a str> {
+    names
+        .iter()
+        .filter_map(|name| annotations.get(*name))
+        .map(|text| text.trim())
+        .find(|text| !text.is_empty() && !text.starts_with(BROKEN))
+}
+
+fn alert(member: &Member, at: Timestamp, labels: &Labels, annotations: &Labels) -> AlertContext {
+    let end = match member.status {
+        AlertStatus::Firing => at,
+        AlertStatus::Resolved => member.ends_at.unwrap_or(at),
+    };
+    let mut alert = AlertContext {
+        name: clean_line(member.labels.get(ALERTNAME).map_or("", String::as_str)).into_owned(),
+        subject: line_of(&member.labels, &SUBJECTS),
+        line: String::new(),
+        status: member.status.as_str(),
+        resolved: member.status == AlertStatus::Resolved,
+        severity: member.severity.as_str(),
+        emoji: emoji(member.status, member.severity),
+        starts_at: member.starts_at.to_rfc3339(),
+        ends_at: member.ends_at.map(Timestamp::to_rfc3339).unwrap_or_default(),
+        duration: words::duration(end.since(member.starts_at)),
+        summary: texts(Some(member)).summary,
+        value: value(&member.annotations),
+        labels: cleaned(pairs(&member.labels), MAX_LABEL),
+        annotations: cleaned(pairs(&member.annotations), MAX_ANNOTATION),
+        generator_url: urls::presentable(&member.generator_url).unwrap_or_default(),
+        fingerprint: member.fingerprint.clone(),
+    };
+    alert.line = line(&alert, labels, annotations);
+    alert
+}
+
+/// What sets the alert apart from its neighbours, its own value or summary, how long.
+fn line(alert: &AlertContext, labels: &Labels, annotations: &Labels) -> String {
+    let own: Vec<(&str, &str)> = pairs(&alert.labels)
+        .filter(|(name, _)| !labels.contains_key(*name) && *name != "severity")
+        .take(4)
+        .collect();
+    let apart = match own.as_slice() {
+        [] => alert.subject.clone(),
+        [(_, value)] => (*value).to_owned(),
+        several => {
+            several.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(", ")
+        }
+    };
+    let says_value = !alert.value.is_empty() && value(annotations) != alert.value;
+    let says_summary =
+        !says_value && !alert.summary.is_empty() && !annotations.values().any(|v| *v == alert.summary);
+    let lasted = if alert.resolved { "over after" } else { "for" };
+    let parts = [
+        apart,
+        if says_value { alert.value.clone() } else { String::new() },
+        if says_summary { alert.summary.clone() } else { String::new() },
+        format!("{lasted} {}", alert.duration),
+    ];
+    let line = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ");
+    fit(&clean_line(&line), MAX_LINE, Unit::Chars, ELLIPSIS).into_owned()
+}
+
+fn line_of(map: &Labels, names: &[&str]) -> String {
+    let text = first_usable(map, names).unwrap_or("");
+    fit(&clean_line(text), MAX_LINE, Unit::Chars, ELLIPSIS).into_owned()
+}
+
+fn pairs(map: &Labels) -> impl Iterator<Item = (&str, &str)> {
+    map.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+}
+
+fn cleaned<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>, max: usize) -> BTreeMap<String, String> {
+    pairs
+        .take(MAX_NAMES)
+        .map(|(name, value)| (clean_line(name).into_owned(), clean_text(&bounded(value, max)).into_owned()))
+        .collect()
+}
+
+fn bounded(text: &str, max: usize) -> std::borrow::Cow<'_, str> {
+    fit(text, max, Unit::Chars, ELLIPSIS)
+}

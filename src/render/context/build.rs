@@ -1,0 +1,174 @@
+//! From a snapshot to the variables of a message.
+
+use std::time::Duration;
+
+use super::{ContextOptions, Counts, IncidentContext, MessageContext, alerts, links, notes, parts};
+use crate::domain::alert::AlertStatus;
+use crate::domain::clock::Timestamp;
+use crate::domain::notification::{NotificationKind, Snapshot};
+use crate::render::escape::clean_line;
+use crate::render::links::Window;
+use crate::render::{look, words};
+
+/// Dashboards are opened from this long before the begin …
+const WINDOW_BEFORE: Duration = Duration::from_secs(3_600);
+/// … until this long after the end.
+const WINDOW_AFTER: Duration = Duration::from_secs(15 * 60);
+
+impl MessageContext {
+    /// The variables of the message about `snapshot`.
+    pub fn build(snapshot: &Snapshot, options: &ContextOptions<'_>) -> Self {
+        let incident = &snapshot.incident;
+        let entry = snapshot.entry.as_ref();
+        let resolved = snapshot.status == AlertStatus::Resolved;
+        let (labels, annotations) = alerts::common(&snapshot.alerts);
+        let alerts = alerts::all(snapshot, &labels, &annotations);
+        let texts = alerts::texts(snapshot.alerts.first());
+        let subject = alerts.first().map(|alert| alert.subject.clone()).unwrap_or_default();
+        let version = parts::version(snapshot);
+        let title = entry.map_or_else(|| subject.clone(), |entry| clean_line(&entry.title).into_owned());
+        let window = window(snapshot, options.now);
+        let deployment = parts::deployment(snapshot);
+        let version_note = parts::version_note(snapshot);
+        let counts = counts(snapshot);
+        let (value, threshold) = (alerts::value(&annotations), alerts::threshold(&annotations));
+        let incident_context = incident_context(snapshot, options.external_url);
+        let links = links::all(snapshot, options, links::Facts { version, window }, &incident_context.url);
+        let mut notes = notes::of(snapshot, &version_note, options.now);
+        notes.extend(links.faults);
+
+        Self {
+            kind: snapshot.kind.as_str(),
+            status: snapshot.status.as_str(),
+            resolved,
+            severity: incident.severity.as_str(),
+            severity_raw: clean_line(&incident.severity_raw).into_owned(),
+            previous_severity: snapshot.previous_severity.map_or("", |severity| severity.as_str()),
+            emoji: alerts::emoji(snapshot.status, incident.severity),
+            color: if resolved { look::RESOLVED_COLOR } else { look::color(incident.severity) },
+            lead: lead(snapshot),
+            headline: parts::headline(snapshot, &title, version),
+            alertname: clean_line(&incident.alertname).into_owned(),
+            entry: incident.entry.clone(),
+            subject,
+            place: place(snapshot),
+            version: clean_line(version).into_owned(),
+            version_note,
+            summary: texts.summary,
+            description: texts.description,
+            measured: parts::measured(&value, &threshold),
+            value,
+            threshold,
+            model_line: parts::model_line(entry, version),
+            owner_line: parts::owner_line(entry),
+            when: when(snapshot),
+            duration: incident_context.duration.clone(),
+            owner: entry.map(|entry| clean_line(&entry.owner).into_owned()).unwrap_or_default(),
+            team: entry.map(|entry| clean_line(&entry.team).into_owned()).unwrap_or_default(),
+            labels,
+            annotations,
+            alerts,
+            several: counts.total > 1,
+            counts,
+            incident: incident_context,
+            catalog: parts::catalog(entry),
+            deployment,
+            links: links.links,
+            window,
+            notes,
+            reason: clean_line(&snapshot.reason).into_owned(),
+            at: snapshot.at.to_rfc3339(),
+            now: options.now.to_rfc3339(),
+            channel: options.channel.to_owned(),
+            title,
+        }
+    }
+}
+
+fn place(snapshot: &Snapshot) -> String {
+    match (snapshot.alerts.as_slice(), &snapshot.entry) {
+        ([only], Some(_)) if snapshot.incident.members <= 1 => alerts::place(only),
+        _ => String::new(),
+    }
+}
+
+/// The moment the incident ended, or that of the decision while it goes on.
+fn end(snapshot: &Snapshot) -> Timestamp {
+    match snapshot.status {
+        AlertStatus::Firing => snapshot.at,
+        AlertStatus::Resolved => snapshot.incident.resolved_at.unwrap_or(snapshot.at),
+    }
+}
+
+fn window(snapshot: &Snapshot, now: Timestamp) -> Window {
+    let to = match snapshot.status {
+        AlertStatus::Firing => now,
+        AlertStatus::Resolved => end(snapshot).plus(WINDOW_AFTER),
+    };
+    Window { from_ms: snapshot.incident.started_at.minus(WINDOW_BEFORE).as_millis(), to_ms: to.as_millis() }
+}
+
+fn lead(snapshot: &Snapshot) -> String {
+    let severity = snapshot.incident.severity.as_str().to_uppercase();
+    let before = snapshot.previous_severity.map_or("", |severity| severity.as_str());
+    match snapshot.kind {
+        NotificationKind::Firing => severity,
+        NotificationKind::Updated => format!("{severity}, updated"),
+        NotificationKind::SeverityRaised if before.is_empty() => format!("{severity}, raised"),
+        NotificationKind::SeverityRaised => format!("{severity}, raised from {before}"),
+        NotificationKind::SeverityLowered if before.is_empty() => format!("{severity}, lowered"),
+        NotificationKind::SeverityLowered => format!("{severity}, lowered from {before}"),
+        NotificationKind::Reopened => format!("{severity}, firing again"),
+        NotificationKind::Repeated => format!("{severity}, still firing"),
+        NotificationKind::Resolved => "RESOLVED".to_owned(),
+        NotificationKind::Test => "TEST".to_owned(),
+    }
+}
+
+fn when(snapshot: &Snapshot) -> String {
+    let begin = snapshot.incident.started_at;
+    let end = end(snapshot);
+    let length = words::duration(end.since(begin));
+    let said = |at| words::clock_time(at, snapshot.at);
+    match snapshot.status {
+        AlertStatus::Firing => format!("firing for {length}, since {}", said(begin)),
+        AlertStatus::Resolved => format!("over after {length}, from {} to {}", said(begin), said(end)),
+    }
+}
+
+fn counts(snapshot: &Snapshot) -> Counts {
+    let firing = u64::from(snapshot.incident.firing);
+    let total = u64::from(snapshot.incident.members).max(firing);
+    let resolved = total - firing;
+    let text = match (firing, resolved) {
+        (0, resolved) => format!("{resolved} resolved"),
+        (firing, 0) => format!("{firing} firing"),
+        (firing, resolved) => format!("{firing} firing, {resolved} resolved"),
+    };
+    Counts {
+        firing,
+        resolved,
+        total,
+        omitted: snapshot.alerts_omitted,
+        truncated: snapshot.incident.truncated,
+        text,
+    }
+}
+
+fn incident_context(snapshot: &Snapshot, external_url: &str) -> IncidentContext {
+    let incident = &snapshot.incident;
+    let length = end(snapshot).since(incident.started_at);
+    let base = external_url.trim_end_matches('/');
+    IncidentContext {
+        id: incident.id.clone(),
+        url: if base.is_empty() { String::new() } else { format!("{base}/incidents/{}", incident.id) },
+        dedup_key: clean_line(&incident.dedup_key).into_owned(),
+        started_at: incident.started_at.to_rfc3339(),
+        opened_at: incident.opened_at.to_rfc3339(),
+        resolved_at: incident.resolved_at.map(Timestamp::to_rfc3339).unwrap_or_default(),
+        resolve_reason: incident.resolve_reason.map_or("", |reason| reason.as_str()),
+        duration: words::duration(length),
+        duration_seconds: length.as_secs(),
+        reopened: incident.reopened,
+    }
+}

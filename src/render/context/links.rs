@@ -1,0 +1,122 @@
+//! The links of a message, in the order in which a reader needs them.
+
+use super::ContextOptions;
+use super::alerts::first_usable;
+use crate::domain::labels::Labels;
+use crate::domain::notification::{EntryFacts, Snapshot};
+use crate::render::Link;
+use crate::render::escape::clean_line;
+use crate::render::links::{LinkContext, Window};
+use crate::render::urls::{encode, presentable};
+
+/// What links are made of beside the snapshot.
+#[derive(Clone, Copy)]
+pub(super) struct Facts<'a> {
+    pub version: &'a str,
+    pub window: Window,
+}
+
+/// Links, and a sentence for each template of the catalog that failed.
+#[derive(Default)]
+pub(super) struct Links {
+    pub links: Vec<Link>,
+    pub faults: Vec<String>,
+}
+
+/// Runbook, dashboard, logs, the entry's others, Prometheus, Alertmanager, the incident.
+pub(super) fn all(
+    snapshot: &Snapshot,
+    options: &ContextOptions<'_>,
+    facts: Facts<'_>,
+    incident_url: &str,
+) -> Links {
+    static NONE: Labels = Labels::new();
+    let first = snapshot.alerts.first();
+    let annotations = first.map_or(&NONE, |member| &member.annotations);
+    let context = LinkContext {
+        alertname: &snapshot.incident.alertname,
+        severity: snapshot.incident.severity.as_str(),
+        status: snapshot.status.as_str(),
+        entry: &snapshot.incident.entry,
+        version: facts.version,
+        labels: first.map_or(&NONE, |member| &member.labels),
+        annotations,
+        window: facts.window,
+    };
+
+    let mut links = Links::default();
+    if let Some(entry) = &snapshot.entry {
+        links.of_entry("runbook", &entry.runbook_url, &context, options);
+    }
+    links.of_alert("runbook", annotations, &["runbook_url", "runbook"]);
+    for name in ["dashboard", "logs"] {
+        if let Some(template) = named(snapshot.entry.as_ref(), name) {
+            links.of_entry(name, template, &context, options);
+        }
+        if name == "dashboard" {
+            links.of_alert(name, annotations, &["dashboard_url", "dashboard"]);
+        }
+    }
+    let others = snapshot.entry.iter().flat_map(|entry| &entry.links);
+    for (name, template) in others.filter(|(name, _)| !["dashboard", "logs"].contains(&name.as_str())) {
+        links.of_entry(name, template, &context, options);
+    }
+    links.push("prometheus", first.and_then(|member| presentable(&member.generator_url)));
+    links.push("alertmanager", alertmanager(snapshot));
+    links.push("incident", presentable(incident_url));
+    links
+}
+
+impl Links {
+    fn of_entry(
+        &mut self,
+        name: &str,
+        template: &str,
+        context: &LinkContext<'_>,
+        options: &ContextOptions<'_>,
+    ) {
+        match options.links.render_url(template, context) {
+            Ok(url) => self.push(name, url),
+            Err(fault) => {
+                self.faults.push(format!("the catalog's link {:?} is broken: {fault}", clean_line(name)));
+            }
+        }
+    }
+
+    /// The alert's own link; called `alert_NAME` when the catalog has one of that name,
+    /// and left out when both are the same.
+    fn of_alert(&mut self, name: &str, annotations: &Labels, keys: &[&str]) {
+        let Some(url) = first_usable(annotations, keys).and_then(presentable) else { return };
+        match self.links.iter().find(|link| link.name == name) {
+            Some(known) if known.url == url => {}
+            Some(_) => self.push(&format!("alert_{name}"), Some(url)),
+            None => self.push(name, Some(url)),
+        }
+    }
+
+    fn push(&mut self, name: &str, url: Option<String>) {
+        let Some(url) = url else { return };
+        let name = clean_line(name).into_owned();
+        self.links.push(Link { label: label(&name), name, url });
+    }
+}
+
+fn named<'a>(entry: Option<&'a EntryFacts>, name: &str) -> Option<&'a str> {
+    entry?.links.get(name).map(String::as_str)
+}
+
+fn alertmanager(snapshot: &Snapshot) -> Option<String> {
+    let base = presentable(&snapshot.incident.external_url)?;
+    let base = base.trim_end_matches('/');
+    presentable(&format!("{base}/#/alerts?receiver={}", encode(&snapshot.incident.receiver)))
+}
+
+/// `model_card` becomes `Model card`.
+fn label(name: &str) -> String {
+    let words = name.replace(['_', '-'], " ");
+    let mut chars = words.chars();
+    match chars.next() {
+        Some(first) => first.to_uppercase().chain(chars).collect(),
+        None => String::new(),
+    }
+}

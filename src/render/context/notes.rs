@@ -1,0 +1,78 @@
+//! Sentences the reader should know because something is not as it usually is.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::alerts::BROKEN;
+use crate::domain::alert::AlertStatus;
+use crate::domain::clock::Timestamp;
+use crate::domain::incident::ResolveReason;
+use crate::domain::notification::{NotificationKind, Snapshot};
+use crate::render::escape::clean_line;
+use crate::render::fit::{ELLIPSIS, Unit, fit};
+use crate::render::words;
+
+/// A message sent later than this after it was decided says so.
+const LATE: Duration = Duration::from_secs(5 * 60);
+
+/// What there is to say about a snapshot.
+pub(super) fn of(snapshot: &Snapshot, version_note: &str, now: Timestamp) -> Vec<String> {
+    let incident = &snapshot.incident;
+    let mut notes = Vec::new();
+    if snapshot.kind == NotificationKind::Test {
+        notes.push("this is a test; nothing is wrong".to_owned());
+    }
+    if snapshot.entry.is_none() {
+        notes.push("no catalog entry matches these labels".to_owned());
+    }
+    if !version_note.is_empty() {
+        notes.push(version_note.to_owned());
+    }
+    if incident.severity_raw.trim().is_empty() {
+        notes.push(format!("the alert names no severity; it is treated as {}", incident.severity));
+    }
+    if incident.truncated > 0 {
+        let cut = words::counted(incident.truncated, "alert");
+        notes.push(format!("Alertmanager cut {cut} from what it sent (max_alerts)"));
+    }
+    if incident.reopened > 0 && snapshot.status == AlertStatus::Firing {
+        let times = words::counted(u64::from(incident.reopened), "time");
+        notes.push(format!("it was resolved before and fired again {times}"));
+    }
+    notes.extend(end(snapshot));
+    notes.extend(broken_annotations(snapshot));
+    let late = now.since(snapshot.at);
+    if late >= LATE {
+        notes.push(format!("this message is late: it was decided {} ago", words::duration(late)));
+    }
+    notes
+}
+
+fn end(snapshot: &Snapshot) -> Option<String> {
+    let incident = &snapshot.incident;
+    match incident.resolve_reason.filter(|_| snapshot.status == AlertStatus::Resolved)? {
+        ResolveReason::Alert => None,
+        ResolveReason::Person => Some("resolved by a person, not by the alert".to_owned()),
+        ResolveReason::Stale => {
+            let silent = incident.resolved_at.unwrap_or(snapshot.at).since(incident.last_seen_at);
+            Some(format!("resolved as stale: nothing was heard of it for {}", words::duration(silent)))
+        }
+    }
+}
+
+fn broken_annotations(snapshot: &Snapshot) -> Vec<String> {
+    let broken: BTreeSet<(&str, &str)> = snapshot
+        .alerts
+        .iter()
+        .flat_map(|member| &member.annotations)
+        .filter(|(_, text)| text.trim_start().starts_with(BROKEN))
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .collect();
+    let sentence = |(name, text): (&str, &str)| {
+        let text = clean_line(text);
+        let fault = text.trim_start_matches(BROKEN).trim_start_matches([':', ' ']).trim_end_matches('>');
+        let fault = fit(fault, 200, Unit::Chars, ELLIPSIS);
+        format!("Prometheus could not fill in the annotation {:?}: {fault}", clean_line(name))
+    };
+    broken.into_iter().take(3).map(sentence).collect()
+}

@@ -1,0 +1,105 @@
+//! Compiled templates and the engines, one a medium, that render them. Engines never
+//! change once built: templates are kept outside of them.
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::LazyLock;
+
+use handlebars::{Context, Handlebars, RenderContext, RenderError, Renderable, Template, no_escape};
+
+use super::budget::{self, BoundedOutput};
+use super::escape::{escape_html, escape_mrkdwn};
+use super::guard::{self, RawOutput, Rules, TemplateFault};
+use super::{Escape, helpers, urls};
+
+/// Where a text goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Medium {
+    /// A field of a message. Strict: a name that does not exist is an error.
+    Message(Escape),
+    /// A URL: values are percent-encoded; what does not exist is empty.
+    Url,
+    /// A key: nothing is escaped; what does not exist is empty.
+    Key,
+}
+
+/// A template that passed the guard.
+#[derive(Debug)]
+pub(super) struct Compiled {
+    template: Template,
+    medium: Medium,
+}
+
+impl Compiled {
+    /// Checks and compiles `source`. `roots` are the names that may begin a path; any
+    /// when `None`.
+    pub(super) fn new(
+        source: &str,
+        medium: Medium,
+        roots: Option<&BTreeSet<String>>,
+    ) -> Result<Self, TemplateFault> {
+        let raw = match medium {
+            Medium::Message(Escape::Plain) | Medium::Key => RawOutput::Allowed,
+            Medium::Message(Escape::Html | Escape::Mrkdwn) | Medium::Url => RawOutput::Refused,
+        };
+        let template = guard::compile(source, &Rules { roots, helpers: helpers::NAMES, raw })?;
+        Ok(Self { template, medium })
+    }
+
+    /// What the engine made of the source.
+    pub(super) fn template(&self) -> &Template {
+        &self.template
+    }
+
+    /// The text, or why there is none. Never panics, never takes long.
+    pub(super) fn render(&self, context: &Context) -> Result<String, TemplateFault> {
+        budget::refill();
+        catch_unwind(AssertUnwindSafe(|| self.try_render(context)))
+            .unwrap_or_else(|_| Err(TemplateFault::new(None, "the template engine failed")))
+    }
+
+    fn try_render(&self, context: &Context) -> Result<String, TemplateFault> {
+        let mut out = BoundedOutput::default();
+        self.template
+            .render(engine(self.medium), context, &mut RenderContext::new(None), &mut out)
+            .map_err(|error: RenderError| TemplateFault::new(error.line_no, error.reason().to_string()))?;
+        Ok(out.into_text())
+    }
+}
+
+fn engine(medium: Medium) -> &'static Handlebars<'static> {
+    static PLAIN: LazyLock<Handlebars<'static>> = LazyLock::new(|| strict(no_escape));
+    static HTML: LazyLock<Handlebars<'static>> =
+        LazyLock::new(|| strict(|text| escape_html(text).into_owned()));
+    static MRKDWN: LazyLock<Handlebars<'static>> = LazyLock::new(|| {
+        let mut engine = strict(|text| escape_mrkdwn(text).into_owned());
+        helpers::register_identity(&mut engine, "mrkdwn_escape");
+        engine
+    });
+    static URL: LazyLock<Handlebars<'static>> = LazyLock::new(|| {
+        let mut engine = lenient(urls::encode);
+        helpers::register_identity(&mut engine, "url_encode");
+        engine
+    });
+    static KEY: LazyLock<Handlebars<'static>> = LazyLock::new(|| lenient(no_escape));
+    match medium {
+        Medium::Message(Escape::Plain) => &PLAIN,
+        Medium::Message(Escape::Html) => &HTML,
+        Medium::Message(Escape::Mrkdwn) => &MRKDWN,
+        Medium::Url => &URL,
+        Medium::Key => &KEY,
+    }
+}
+
+fn strict(escape: impl Fn(&str) -> String + Send + Sync + 'static) -> Handlebars<'static> {
+    let mut engine = lenient(escape);
+    engine.set_strict_mode(true);
+    engine
+}
+
+fn lenient(escape: impl Fn(&str) -> String + Send + Sync + 'static) -> Handlebars<'static> {
+    let mut engine = Handlebars::new();
+    engine.register_escape_fn(escape);
+    helpers::register(&mut engine);
+    engine
+}

@@ -1,0 +1,124 @@
+//! Keeps out templates that the engine cannot be trusted with. Handlebars recurses over
+//! what it parses and renders, and a stack that overflows ends the whole process: partials
+//! that call themselves, twenty thousand nested blocks, a hundred thousand parentheses.
+//!
+//! So a source is bounded in size and in the characters that can open anything before it
+//! is parsed; it is parsed on a thread with a large stack of its own; and of what comes
+//! out only trees of modest depth, without partials and decorators, are let through.
+
+use std::collections::BTreeSet;
+use std::thread;
+
+use handlebars::Template;
+
+mod tree;
+
+pub(super) use tree::weight;
+
+/// The greatest template, in bytes.
+pub const MAX_SOURCE: usize = 64 * 1024;
+
+/// How deep blocks and parentheses may nest.
+pub const MAX_DEPTH: usize = 32;
+
+/// How many characters in a source may open something: bounds the parser's recursion
+/// whatever comments, quotes or escapes hide from a simpler count of the depth.
+const MAX_OPENERS: usize = 2_000;
+
+/// Enough for [`MAX_OPENERS`] levels of the parser in a build without optimisation.
+const PARSER_STACK: usize = 64 * 1024 * 1024;
+
+/// Why a template is not accepted, or failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, serde::Serialize)]
+pub struct TemplateFault {
+    /// The line, counted from 1, where it is known.
+    pub line: Option<usize>,
+    /// What is wrong, in words.
+    pub message: String,
+}
+
+impl std::fmt::Display for TemplateFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "line {line}: {}", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
+impl TemplateFault {
+    pub(super) fn new(line: Option<usize>, message: impl Into<String>) -> Self {
+        Self { line, message: message.into() }
+    }
+}
+
+/// What a template may do.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules<'a> {
+    /// Names that may begin a path outside of loops; `None`: any.
+    pub roots: Option<&'a BTreeSet<String>>,
+    /// Names of helpers.
+    pub helpers: &'a [&'static str],
+    /// Whether `{{{raw}}}` may pass text by the escaping.
+    pub raw: RawOutput,
+}
+
+/// Whether a template may write text unescaped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RawOutput {
+    /// Where nothing is escaped anyway.
+    Allowed,
+    /// Where escaping keeps untrusted text harmless.
+    Refused,
+}
+
+/// Parses `source` and checks it against `rules`.
+pub(super) fn compile(source: &str, rules: &Rules<'_>) -> Result<Template, TemplateFault> {
+    check_source(source)?;
+    // The tree is walked, and when refused also dropped, over there: both recurse.
+    thread::scope(|scope| {
+        thread::Builder::new()
+            .name("template".to_owned())
+            .stack_size(PARSER_STACK)
+            .spawn_scoped(scope, || parse(source, rules))
+            .map_err(|e| TemplateFault::new(None, format!("no thread to parse the template: {e}")))?
+            .join()
+            .unwrap_or_else(|_| Err(TemplateFault::new(None, "the template engine cannot parse this")))
+    })
+}
+
+fn parse(source: &str, rules: &Rules<'_>) -> Result<Template, TemplateFault> {
+    let template = Template::compile(source).map_err(|error| {
+        let message = error.reason().to_string();
+        TemplateFault::new(error.pos().map(|(line, _)| line), brief(&message))
+    })?;
+    tree::check(&template, rules)?;
+    Ok(template)
+}
+
+/// The parser's message without its drawing of the source.
+fn brief(message: &str) -> String {
+    let last = message.lines().rev().map(str::trim).find(|line| line.starts_with("= "));
+    match last {
+        Some(line) => format!("invalid syntax: {}", line.trim_start_matches("= ")),
+        None => message.lines().next().unwrap_or("invalid syntax").to_owned(),
+    }
+}
+
+fn check_source(source: &str) -> Result<(), TemplateFault> {
+    if source.len() > MAX_SOURCE {
+        return Err(TemplateFault::new(None, format!("longer than {} KiB", MAX_SOURCE / 1024)));
+    }
+    let pairs = source.matches("{{").count();
+    let singles = source.bytes().filter(|b| matches!(b, b'(' | b'[' | b'{')).count() - 2 * pairs;
+    if pairs + singles > MAX_OPENERS {
+        return Err(TemplateFault::new(
+            None,
+            format!("more than {MAX_OPENERS} expressions and opening brackets"),
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
