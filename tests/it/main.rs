@@ -2,4 +2,5 @@
 
 mod api_envelope;
 mod compose;
+mod routes_amtool;
 mod web_support;
