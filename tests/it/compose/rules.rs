@@ -1,7 +1,11 @@
 //! The packs of alert rules hold what their tests say.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
+
+use modelpager::domain::clock::Timestamp;
+use modelpager::telemetry::metrics::Metrics;
 
 use super::local::{Addresses, Local, repository, run};
 
@@ -50,6 +54,20 @@ fn prometheus_and_alertmanager_accept_their_files() {
 
     run(Command::new("promtool").args(["check", "config"]).arg(local.file("prometheus/prometheus.yml")));
     run(Command::new("amtool").arg("check-config").arg(local.file("alertmanager/alertmanager.yml")));
+}
+
+/// A renamed metric would leave its alert silent for ever.
+#[test]
+fn the_alerts_on_ourselves_ask_for_metrics_that_exist() {
+    let rules = std::fs::read_to_string(repository().join("deploy/prometheus/modelpager-rules.yml")).unwrap();
+    let exposed = Metrics::new(Timestamp::from_millis(0)).encode();
+    let words = rules.split(|c: char| !c.is_alphanumeric() && c != '_');
+    let named: BTreeSet<&str> = words.filter(|word| word.starts_with("modelpager_")).collect();
+    assert!(named.len() >= 7, "{named:?}");
+
+    for metric in named {
+        assert!(exposed.contains(&format!("# TYPE {metric} ")), "{metric} is not among:\n{exposed}");
+    }
 }
 
 fn yaml_files(folder: &Path, wanted: impl Fn(&str) -> bool) -> Vec<String> {
