@@ -14,8 +14,9 @@ use crate::domain::outcome::SendReport;
 use crate::render::{Rendered, TemplateField};
 
 pub mod classify;
+#[cfg(test)]
+mod conformance;
 mod email;
-mod fit;
 pub mod http;
 mod log;
 mod pagerduty;
@@ -24,6 +25,7 @@ pub mod retry_after;
 mod settings;
 mod shrink;
 mod slack;
+mod text;
 mod webhook;
 
 /// Everything the program knows about one kind of channel.

@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 
 use super::thread::Reference;
 use crate::channels::Message;
-use crate::channels::fit::{clean_line, fit};
+use crate::channels::text;
+use crate::render::escape::clean_text;
 
 /// In characters; longer ones are cut by mail programs anyway.
 const MAX_SUBJECT: usize = 200;
@@ -53,13 +54,13 @@ impl Content {
     /// The content of `message` within bounds.
     pub fn of(message: &Message<'_>) -> Self {
         let rendered = message.rendered;
-        let subject = fit(&clean_line(rendered.field("subject")), MAX_SUBJECT);
+        let subject = text::line(rendered.field("subject"), MAX_SUBJECT);
         let html = rendered.field("html");
         let is_html_fit = (1..=MAX_HTML).contains(&html.trim().len());
         Self {
             subject: if subject.is_empty() { "Modelpager".to_owned() } else { subject },
-            text: fit(&without_control(rendered.field("text")), MAX_TEXT),
-            html: is_html_fit.then(|| without_control(html)),
+            text: text::lines(&clean_text(rendered.field("text")), MAX_TEXT),
+            html: is_html_fit.then(|| clean_text(html).into_owned()),
         }
     }
 }
@@ -150,14 +151,4 @@ fn boundary(notification_id: &str) -> String {
     let digest = Sha256::digest(notification_id.as_bytes());
     let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     format!("modelpager-{hex}")
-}
-
-/// Without control characters other than line feed and tab, and without what changes the
-/// direction of writing.
-fn without_control(text: &str) -> String {
-    let is_kept = |c: &char| {
-        matches!(c, '\n' | '\t')
-            || !(c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
-    };
-    text.chars().filter(is_kept).collect()
 }

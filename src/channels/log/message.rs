@@ -1,7 +1,8 @@
 //! A message as one line of a log.
 
 use crate::channels::Message;
-use crate::channels::fit::{clean_line, fit};
+use crate::channels::text;
+use crate::render::escape::clean_line;
 
 /// The most characters a title keeps.
 const MAX_TITLE: usize = 300;
@@ -21,9 +22,9 @@ pub struct Line {
 /// terminal or look like a second line.
 pub fn compose(message: &Message<'_>) -> Line {
     let lines = message.rendered.field("body").lines();
-    let text: Vec<String> = lines.map(clean_line).filter(|line| !line.is_empty()).collect();
+    let body: Vec<_> = lines.map(clean_line).filter(|line| !line.is_empty()).collect();
     Line {
-        title: fit(&clean_line(message.rendered.field("title")), MAX_TITLE),
-        text: fit(&text.join(" | "), MAX_TEXT),
+        title: text::line(message.rendered.field("title"), MAX_TITLE),
+        text: text::line(&body.join(" | "), MAX_TEXT),
     }
 }

@@ -4,8 +4,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::event::{Action, Event, EventLink, Payload};
-use crate::channels::fit::{clean_line, fit};
-use crate::channels::{Message, shrink};
+use crate::channels::{Message, shrink, text};
 use crate::domain::alert::AlertStatus;
 use crate::domain::incident::Member;
 use crate::domain::notification::{NotificationKind, Snapshot};
@@ -39,7 +38,7 @@ pub struct Composed {
 pub fn compose(message: &Message<'_>, routing_key: &str) -> Composed {
     let snapshot = message.snapshot;
     let summary = summary(message);
-    let [source, component, group, class] = words(snapshot).map(|word| fit(&clean_line(word), MAX_WORD));
+    let [source, component, group, class] = words(snapshot).map(|word| text::line(word, MAX_WORD));
     let mut event = Event {
         routing_key,
         event_action: action(snapshot.kind),
@@ -107,7 +106,7 @@ fn dedup_key(key: &str) -> String {
 }
 
 fn summary(message: &Message<'_>) -> String {
-    let summary = fit(&clean_line(message.rendered.field("summary")), MAX_SUMMARY);
+    let summary = text::line(message.rendered.field("summary"), MAX_SUMMARY);
     if summary.trim().is_empty() { "Modelpager".to_owned() } else { summary }
 }
 

@@ -7,9 +7,9 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::channels::Message;
-use crate::channels::fit::{escape_mrkdwn, fit_mrkdwn};
+use crate::channels::{Message, text};
 use crate::render::Link;
+use crate::render::escape::{clean_text, escape_mrkdwn};
 
 /// Of a header block.
 const MAX_HEADER: usize = 150;
@@ -58,10 +58,10 @@ impl Content {
 /// The message that stands for the incident.
 pub fn compose(message: &Message<'_>) -> Content {
     let rendered = message.rendered;
-    let title = fit_mrkdwn(rendered.field("title").trim(), MAX_HEADER);
+    let title = text::line(rendered.field("title"), MAX_HEADER);
     let title = if title.is_empty() { "Modelpager".to_owned() } else { title };
     let mut blocks = vec![json!({"type": "header", "text": {"type": "plain_text", "text": title}})];
-    let body = fit_mrkdwn(rendered.field("body").trim(), MAX_SECTION);
+    let body = text::lines(&clean_text(rendered.field("body")), MAX_SECTION);
     if !body.is_empty() {
         blocks.push(json!({"type": "section", "text": mrkdwn(&body)}));
     }
@@ -69,8 +69,8 @@ pub fn compose(message: &Message<'_>) -> Content {
     if !buttons.is_empty() {
         blocks.push(json!({"type": "actions", "elements": buttons}));
     }
-    if let Some(problem) = &rendered.problem {
-        let note = fit_mrkdwn(&escape_mrkdwn(problem), MAX_NOTE);
+    let note = text::line(&escape_mrkdwn(rendered.problem.as_deref().unwrap_or_default()), MAX_NOTE);
+    if !note.is_empty() {
         blocks.push(json!({"type": "context", "elements": [mrkdwn(&note)]}));
     }
     Content::new(title, blocks)
@@ -78,7 +78,7 @@ pub fn compose(message: &Message<'_>) -> Content {
 
 /// The answer in the incident's thread.
 pub fn compose_reply(message: &Message<'_>) -> Content {
-    let text = fit_mrkdwn(message.rendered.field("thread").trim(), MAX_TEXT);
+    let text = text::lines(&clean_text(message.rendered.field("thread")), MAX_TEXT);
     if text.is_empty() {
         return Content::new(compose(message).text, Vec::new());
     }
@@ -97,7 +97,7 @@ fn button(link: &Link) -> Option<Value> {
         return None;
     }
     let label = if link.label.trim().is_empty() { &link.name } else { &link.label };
-    let label = fit_mrkdwn(&escape_mrkdwn(label.trim()), MAX_BUTTON_TEXT);
+    let label = text::line(&escape_mrkdwn(label), MAX_BUTTON_TEXT);
     let action_id: String = format!("link_{}", link.name).chars().take(255).collect();
     (!label.is_empty()).then(|| {
         json!({

@@ -4,8 +4,7 @@ use serde_json::Value;
 
 use super::body::Body;
 use crate::channels::Message;
-use crate::channels::fit::fit;
-use crate::channels::shrink;
+use crate::channels::{shrink, text};
 
 /// The most bytes of a body. Standard Webhooks asks for small bodies; servers commonly
 /// take a megabyte.
@@ -29,7 +28,7 @@ pub struct Composed {
 /// When it grows beyond [`MAX_BODY`], alerts are left out from the end and counted in
 /// `alerts_omitted`; should that not be enough, long texts are cut.
 pub fn compose(message: &Message<'_>) -> Composed {
-    let text = fit(message.rendered.field("text"), MAX_TEXT);
+    let text = text::lines(message.rendered.field("text"), MAX_TEXT);
     let mut content = Body::of(message, &text);
     let mut body = shrink::json(&content);
     if body.len() > MAX_BODY {

@@ -1,0 +1,169 @@
+//! What every kind of channel must do, whatever its provider. The suite walks over the
+//! registry: a new kind is tested the moment it is listed, and fails until [`rig`] knows
+//! how to point it at its fake provider.
+
+mod faults;
+mod limits;
+mod rig;
+mod secrets;
+mod statuses;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde_json::{Map, Value, json};
+
+use super::*;
+use crate::domain::outcome::SendOutcome;
+use crate::render::{Escape, samples};
+use rig::Rig;
+
+/// A configuration of `kind` with these settings.
+fn config(kind: &str, settings: Value, timeout: Duration) -> ChannelConfig {
+    let Value::Object(mut whole) = settings else { panic!("settings are an object") };
+    whole.insert("name".to_owned(), json!("tested"));
+    whole.insert("kind".to_owned(), json!(kind));
+    whole.insert("timeout".to_owned(), json!(format!("{}ms", timeout.as_millis())));
+    serde_json::from_value(Value::Object(whole)).unwrap()
+}
+
+fn example_settings(kind: &Kind) -> Map<String, Value> {
+    match serde_saphyr::from_str(kind.example).unwrap() {
+        Value::Object(settings) => settings,
+        other => panic!("the example of {} is {other}", kind.name),
+    }
+}
+
+fn escaped(text: &str, escape: Escape) -> String {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    match escape {
+        Escape::Plain => text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"),
+        Escape::Mrkdwn => text,
+        Escape::Html => text.replace('"', "&quot;").replace('\'', "&#39;"),
+    }
+}
+
+/// A rendered message of `kind` whose every field says `text`, escaped as the field asks.
+fn saying(kind: &Kind, text: &str) -> Rendered {
+    let fields = kind.templates.iter().map(|field| (field.name.to_owned(), escaped(text, field.escape)));
+    Rendered { fields: fields.collect(), ..Rendered::default() }
+}
+
+/// An id that no message has had yet: the fakes notice one that comes with two bodies.
+fn new_id() -> &'static str {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    Box::leak(format!("0198c6f0-6000-7000-8000-{count:012x}").into_boxed_str())
+}
+
+/// A message about `snapshot` put as `rendered`.
+fn message<'a>(snapshot: &'a Snapshot, rendered: &'a Rendered) -> Message<'a> {
+    Message {
+        notification_id: new_id(),
+        dedup_key: &snapshot.incident.dedup_key,
+        snapshot,
+        rendered,
+        reference: None,
+        now: samples::NOW,
+    }
+}
+
+const LONG: Duration = Duration::from_secs(20);
+
+#[test]
+fn the_example_of_every_kind_builds_and_its_keys_are_in_the_schema() {
+    for kind in REGISTRY {
+        let settings = example_settings(kind);
+        let schema = (kind.schema)().to_value();
+        for key in settings.keys() {
+            assert!(schema["properties"][key].is_object(), "{}: {key} is not in the schema", kind.name);
+        }
+
+        let built = (kind.build)(&config(kind.name, Value::Object(settings), LONG));
+
+        assert_eq!(built.err(), None, "{}", kind.name);
+    }
+}
+
+#[test]
+fn the_schema_of_every_kind_explains_each_key() {
+    for kind in REGISTRY {
+        let schema = (kind.schema)().to_value();
+        for (key, property) in schema["properties"].as_object().into_iter().flatten() {
+            assert!(property["description"].is_string(), "{}.{key} has no description", kind.name);
+        }
+    }
+}
+
+#[test]
+fn an_unknown_key_is_refused_by_every_kind() {
+    for kind in REGISTRY {
+        let mut settings = example_settings(kind);
+        settings.insert("unheard_of".to_owned(), json!("canary-value"));
+
+        let problems = (kind.build)(&config(kind.name, Value::Object(settings), LONG)).err().unwrap();
+
+        let text = format!("{problems:?}");
+        assert!(text.contains("unheard_of") && !text.contains("canary-value"), "{}: {text}", kind.name);
+    }
+}
+
+#[test]
+fn names_of_kinds_and_of_their_fields_are_unique() {
+    let mut names: Vec<&str> = REGISTRY.iter().map(|kind| kind.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), REGISTRY.len());
+    for kind in REGISTRY {
+        let mut fields: Vec<&str> = kind.templates.iter().map(|field| field.name).collect();
+        fields.sort_unstable();
+        fields.dedup();
+        assert_eq!(fields.len(), kind.templates.len(), "{}", kind.name);
+        assert_eq!(find_kind(kind.name).map(|found| found.title), Some(kind.title));
+    }
+}
+
+#[tokio::test]
+async fn every_kind_has_a_rig() {
+    let rigs = Rig::all(LONG).await;
+    for kind in REGISTRY {
+        assert!(rigs.iter().any(|rig| rig.kind.name == kind.name), "{} is not tested", kind.name);
+    }
+}
+
+#[tokio::test]
+async fn every_sample_is_accepted_by_every_provider_and_breaks_none_of_its_rules() {
+    for rig in Rig::all(LONG).await {
+        let nasty = [("five hundred", samples::five_hundred()), ("bare", samples::bare())];
+        let all = samples::all().into_iter().map(|sample| (sample.name, sample.snapshot)).chain(nasty);
+        for (name, snapshot) in all {
+            let rendered = saying(rig.kind, "🔥 critical: p99 of <b>fraud-detector</b> & more\nsecond line");
+
+            let report = rig.channel.send(&message(&snapshot, &rendered), LONG).await;
+
+            assert_eq!(report.outcome, SendOutcome::Accepted, "{}, {name}: {report:?}", rig.name);
+            assert_eq!(report.error, None, "{}, {name}", rig.name);
+        }
+        rig.assert_clean();
+    }
+}
+
+#[tokio::test]
+async fn what_is_previewed_is_what_is_sent() {
+    for rig in Rig::all(LONG).await {
+        let snapshot = samples::several();
+        let rendered = saying(rig.kind, "p99 of fraud-detector is 412 ms");
+        let message = message(&snapshot, &rendered);
+
+        let preview = rig.channel.preview(&message);
+        let _ = rig.channel.send(&message, LONG).await;
+
+        if let Some(mut sent) = rig.last_body() {
+            for secret in &rig.secrets {
+                sent = sent.replace(secret, "<secret>");
+            }
+            assert_eq!(rig.without_address(&sent), preview.body, "{}", rig.name);
+        }
+        assert!(preview.text.contains("412 ms"), "{}: {}", rig.name, preview.text);
+        assert!(!preview.title.is_empty() && !preview.content_type.is_empty(), "{}", rig.name);
+    }
+}
