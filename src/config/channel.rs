@@ -24,12 +24,27 @@ pub struct ChannelConfig {
     /// Whether to tell when an incident is over.
     #[serde(default = "yes")]
     pub send_resolved: bool,
+    /// What to do when nobody knows whether the provider has a message, on a channel whose
+    /// provider does not fold repeats: send again, or hold it for a person to redeliver.
+    #[serde(default)]
+    pub on_ambiguous: OnAmbiguous,
     /// Template overrides for this channel: field → Handlebars text.
     #[serde(default)]
     pub templates: BTreeMap<String, String>,
     /// The kind's own keys.
     #[serde(flatten)]
     pub settings: serde_json::Map<String, serde_json::Value>,
+}
+
+/// `on_ambiguous`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnAmbiguous {
+    /// Better twice than never.
+    #[default]
+    Retry,
+    /// Better to ask.
+    Hold,
 }
 
 fn yes() -> bool {
@@ -49,6 +64,7 @@ impl ChannelConfig {
             enabled: true,
             timeout: default_timeout(),
             send_resolved: true,
+            on_ambiguous: OnAmbiguous::Retry,
             templates: BTreeMap::new(),
             settings: serde_json::Map::new(),
         }

@@ -18,7 +18,7 @@ mod storage;
 
 pub use auth::{AuthConfig, Scope, TokenConfig};
 pub use catalog::CatalogConfig;
-pub use channel::ChannelConfig;
+pub use channel::{ChannelConfig, OnAmbiguous};
 pub use delivery::{DeliveryConfig, IncidentsConfig, IntakeConfig};
 pub use load::{Env, KindSchema, Loaded, Position, Problem, Problems, load_file, parse, schema};
 pub use route::RouteConfig;

@@ -1,7 +1,11 @@
-//! To come.
+//! Intake: what arrives is read, judged alert by alert, and stored before it is answered.
+//!
+//! Promises: an answer of 200 means that the body is on disk; one bad alert never costs its
+//! neighbours; what can never be accepted is kept with its reason.
 
 pub mod alertmanager;
 mod depth;
+pub mod inbox;
 mod sniff;
 mod text;
 mod twin;

@@ -19,7 +19,7 @@ pub const MAX_REJECTED_KEPT: usize = 100;
 const REJECTED_HEAD_BYTES: usize = 2_048;
 
 /// An alert that could not be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(serde::Serialize, Clone, Debug, PartialEq, Eq)]
 pub struct RejectedAlert {
     /// Its place in the body, from 0.
     pub index: usize,

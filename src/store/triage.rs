@@ -1,12 +1,14 @@
 //! What triage reads and writes in its one transaction: pending events, the incidents they
 //! touch, and the consequences.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::dialect::PerDialect;
 use super::error::Doing as _;
 use super::rows::{ConversationRow, IncidentRow, MemberRow, signed, to_json};
-use super::{StoreError, Tx};
+use super::{Store, StoreError, Tx};
 use crate::domain::clock::Timestamp;
 use crate::domain::incident::{Conversation, Incident, Member};
 use crate::domain::notification::{SNAPSHOT_ALERTS, Snapshot};
@@ -42,7 +44,8 @@ const TOP_MEMBERS: &str = concat!(
 );
 const TOP_MEMBERS_LIMIT: &str = ") AS ranked WHERE place <= 50";
 const _: () = assert!(SNAPSHOT_ALERTS == 50, "the limit in TOP_MEMBERS_LIMIT is SNAPSHOT_ALERTS");
-const MEMBERS_OF: &str = concat!("SELECT ", member_columns!(), " FROM members WHERE fingerprint IN");
+const MEMBERS: &str = concat!("SELECT ", member_columns!(), " FROM (");
+const MEMBERS_JOIN: &str = ") AS v JOIN members ON incident_id = v.column1 AND fingerprint = v.column2";
 const CONVERSATIONS: &str =
     "SELECT incident_id, channel, told, next_due_at, last_answer FROM conversations WHERE incident_id IN";
 const DUE: PerDialect = PerDialect {
@@ -55,6 +58,25 @@ const STALE: PerDialect = PerDialect {
     postgres: "SELECT id FROM incidents WHERE state = 'open' AND last_seen_at <= $1 ORDER BY last_seen_at LIMIT $2 \
                FOR UPDATE SKIP LOCKED",
 };
+
+const NEXT_TIMER: &str = "SELECT MIN(at) FROM (SELECT MIN(next_due_at) AS at FROM conversations \
+     WHERE next_due_at IS NOT NULL UNION ALL \
+     SELECT MIN(last_seen_at) + $1 AS at FROM incidents WHERE state = 'open') AS timers";
+
+impl Store {
+    /// When the next conversation is to be decided again or the next incident grows stale,
+    /// whichever comes first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn next_timer(&self, stale_after: Duration) -> Result<Option<Timestamp>, StoreError> {
+        let stale_ms = i64::try_from(stale_after.as_millis()).unwrap_or(i64::MAX / 2);
+        let (at,): (Option<i64>,) =
+            with_reader!(self, |conn| sqlx::query_as(NEXT_TIMER).bind(stale_ms).fetch_one(&mut *conn).await)
+                .doing("look for the next timer")?;
+        Ok(at.map(Timestamp::from_millis))
+    }
+}
 
 impl Tx {
     /// The oldest events that wait for triage; on PostgreSQL they stay locked until the
@@ -106,15 +128,23 @@ impl Tx {
         rows.into_iter().map(MemberRow::into_member).collect()
     }
 
-    /// The members with these fingerprints, of whatever incident.
+    /// These members, each named by its incident and fingerprint.
     ///
     /// # Errors
     /// When the database does not answer or a row is unreadable.
-    pub async fn members_by_fingerprint(
-        &mut self,
-        fingerprints: &[&str],
-    ) -> Result<Vec<(String, Member)>, StoreError> {
-        let rows = read_by_keys!(*self, MemberRow, fingerprints, MEMBERS_OF, "").doing("read members")?;
+    pub async fn members(&mut self, pairs: &[(&str, &str)]) -> Result<Vec<(String, Member)>, StoreError> {
+        let mut rows: Vec<MemberRow> = Vec::new();
+        for batch in super::dialect::batches(pairs, 2) {
+            let sql = super::dialect::values_sql(MEMBERS, 2, batch.len(), MEMBERS_JOIN);
+            let found = with_tx!(self, |conn| {
+                let mut query = sqlx::query_as(sql);
+                for (incident_id, fingerprint) in batch {
+                    query = query.bind(incident_id).bind(fingerprint);
+                }
+                query.fetch_all(&mut *conn).await
+            });
+            rows.extend(found.doing("read members")?);
+        }
         rows.into_iter().map(MemberRow::into_member).collect()
     }
 
@@ -172,9 +202,7 @@ pub struct Consequences {
     /// Events and what became of them.
     pub events: Vec<TriagedEvent>,
     /// New and changed incidents.
-    pub incidents: Vec<Incident>,
-    /// Incidents that are no longer the present one of their dedup key.
-    pub outlived: Vec<String>,
+    pub incidents: Vec<IncidentChange>,
     /// Incidents whose firing members all count as resolved from `Timestamp` on.
     pub silenced: Vec<(String, Timestamp)>,
     /// New and changed members.
@@ -202,6 +230,16 @@ pub struct TriagedEvent {
     pub at: Timestamp,
 }
 
+/// An incident as it is now.
+#[derive(Debug)]
+pub struct IncidentChange {
+    /// The incident.
+    pub incident: Incident,
+    /// Whether it is the present one of its dedup key, as far as this transaction knows: one
+    /// that was outlived stays so.
+    pub is_current: bool,
+}
+
 /// A member as it is now.
 #[derive(Debug)]
 pub struct MemberChange {
@@ -216,7 +254,7 @@ pub struct MemberChange {
 }
 
 /// A line of an incident's timeline.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct TimelineRow {
     /// Ours.
     pub id: String,
@@ -288,7 +326,8 @@ pub struct SourceSeen {
 }
 
 const UPSERT_INCIDENTS: &str = concat!("INSERT INTO incidents (is_current, ", incident_columns!(), ")");
-const UPSERT_INCIDENTS_SET: &str = "ON CONFLICT (id) DO UPDATE SET state = excluded.state, \
+const UPSERT_INCIDENTS_SET: &str = "ON CONFLICT (id) DO UPDATE SET \
+     is_current = (incidents.is_current AND excluded.is_current), state = excluded.state, \
      severity = excluded.severity, severity_raw = excluded.severity_raw, version = excluded.version, \
      receiver = excluded.receiver, external_url = excluded.external_url, truncated = excluded.truncated, \
      started_at = excluded.started_at, updated_at = excluded.updated_at, last_seen_at = excluded.last_seen_at, \
@@ -348,40 +387,38 @@ impl Tx {
     }
 
     async fn save_incidents(&mut self, all: &Consequences) -> Result<(), StoreError> {
-        // First, so that the new present one of a dedup key finds the place free.
-        write_rows!(
-            *self,
-            &all.outlived,
-            1,
-            "UPDATE incidents SET is_current = FALSE FROM (",
-            ") AS v WHERE incidents.id = v.column1",
-            |query, id| query.bind(id)
-        )
-        .doing("retire incidents")?;
-        write_rows!(*self, &all.incidents, 23, UPSERT_INCIDENTS, UPSERT_INCIDENTS_SET, |query, i| query
-            .bind(true)
-            .bind(&i.id)
-            .bind(&i.dedup_key)
-            .bind(i.state.as_str())
-            .bind(i.severity.as_str())
-            .bind(&i.severity_raw)
-            .bind(&i.entry)
-            .bind(&i.version)
-            .bind(&i.alertname)
-            .bind(&i.source)
-            .bind(&i.receiver)
-            .bind(&i.external_url)
-            .bind(signed(i.truncated))
-            .bind(i.started_at.as_millis())
-            .bind(i.opened_at.as_millis())
-            .bind(i.updated_at.as_millis())
-            .bind(i.last_seen_at.as_millis())
-            .bind(i.resolved_at.map(Timestamp::as_millis))
-            .bind(i.resolve_reason.map(crate::domain::incident::ResolveReason::as_str))
-            .bind(i64::from(i.reopened))
-            .bind(i64::from(i.firing))
-            .bind(i64::from(i.members))
-            .bind(to_json(&i.tally)))
+        // The outlived first, so that the new present one of a dedup key finds the place free.
+        let (current, outlived): (Vec<_>, Vec<_>) =
+            all.incidents.iter().partition(|change| change.is_current);
+        self.upsert_incidents(&outlived).await?;
+        self.upsert_incidents(&current).await
+    }
+
+    async fn upsert_incidents(&mut self, changes: &[&IncidentChange]) -> Result<(), StoreError> {
+        write_rows!(*self, changes, 23, UPSERT_INCIDENTS, UPSERT_INCIDENTS_SET, |query, change| query
+            .bind(change.is_current)
+            .bind(&change.incident.id)
+            .bind(&change.incident.dedup_key)
+            .bind(change.incident.state.as_str())
+            .bind(change.incident.severity.as_str())
+            .bind(&change.incident.severity_raw)
+            .bind(&change.incident.entry)
+            .bind(&change.incident.version)
+            .bind(&change.incident.alertname)
+            .bind(&change.incident.source)
+            .bind(&change.incident.receiver)
+            .bind(&change.incident.external_url)
+            .bind(signed(change.incident.truncated))
+            .bind(change.incident.started_at.as_millis())
+            .bind(change.incident.opened_at.as_millis())
+            .bind(change.incident.updated_at.as_millis())
+            .bind(change.incident.last_seen_at.as_millis())
+            .bind(change.incident.resolved_at.map(Timestamp::as_millis))
+            .bind(change.incident.resolve_reason.map(crate::domain::incident::ResolveReason::as_str))
+            .bind(i64::from(change.incident.reopened))
+            .bind(i64::from(change.incident.firing))
+            .bind(i64::from(change.incident.members))
+            .bind(to_json(&change.incident.tally)))
         .doing("store incidents")?;
         Ok(())
     }
@@ -483,9 +520,18 @@ impl Tx {
             .bind(false)
             .bind(to_json(&row.snapshot)))
         .doing("put messages into the outbox")?;
-        write_rows!(*self, rows, 2, INSERT_NOTIFICATION_INCIDENTS, "ON CONFLICT DO NOTHING", |query, row| {
-            query.bind(&row.id).bind(&row.snapshot.incident.id)
-        })
+        // A test is about no incident.
+        let about = rows.iter().filter(|row| !row.snapshot.incident.id.is_empty());
+        let pairs: Vec<(&str, &str)> =
+            about.map(|row| (row.id.as_str(), row.snapshot.incident.id.as_str())).collect();
+        write_rows!(
+            *self,
+            &pairs,
+            2,
+            INSERT_NOTIFICATION_INCIDENTS,
+            "ON CONFLICT DO NOTHING",
+            |query, pair| query.bind(pair.0).bind(pair.1)
+        )
         .doing("tie messages to incidents")?;
         Ok(())
     }

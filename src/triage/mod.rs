@@ -6,5 +6,11 @@
 //! together, so a crash at any point leaves either both or neither.
 
 pub mod decide;
+mod desk;
+mod evaluate;
 pub mod incidents;
+mod observe;
+pub mod processor;
 pub mod routes;
+pub mod rules;
+mod timers;

@@ -1,0 +1,52 @@
+//! What has to be done now and then: gauges of the queues, twin keys that expired, catalog
+//! changes made by other replicas.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::catalog::service::CatalogService;
+use crate::domain::clock::{SharedClock, Timestamp};
+use crate::store::outbox_hand::QueueDepth;
+use crate::store::{Store, StoreError};
+use crate::telemetry::metrics::{Metrics, Queue};
+
+/// How often.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// The parts that need looking after.
+pub(super) struct Upkeep {
+    pub store: Store,
+    pub clock: SharedClock,
+    pub metrics: Metrics,
+    pub catalog: CatalogService,
+}
+
+impl Upkeep {
+    /// Runs until `stopped` says so.
+    pub async fn run(self, mut stopped: watch::Receiver<bool>) {
+        while !*stopped.borrow() {
+            if let Err(error) = self.round().await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "maintenance could not be done, trying again");
+            }
+            tokio::select! {
+                _ = stopped.changed() => return,
+                () = self.clock.sleep_until(self.clock.now().plus(EVERY)) => {}
+            }
+        }
+    }
+
+    async fn round(&self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        self.show(Queue::Events, self.store.events_waiting().await?, now);
+        self.show(Queue::Notifications, self.store.notifications_waiting().await?, now);
+        self.store.forget_twin_keys(now).await?;
+        self.catalog.refresh().await?;
+        Ok(())
+    }
+
+    fn show(&self, queue: Queue, depth: QueueDepth, now: Timestamp) {
+        let age = depth.oldest.map_or(Duration::ZERO, |oldest| now.since(oldest));
+        self.metrics.set_queue(queue, depth.waiting, age);
+    }
+}

@@ -1,0 +1,19 @@
+//! How stored bodies are read again for triage: the one place that knows both the senders'
+//! formats and triage.
+
+use crate::domain::clock::Timestamp;
+use crate::intake::alertmanager;
+use crate::store::triage::PendingEvent;
+use crate::triage::processor::ParsedEvent;
+
+/// Reads a stored body in the format of its source.
+pub(super) fn parse(event: &PendingEvent) -> Result<ParsedEvent, String> {
+    let received_at = Timestamp::from_millis(event.received_at);
+    let delivery = alertmanager::parse(&event.body, received_at).map_err(|refusal| refusal.to_string())?;
+    Ok(ParsedEvent {
+        receiver: delivery.receiver,
+        external_url: delivery.external_url,
+        truncated: delivery.truncated,
+        alerts: delivery.alerts,
+    })
+}

@@ -1,0 +1,235 @@
+//! The dispatcher: owns the workers, the recorder and the recovery, replaces the plan on a
+//! reload, and stops them all in time.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinHandle;
+
+use super::plan::{ChannelPlan, Plan};
+use super::recorder::{self, Ended};
+use super::{recovery, worker};
+use crate::domain::clock::{SharedClock, Timestamp};
+use crate::domain::ids::IdMaker;
+use crate::domain::random::SharedRandom;
+use crate::store::{Store, StoreError};
+use crate::telemetry::metrics::Metrics;
+
+/// How many ended attempts may wait for the recorder.
+const RECORDER_QUEUE: usize = 1_024;
+
+/// What the dispatcher is made of.
+#[derive(Clone)]
+pub struct Parts {
+    /// The outbox.
+    pub store: Store,
+    /// The time.
+    pub clock: SharedClock,
+    /// Draws the waits.
+    pub random: SharedRandom,
+    /// Ids of attempts.
+    pub ids: IdMaker,
+    /// What is counted.
+    pub metrics: Metrics,
+}
+
+/// What all tasks of the dispatcher share.
+pub(super) struct Shared {
+    pub store: Store,
+    pub clock: SharedClock,
+    pub random: SharedRandom,
+    pub ids: IdMaker,
+    pub metrics: Metrics,
+    /// Names this process in leases.
+    pub owner: String,
+    plan: ArcSwap<Plan>,
+    wakes: RwLock<HashMap<String, Arc<Notify>>>,
+}
+
+impl Shared {
+    pub fn plan(&self) -> Arc<Plan> {
+        self.plan.load_full()
+    }
+
+    /// Tells a channel's worker to look into the outbox.
+    pub fn wake(&self, channel: &str) {
+        if let Some(notify) = self.wakes.read().get(channel) {
+            notify.notify_one();
+        }
+    }
+
+    pub fn wake_of(&self, channel: &str) -> Arc<Notify> {
+        self.wakes.write().entry(channel.to_owned()).or_default().clone()
+    }
+}
+
+/// Sends what is owed.
+pub struct Dispatcher {
+    pub(super) shared: Arc<Shared>,
+    tasks: Mutex<Option<Tasks>>,
+}
+
+/// Gone once stopped.
+struct Tasks {
+    records: mpsc::Sender<Ended>,
+    workers: Vec<(watch::Sender<bool>, JoinHandle<()>)>,
+    /// Workers of an earlier plan that finish what they had begun.
+    retiring: Vec<JoinHandle<()>>,
+    recorder: JoinHandle<()>,
+    recovery: JoinHandle<()>,
+}
+
+impl Dispatcher {
+    /// Takes up what an earlier process left, withdraws what is owed to channels that are
+    /// gone, and starts a worker for every channel of the plan.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn start(parts: Parts, plan: Plan) -> Result<Self, StoreError> {
+        let owner = parts.ids.next_id();
+        let shared = Arc::new(Shared {
+            store: parts.store,
+            clock: parts.clock,
+            random: parts.random,
+            ids: parts.ids,
+            metrics: parts.metrics,
+            owner,
+            plan: ArcSwap::from_pointee(plan),
+            wakes: RwLock::default(),
+        });
+        take_over(&shared).await?;
+        let (records, inbox) = mpsc::channel(RECORDER_QUEUE);
+        let mut tasks = Tasks {
+            records,
+            workers: Vec::new(),
+            retiring: Vec::new(),
+            recorder: tokio::spawn(recorder::run(shared.clone(), inbox)),
+            recovery: tokio::spawn(recovery::run(shared.clone())),
+        };
+        tasks.start_workers(&shared);
+        Ok(Self { shared, tasks: Mutex::new(Some(tasks)) })
+    }
+
+    /// Replaces the plan: workers of the old one finish what they had begun, those of the new
+    /// one begin at once (the store keeps the order between them).
+    ///
+    /// # Errors
+    /// When the store does not answer; the new plan is in use all the same, and what is owed
+    /// to removed channels is withdrawn at the next start.
+    pub async fn apply(&self, plan: Plan) -> Result<(), StoreError> {
+        self.shared.plan.store(Arc::new(plan));
+        if let Some(tasks) = self.tasks.lock().as_mut() {
+            tasks.retire_workers();
+            tasks.start_workers(&self.shared);
+        }
+        cancel_orphans(&self.shared).await
+    }
+
+    /// Tells the workers of these channels that something is owed.
+    pub fn wake<'a>(&self, channels: impl IntoIterator<Item = &'a str>) {
+        for channel in channels {
+            self.shared.wake(channel);
+        }
+    }
+
+    /// The plan in use.
+    pub fn plan(&self) -> Arc<Plan> {
+        self.shared.plan()
+    }
+
+    /// Whether every task still runs.
+    pub fn is_alive(&self) -> bool {
+        self.tasks.lock().as_ref().is_some_and(Tasks::all_run)
+    }
+
+    /// Where the ends of attempts go; `None` once stopped.
+    pub(super) fn records(&self) -> Option<mpsc::Sender<Ended>> {
+        self.tasks.lock().as_ref().map(|tasks| tasks.records.clone())
+    }
+
+    /// Stops claiming, lets sends under way end and be recorded within `grace`; what does
+    /// not end by then is left to its lease.
+    pub async fn stop(&self, grace: Duration) {
+        let Some(tasks) = self.tasks.lock().take() else { return };
+        let Tasks { records, workers, retiring, recorder, recovery } = tasks;
+        recovery.abort();
+        drop(records);
+        let ending = async {
+            for (stop, _) in &workers {
+                stop.send_replace(true);
+            }
+            for task in workers.into_iter().map(|(_, task)| task).chain(retiring).chain([recorder]) {
+                // A worker that panicked has said so in its own log line.
+                let _ = task.await;
+            }
+        };
+        if tokio::time::timeout(grace, ending).await.is_err() {
+            tracing::warn!(
+                grace_s = grace.as_secs(),
+                "sends under way did not end in time, their leases will run out"
+            );
+        }
+    }
+}
+
+impl Tasks {
+    fn start_workers(&mut self, shared: &Arc<Shared>) {
+        self.workers = shared.plan().channels().map(|channel| self.start_worker(shared, channel)).collect();
+    }
+
+    fn start_worker(
+        &self,
+        shared: &Arc<Shared>,
+        channel: &Arc<ChannelPlan>,
+    ) -> (watch::Sender<bool>, JoinHandle<()>) {
+        let (stop, stopped) = watch::channel(false);
+        let worker = worker::Worker::new(shared.clone(), channel.clone(), self.records.clone(), stopped);
+        (stop, tokio::spawn(worker.run()))
+    }
+
+    fn retire_workers(&mut self) {
+        self.retiring.retain(|task| !task.is_finished());
+        for (stop, task) in std::mem::take(&mut self.workers) {
+            stop.send_replace(true);
+            self.retiring.push(task);
+        }
+    }
+
+    fn all_run(&self) -> bool {
+        let ended = self.workers.iter().map(|(_, task)| task).chain([&self.recorder, &self.recovery]);
+        ended.into_iter().all(|task| !task.is_finished())
+    }
+}
+
+async fn take_over(shared: &Shared) -> Result<(), StoreError> {
+    // One process owns a SQLite file: every lease in it is a dead one's.
+    let deadline = match shared.store.backend() {
+        "sqlite" => Timestamp::from_millis(i64::MAX),
+        _ => shared.clock.now(),
+    };
+    let mut found = 0;
+    loop {
+        match recovery::recover(shared, deadline).await? {
+            0 => break,
+            n => found += n,
+        }
+    }
+    if found > 0 {
+        tracing::warn!(messages = found, "took up messages whose send an earlier process did not finish");
+    }
+    cancel_orphans(shared).await
+}
+
+async fn cancel_orphans(shared: &Shared) -> Result<(), StoreError> {
+    let plan = shared.plan();
+    let names: Vec<&str> = plan.channels().map(|channel| channel.name.as_str()).collect();
+    let cancelled = shared.store.cancel_orphans(&names, shared.clock.now()).await?;
+    if cancelled > 0 {
+        tracing::warn!(messages = cancelled, "withdrew messages owed to channels that are gone or disabled");
+    }
+    Ok(())
+}

@@ -1,0 +1,148 @@
+//! What the configuration says about delivery, built and ready to use: replaced as a whole
+//! by a reload.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::channels::{Channel, Kind, Message, Preview, REGISTRY, find_kind};
+use crate::config::{ChannelConfig, Config, OnAmbiguous};
+use crate::domain::backoff::Backoff;
+use crate::domain::clock::Timestamp;
+use crate::domain::notification::Snapshot;
+use crate::render::{Overrides, Rendered, Renderer, TemplateField, TemplateProblem};
+
+/// Every channel that may be sent through, and how.
+pub struct Plan {
+    channels: BTreeMap<String, Arc<ChannelPlan>>,
+    renderer: Renderer,
+    /// The bounds of waits between attempts.
+    pub backoff: Backoff,
+    /// How long a message is worth trying.
+    pub max_age: Duration,
+}
+
+/// One channel, ready to send.
+pub struct ChannelPlan {
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    pub kind: &'static Kind,
+    /// The destination.
+    pub channel: Box<dyn Channel>,
+    /// How long one attempt may take.
+    pub timeout: Duration,
+    /// What to do about an unknown end.
+    pub on_ambiguous: OnAmbiguous,
+    /// How many messages it sends at the same time.
+    pub concurrency: usize,
+}
+
+/// Something that keeps a configuration from being put into use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanProblem {
+    /// The key: `channels[2].smtp.port`.
+    pub key: String,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl Plan {
+    /// Builds every enabled channel and compiles the templates. Template overrides that do
+    /// not work are reported and left out: the built-in text stands in.
+    ///
+    /// # Errors
+    /// Every channel that cannot be built, all at once.
+    pub fn build(config: &Config) -> Result<(Self, Vec<TemplateProblem>), Vec<PlanProblem>> {
+        let mut channels = BTreeMap::new();
+        let mut problems = Vec::new();
+        for (index, channel) in config.channels.iter().enumerate() {
+            match build_channel(channel, config.delivery.concurrency) {
+                Ok(plan) if channel.enabled => {
+                    channels.insert(channel.name.clone(), Arc::new(plan));
+                }
+                Ok(_) => {}
+                Err(found) => {
+                    problems.extend(found.into_iter().map(|(key, message)| PlanProblem {
+                        key: format!("channels[{index}]{key}"),
+                        message,
+                    }))
+                }
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let (renderer, template_problems) = build_renderer(config);
+        let plan = Self {
+            channels,
+            renderer,
+            backoff: Backoff { min: config.delivery.backoff_min.0, max: config.delivery.backoff_max.0 },
+            max_age: config.delivery.max_age.0,
+        };
+        Ok((plan, template_problems))
+    }
+
+    /// The enabled channel of that name.
+    pub fn channel(&self, name: &str) -> Option<Arc<ChannelPlan>> {
+        self.channels.get(name).cloned()
+    }
+
+    /// Every enabled channel, by name.
+    pub fn channels(&self) -> impl Iterator<Item = &Arc<ChannelPlan>> {
+        self.channels.values()
+    }
+
+    /// The texts of a message for a channel.
+    pub fn render(&self, channel: &ChannelPlan, snapshot: &Snapshot, now: Timestamp) -> Rendered {
+        self.renderer.message(channel.kind.name, &channel.name, snapshot, now)
+    }
+
+    /// The message as its reader would see it and as the wire would carry it; nothing is sent.
+    pub fn preview(&self, channel: &ChannelPlan, snapshot: &Snapshot, now: Timestamp) -> Preview {
+        let rendered = self.render(channel, snapshot, now);
+        channel.channel.preview(&Message {
+            notification_id: "00000000-0000-7000-8000-000000000000",
+            dedup_key: &snapshot.incident.dedup_key,
+            snapshot,
+            rendered: &rendered,
+            reference: None,
+            now,
+        })
+    }
+}
+
+fn build_channel(config: &ChannelConfig, concurrency: usize) -> Result<ChannelPlan, Vec<(String, String)>> {
+    let Some(kind) = find_kind(&config.kind) else {
+        let known: Vec<&str> = REGISTRY.iter().map(|kind| kind.name).collect();
+        let message = format!("unknown kind {:?}; there are {}", config.kind, known.join(", "));
+        return Err(vec![(".kind".to_owned(), message)]);
+    };
+    let dotted = |key: String| if key.is_empty() { key } else { format!(".{key}") };
+    let channel = (kind.build)(config).map_err(|problems| {
+        problems.into_iter().map(|problem| (dotted(problem.key), problem.message)).collect::<Vec<_>>()
+    })?;
+    Ok(ChannelPlan {
+        name: config.name.clone(),
+        kind,
+        channel,
+        timeout: config.timeout.0,
+        on_ambiguous: config.on_ambiguous,
+        concurrency: concurrency.max(1),
+    })
+}
+
+fn build_renderer(config: &Config) -> (Renderer, Vec<TemplateProblem>) {
+    let kinds: Vec<(&'static str, &'static [TemplateField])> =
+        REGISTRY.iter().map(|kind| (kind.name, kind.templates)).collect();
+    let (mut overrides, mut problems) = match &config.templates_dir {
+        Some(folder) => Overrides::read_dir(folder),
+        None => (Overrides::default(), Vec::new()),
+    };
+    for channel in &config.channels {
+        overrides.add_channel(&channel.name, &channel.kind, &channel.templates);
+    }
+    let (renderer, refused) = Renderer::new(&kinds, &overrides, &config.server.external_url);
+    problems.extend(refused);
+    (renderer, problems)
+}

@@ -1,0 +1,122 @@
+//! The recorder: one task that writes how attempts ended, many per transaction, and tries
+//! until the store takes them. What it never got to write shows as a lost lease.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use super::dispatcher::Shared;
+use crate::domain::clock::Timestamp;
+use crate::domain::notification::NotificationState;
+use crate::store::outbox::{Finished, HealthChange, Next, Recording};
+use crate::store::triage::TimelineRow;
+
+/// How many attempts share one transaction at most.
+const BATCH: usize = 256;
+/// How long to wait before a refused recording is tried again.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// The end of one attempt, with what only the sender knew.
+pub(super) struct Ended {
+    pub finished: Finished,
+    /// The incident the message was about, and the message's kind.
+    pub about: Option<(String, &'static str)>,
+    pub paused_until: Option<Timestamp>,
+    pub received_at: Option<Timestamp>,
+}
+
+/// Runs until every sender is gone and all they sent is written.
+pub(super) async fn run(shared: Arc<Shared>, mut inbox: mpsc::Receiver<Ended>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while inbox.recv_many(&mut batch, BATCH).await > 0 {
+        record(&shared, &batch).await;
+        batch.clear();
+    }
+}
+
+async fn record(shared: &Shared, batch: &[Ended]) {
+    let recording = Recording {
+        finished: batch.iter().map(|ended| ended.finished.clone()).collect(),
+        timeline: batch.iter().filter_map(|ended| timeline(shared, ended)).collect(),
+        health: health(batch),
+    };
+    while let Err(error) = shared.store.record_attempts(&recording).await {
+        tracing::warn!(
+            attempts = batch.len(),
+            error = &error as &dyn std::error::Error,
+            "could not record attempts, trying again"
+        );
+        shared.clock.sleep_until(shared.clock.now().plus(RETRY)).await;
+    }
+    for ended in batch {
+        count(shared, ended);
+        shared.wake(&ended.finished.channel);
+    }
+}
+
+fn timeline(shared: &Shared, ended: &Ended) -> Option<TimelineRow> {
+    let finished = &ended.finished;
+    let kind = match &finished.next {
+        Next::Delivered => "delivered",
+        Next::Failed(_) => "delivery_failed",
+        Next::Retry(_) => return None,
+    };
+    let (incident_id, message) = ended.about.as_ref()?;
+    Some(TimelineRow {
+        id: shared.ids.next_id(),
+        incident_id: incident_id.clone(),
+        at: finished.ended_at,
+        kind: kind.to_owned(),
+        actor: "modelpager".to_owned(),
+        detail: json!({
+            "channel": finished.channel,
+            "notification_id": finished.notification_id,
+            "message": message,
+            "error": finished.error,
+        }),
+    })
+}
+
+/// Sums the attempts up per channel, in the order in which they ended.
+fn health(batch: &[Ended]) -> Vec<(String, HealthChange)> {
+    let mut channels: BTreeMap<&str, HealthChange> = BTreeMap::new();
+    for ended in batch {
+        let finished = &ended.finished;
+        let change = channels.entry(&finished.channel).or_default();
+        change.paused_until = change.paused_until.max(ended.paused_until);
+        match finished.next {
+            Next::Delivered => {
+                change.delivered += 1;
+                change.failures = 0;
+                change.last_success_at = Some(finished.ended_at);
+                continue;
+            }
+            Next::Failed(_) => change.failed += 1,
+            Next::Retry(_) => {}
+        }
+        change.failures += 1;
+        change.last_failure_at = Some(finished.ended_at);
+        change.last_error.clone_from(&finished.error);
+    }
+    channels.into_iter().map(|(channel, change)| (channel.to_owned(), change)).collect()
+}
+
+fn count(shared: &Shared, ended: &Ended) {
+    let finished = &ended.finished;
+    let channel = finished.channel.as_str();
+    shared.metrics.send(channel, finished.outcome, finished.ended_at.since(finished.started_at));
+    match finished.next {
+        Next::Delivered => {
+            shared.metrics.notification_ended(channel, NotificationState::Delivered);
+            if let Some(received_at) = ended.received_at {
+                shared.metrics.delivered_after(channel, finished.ended_at.since(received_at));
+            }
+        }
+        Next::Failed(_) => shared.metrics.notification_ended(channel, NotificationState::Failed),
+        Next::Retry(_) => {}
+    }
+    shared.metrics.set_channel_healthy(channel, matches!(finished.next, Next::Delivered));
+}

@@ -1,0 +1,83 @@
+//! Finding messages whose worker died during the send.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::conclude::{Terms, conclude};
+use super::dispatcher::Shared;
+use super::plan::Plan;
+use crate::config::OnAmbiguous;
+use crate::domain::clock::Timestamp;
+use crate::domain::outcome::{SendOutcome, SendReport};
+use crate::store::StoreError;
+use crate::store::outbox::{Finished, LostLease, Recording};
+
+/// How often to look.
+const EVERY: Duration = Duration::from_secs(15);
+
+/// Looks for lost leases until it is aborted.
+pub(super) async fn run(shared: Arc<Shared>) {
+    loop {
+        shared.clock.sleep_until(shared.clock.now().plus(EVERY)).await;
+        match recover(&shared, shared.clock.now()).await {
+            Ok(0) => {}
+            Ok(found) => tracing::warn!(messages = found, "messages had lost their worker during the send"),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "could not look for lost leases");
+            }
+        }
+    }
+}
+
+/// Takes up every message whose lease ran out by `deadline`: its attempt is recorded as
+/// ambiguous, and it is tried again or held as its channel wants. Answers how many.
+pub(super) async fn recover(shared: &Shared, deadline: Timestamp) -> Result<usize, StoreError> {
+    let now = shared.clock.now();
+    let plan = shared.plan();
+    let mut tx = shared.store.begin_write().await?;
+    let lost = tx.lost_leases(deadline).await?;
+    let finished = lost.iter().map(|lease| ended(shared, &plan, lease, now)).collect();
+    tx.record_attempts(&Recording { finished, ..Recording::default() }).await?;
+    tx.commit().await?;
+    for lease in &lost {
+        shared.wake(&lease.channel);
+    }
+    Ok(lost.len())
+}
+
+fn ended(shared: &Shared, plan: &Plan, lease: &LostLease, now: Timestamp) -> Finished {
+    let channel = plan.channel(&lease.channel);
+    let report = SendReport::failed(
+        SendOutcome::Ambiguous,
+        None,
+        "the program stopped during the send: the provider may have it",
+    );
+    let terms = Terms {
+        backoff: plan.backoff,
+        // A channel that is gone cannot say: assume the worse.
+        idempotent: channel.as_ref().is_some_and(|channel| channel.kind.idempotent),
+        on_ambiguous: channel.as_ref().map_or(OnAmbiguous::Retry, |channel| channel.on_ambiguous),
+        expires_at: Timestamp::from_millis(lease.expires_at),
+    };
+    let attempt = u32::try_from(lease.attempts).unwrap_or(u32::MAX);
+    // Drawn as zero: the restart was wait enough.
+    let conclusion = conclude(&report, &terms, attempt, now, 0.0);
+    Finished {
+        attempt_id: shared.ids.next_id(),
+        notification_id: lease.id.clone(),
+        channel: lease.channel.clone(),
+        owner: lease.lease_owner.clone(),
+        series: lease.series,
+        number: lease.attempts,
+        started_at: now,
+        ended_at: now,
+        outcome: report.outcome,
+        status: None,
+        error: report.error,
+        response: None,
+        next: conclusion.next,
+        maybe_twice: conclusion.maybe_twice,
+        preview: None,
+        reference: None,
+    }
+}

@@ -1,0 +1,288 @@
+//! One channel's worker: leases due messages, sends several at a time, hands the ends to
+//! the recorder.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use serde_json::Value;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::conclude::{Terms, conclude};
+use super::dispatcher::Shared;
+use super::plan::ChannelPlan;
+use super::recorder::Ended;
+use crate::channels::Message;
+use crate::domain::clock::Timestamp;
+use crate::domain::notification::Snapshot;
+use crate::domain::outcome::{SendOutcome, SendReport};
+use crate::store::StoreError;
+use crate::store::outbox::{Claimed, Finished, Lease};
+
+/// How long a lease outlives the attempt's own time limit: room for recording its end.
+const LEASE_MARGIN: Duration = Duration::from_secs(60);
+/// How often to look although nobody called: another replica may have written.
+const POLL: Duration = Duration::from_secs(5);
+/// How long to wait after the store failed, or when another worker was quicker.
+const PAUSE: Duration = Duration::from_millis(200);
+/// Until when a channel without a wish of its provider is paused.
+const NEVER_PAUSED: i64 = i64::MIN;
+
+pub(super) struct Worker {
+    sender: Sender,
+    wake: Arc<Notify>,
+    stopped: watch::Receiver<bool>,
+}
+
+/// What one send needs.
+#[derive(Clone)]
+pub(super) struct Sender {
+    pub shared: Arc<Shared>,
+    pub channel: Arc<ChannelPlan>,
+    pub records: mpsc::Sender<Ended>,
+    paused_until: Arc<AtomicI64>,
+}
+
+impl Worker {
+    pub fn new(
+        shared: Arc<Shared>,
+        channel: Arc<ChannelPlan>,
+        records: mpsc::Sender<Ended>,
+        stopped: watch::Receiver<bool>,
+    ) -> Self {
+        let wake = shared.wake_of(&channel.name);
+        Self { sender: Sender::new(shared, channel, records), wake, stopped }
+    }
+
+    pub async fn run(mut self) {
+        let mut sends = JoinSet::new();
+        self.restore_pause().await;
+        while !*self.stopped.borrow() {
+            let look_again = match self.claim(&mut sends).await {
+                Ok(at) => at,
+                Err(error) => {
+                    let channel = self.sender.channel.name.as_str();
+                    tracing::warn!(
+                        channel,
+                        error = &error as &dyn std::error::Error,
+                        "could not claim messages"
+                    );
+                    self.now().plus(PAUSE)
+                }
+            };
+            tokio::select! {
+                _ = self.stopped.changed() => break,
+                () = self.wake.notified() => {}
+                Some(_) = sends.join_next(), if !sends.is_empty() => {}
+                () = self.sender.shared.clock.sleep_until(look_again) => {}
+            }
+        }
+        while sends.join_next().await.is_some() {}
+    }
+
+    /// Leases and starts as many sends as there is room for; answers when to look again.
+    async fn claim(&self, sends: &mut JoinSet<()>) -> Result<Timestamp, StoreError> {
+        let Sender { shared, channel, .. } = &self.sender;
+        let now = self.now();
+        let paused_until = Timestamp::from_millis(self.sender.paused_until.load(Ordering::Relaxed));
+        if paused_until > now {
+            return Ok(paused_until);
+        }
+        let room = channel.concurrency.saturating_sub(sends.len());
+        if room == 0 {
+            return Ok(now.plus(POLL));
+        }
+        let lease = Lease { owner: &shared.owner, now, length: channel.timeout + LEASE_MARGIN };
+        let claimed = shared.store.claim_notifications(&channel.name, &lease, room).await?;
+        let found = claimed.len();
+        for message in claimed {
+            sends.spawn(self.sender.clone().deliver(message));
+        }
+        if found == room {
+            return Ok(now.plus(POLL));
+        }
+        let next = shared.store.next_due(&channel.name).await?;
+        Ok(next.map_or(now.plus(POLL), |due| due.max(now.plus(PAUSE)).min(now.plus(POLL))))
+    }
+
+    /// A provider's wish to be left alone outlives a restart.
+    async fn restore_pause(&self) {
+        let Sender { shared, channel, paused_until, .. } = &self.sender;
+        match shared.store.paused_until(&channel.name).await {
+            Ok(Some(until)) => paused_until.store(until.as_millis(), Ordering::Relaxed),
+            Ok(None) => {}
+            Err(error) => {
+                let channel = channel.name.as_str();
+                tracing::warn!(
+                    channel,
+                    error = &error as &dyn std::error::Error,
+                    "could not read a channel's pause"
+                );
+            }
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.sender.shared.clock.now()
+    }
+}
+
+impl Sender {
+    pub fn new(shared: Arc<Shared>, channel: Arc<ChannelPlan>, records: mpsc::Sender<Ended>) -> Self {
+        Self { shared, channel, records, paused_until: Arc::new(AtomicI64::new(NEVER_PAUSED)) }
+    }
+
+    async fn deliver(self, message: Claimed) {
+        let ended = self.attempt(&message).await;
+        if let Some(until) = ended.paused_until {
+            self.paused_until.fetch_max(until.as_millis(), Ordering::Relaxed);
+        }
+        if self.records.send(ended).await.is_err() {
+            tracing::error!(notification.id = message.id, "the recorder is gone, the lease will run out");
+        }
+    }
+
+    /// One attempt, whatever happens in it.
+    pub async fn attempt(&self, message: &Claimed) -> Ended {
+        let started_at = self.shared.clock.now();
+        let expires_at = Timestamp::from_millis(message.expires_at);
+        let (report, preview, about) = match serde_json::from_str::<Snapshot>(&message.snapshot) {
+            Ok(_) if started_at > expires_at => (
+                SendReport::failed(SendOutcome::Rejected, None, "it grew older than delivery.max_age unsent"),
+                None,
+                None,
+            ),
+            Ok(snapshot) => {
+                let (report, preview) = self.send(message, &snapshot, started_at).await;
+                (report, preview, Some((snapshot.incident.id, snapshot.kind.as_str())))
+            }
+            Err(error) => {
+                let why = format!("its snapshot is unreadable: {error}");
+                (SendReport::failed(SendOutcome::Rejected, None, why), None, None)
+            }
+        };
+        self.conclude(message, started_at, report, preview, about)
+    }
+
+    async fn send(
+        &self,
+        message: &Claimed,
+        snapshot: &Snapshot,
+        now: Timestamp,
+    ) -> (SendReport, Option<String>) {
+        let rendered = self.shared.plan().render(&self.channel, snapshot, now);
+        if let Some(problem) = &rendered.problem {
+            self.shared.metrics.template_failed(&self.channel.name);
+            tracing::warn!(
+                channel = self.channel.name,
+                problem,
+                "a template failed, the built-in text stands in"
+            );
+        }
+        let reference: Option<Value> =
+            message.reference.as_deref().and_then(|json| serde_json::from_str(json).ok());
+        let outgoing = Message {
+            notification_id: &message.id,
+            dedup_key: &message.dedup_key,
+            snapshot,
+            rendered: &rendered,
+            reference: reference.as_ref(),
+            now,
+        };
+        let preview = serde_json::to_string(&self.channel.channel.preview(&outgoing)).ok();
+        let send =
+            AssertUnwindSafe(self.channel.channel.send(&outgoing, self.channel.timeout)).catch_unwind();
+        // The channel keeps its time limit; this one only guards against a defect in it.
+        let report = match tokio::time::timeout(self.channel.timeout + LEASE_MARGIN / 2, send).await {
+            Ok(Ok(report)) => report,
+            Ok(Err(_)) => SendReport::failed(SendOutcome::Ambiguous, None, "the channel's code panicked"),
+            Err(_) => {
+                SendReport::failed(SendOutcome::Ambiguous, None, "the channel did not keep its time limit")
+            }
+        };
+        (report, preview)
+    }
+
+    fn conclude(
+        &self,
+        message: &Claimed,
+        started_at: Timestamp,
+        report: SendReport,
+        preview: Option<String>,
+        about: Option<(String, &'static str)>,
+    ) -> Ended {
+        let now = self.shared.clock.now();
+        let terms = Terms {
+            backoff: self.shared.plan().backoff,
+            idempotent: self.channel.kind.idempotent,
+            on_ambiguous: self.channel.on_ambiguous,
+            expires_at: Timestamp::from_millis(message.expires_at),
+        };
+        let attempt = u32::try_from(message.attempts).unwrap_or(u32::MAX);
+        let conclusion = conclude(&report, &terms, attempt, now, self.shared.random.fraction());
+        log_end(&self.channel.name, message, &report);
+        let pause = report.retry_after.filter(|_| report.slows_channel);
+        Ended {
+            about,
+            paused_until: pause.map(|hint| now.plus(hint)),
+            received_at: message.received_at.map(Timestamp::from_millis),
+            finished: Finished {
+                attempt_id: self.shared.ids.next_id(),
+                notification_id: message.id.clone(),
+                channel: self.channel.name.clone(),
+                owner: self.shared.owner.clone(),
+                series: message.series,
+                number: message.attempts,
+                started_at,
+                ended_at: now,
+                outcome: report.outcome,
+                status: report.status,
+                error: report.error,
+                response: report.response,
+                next: conclusion.next,
+                maybe_twice: conclusion.maybe_twice,
+                preview,
+                reference: report.reference.map(|reference| reference.to_string()),
+            },
+        }
+    }
+}
+
+fn log_end(channel: &str, message: &Claimed, report: &SendReport) {
+    let outcome = report.outcome.as_str();
+    let error = report.error.as_deref().unwrap_or_default();
+    match report.outcome {
+        SendOutcome::Accepted => {
+            tracing::debug!(
+                channel,
+                notification.id = message.id,
+                attempt = message.attempts,
+                outcome,
+                "sent"
+            );
+        }
+        SendOutcome::Rejected => {
+            tracing::error!(
+                channel,
+                notification.id = message.id,
+                attempt = message.attempts,
+                outcome,
+                error,
+                "not sent"
+            );
+        }
+        SendOutcome::NotProcessed | SendOutcome::Ambiguous => {
+            tracing::warn!(
+                channel,
+                notification.id = message.id,
+                attempt = message.attempts,
+                outcome,
+                error,
+                "not sent"
+            );
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! The inbox: takes a body, answers once it is safely stored.
+//!
+//! Requests hand their parsed body to one writer task, which commits whatever waits in one
+//! transaction: under load many requests share one disk flush, and without load nobody waits
+//! for company. The answer comes after the commit. A full queue is told to come again
+//! (Alertmanager repeats a 5xx and drops a 4xx), never dropped silently.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use super::alertmanager::{self, Delivery, Refusal};
+use crate::domain::clock::{SharedClock, Timestamp};
+use crate::domain::ids::IdMaker;
+use crate::store::events::{EventState, NewEvent, Stored, TwinKey};
+use crate::store::{Store, StoreError};
+use crate::telemetry::metrics::{EventResult, Metrics};
+
+/// How many bodies may wait for the writer.
+const QUEUE: usize = 4_096;
+/// How many bytes may wait for the writer, in KiB: the queue's memory is bounded by it.
+const QUEUE_KIB: usize = 256 * 1_024;
+/// How many bodies share one transaction at most.
+const BATCH: usize = 512;
+/// How many bytes share one transaction at most.
+const BATCH_BYTES: usize = 32 * 1_024 * 1_024;
+/// How much of a refused body is kept.
+const REFUSED_HEAD: usize = 64 * 1_024;
+/// What events of Alertmanager are called.
+pub const ALERTMANAGER: &str = "alertmanager";
+
+/// The answer to an accepted body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// The event, or the twin that came first.
+    pub event_id: String,
+    /// An equal delivery had come shortly before.
+    pub duplicate: bool,
+    /// How many alerts were taken.
+    pub alerts: usize,
+    /// How many alerts were refused, each for a reason kept with the event.
+    pub rejected: usize,
+}
+
+/// Why a body was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum IntakeError {
+    /// It can never be.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// It could not be stored now: the sender should come again.
+    #[error("the body could not be stored now")]
+    Unavailable,
+}
+
+/// Takes bodies in. Cheap to clone.
+#[derive(Clone)]
+pub struct Inbox {
+    queue: mpsc::Sender<Request>,
+    room: Arc<Semaphore>,
+    parts: Arc<Parts>,
+}
+
+/// What the inbox is made of.
+pub struct Parts {
+    /// Where events go.
+    pub store: Store,
+    /// The time.
+    pub clock: SharedClock,
+    /// Ids of events.
+    pub ids: IdMaker,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// How long an equal delivery counts as a twin's.
+    pub dedup_window: Duration,
+    /// Told when events were stored.
+    pub stored: Arc<Notify>,
+}
+
+struct Request {
+    event: NewEvent,
+    _room: OwnedSemaphorePermit,
+    answer: oneshot::Sender<Result<(String, Stored), ()>>,
+}
+
+/// A body repeated by hand.
+#[derive(Clone, Copy, Debug)]
+struct Replay<'a> {
+    of: &'a str,
+}
+
+impl Inbox {
+    /// Starts the writer. It ends, with everything answered, when the last clone of the inbox
+    /// is gone.
+    pub fn start(parts: Parts) -> (Self, JoinHandle<()>) {
+        let (queue, requests) = mpsc::channel(QUEUE);
+        let parts = Arc::new(parts);
+        let writer = tokio::spawn(write(parts.clone(), requests));
+        (Self { queue, room: Arc::new(Semaphore::new(QUEUE_KIB)), parts }, writer)
+    }
+
+    /// Whether the writer still runs.
+    pub fn is_alive(&self) -> bool {
+        !self.queue.is_closed()
+    }
+
+    /// Stores an Alertmanager webhook body posted by `actor`.
+    ///
+    /// # Errors
+    /// When it is not such a body (its head is kept) or cannot be stored now.
+    pub async fn accept(&self, body: Bytes, actor: &str) -> Result<Accepted, IntakeError> {
+        self.take(body, actor, None).await
+    }
+
+    /// Stores a body again, as a new event that repeats the event `of`; never a duplicate.
+    ///
+    /// # Errors
+    /// As [`Inbox::accept`].
+    pub async fn replay(&self, body: Bytes, actor: &str, of: &str) -> Result<Accepted, IntakeError> {
+        self.take(body, actor, Some(Replay { of })).await
+    }
+
+    /// Keeps the head of a body that was refused before it could be parsed.
+    ///
+    /// # Errors
+    /// When it cannot be stored now.
+    pub async fn keep_refused(&self, head: &[u8], actor: &str, reason: &str) -> Result<(), IntakeError> {
+        self.parts.metrics.event(ALERTMANAGER, EventResult::Rejected);
+        self.store(refused_event(self.parts.clock.now(), head, actor, reason.to_owned())).await.map(|_| ())
+    }
+
+    async fn take(
+        &self,
+        body: Bytes,
+        actor: &str,
+        replay: Option<Replay<'_>>,
+    ) -> Result<Accepted, IntakeError> {
+        let now = self.parts.clock.now();
+        let delivery = match alertmanager::parse(&body, now) {
+            Ok(delivery) => delivery,
+            Err(refusal) => {
+                self.keep_refused(&body, actor, &refusal.to_string()).await?;
+                return Err(refusal.into());
+            }
+        };
+        let (alerts, rejected) = (delivery.alerts.len(), delivery.rejected.len());
+        let mut event = accepted_event(now, &delivery, body.to_vec(), actor);
+        match replay {
+            Some(replay) => event.replay_of = Some(replay.of.to_owned()),
+            None => {
+                let expires_at = now.plus(self.parts.dedup_window);
+                event.twin = Some(TwinKey { key: delivery.twin_key().to_owned(), expires_at });
+            }
+        }
+        let (id, stored) = self.store(event).await?;
+        self.count(&delivery, &stored);
+        let (event_id, duplicate) = match stored {
+            Stored::New => (id, false),
+            Stored::TwinOf(first) => (first, true),
+        };
+        Ok(Accepted { event_id, duplicate, alerts, rejected })
+    }
+
+    async fn store(&self, event: NewEvent) -> Result<(String, Stored), IntakeError> {
+        let kib = u32::try_from(event.body.len().div_ceil(1_024).clamp(1, QUEUE_KIB)).unwrap_or(u32::MAX);
+        let stored = async {
+            let room = self.room.clone().try_acquire_many_owned(kib).map_err(|_| ())?;
+            let (answer, answered) = oneshot::channel();
+            self.queue.try_send(Request { event, _room: room, answer }).map_err(|_| ())?;
+            answered.await.map_err(|_| ())?
+        };
+        stored.await.map_err(|()| {
+            self.parts.metrics.event(ALERTMANAGER, EventResult::Unavailable);
+            IntakeError::Unavailable
+        })
+    }
+
+    fn count(&self, delivery: &Delivery, stored: &Stored) {
+        let metrics = &self.parts.metrics;
+        if matches!(stored, Stored::TwinOf(_)) {
+            metrics.event(ALERTMANAGER, EventResult::Duplicate);
+            return;
+        }
+        metrics.event(ALERTMANAGER, EventResult::Accepted);
+        for alert in &delivery.alerts {
+            metrics.alerts(alert.status, 1);
+        }
+        if !delivery.rejected.is_empty() {
+            metrics.alerts_rejected(delivery.rejected.len() as u64);
+        }
+    }
+}
+
+fn accepted_event(now: Timestamp, delivery: &Delivery, body: Vec<u8>, actor: &str) -> NewEvent {
+    NewEvent {
+        // Given by the writer: ids rise in the order of the commits.
+        id: String::new(),
+        received_at: now,
+        state: EventState::Pending,
+        source: ALERTMANAGER,
+        receiver: delivery.receiver.clone(),
+        group_key: delivery.group_key.clone(),
+        external_url: delivery.external_url.clone(),
+        actor: actor.to_owned(),
+        alerts: delivery.alerts.len(),
+        rejected: delivery.rejected.len(),
+        truncated: delivery.truncated,
+        replay_of: None,
+        reason: String::new(),
+        verdicts: serde_json::to_string(&delivery.rejected).unwrap_or_else(|_| "[]".to_owned()),
+        body,
+        twin: None,
+    }
+}
+
+fn refused_event(now: Timestamp, body: &[u8], actor: &str, reason: String) -> NewEvent {
+    NewEvent {
+        id: String::new(),
+        received_at: now,
+        state: EventState::Rejected,
+        source: ALERTMANAGER,
+        receiver: String::new(),
+        group_key: String::new(),
+        external_url: String::new(),
+        actor: actor.to_owned(),
+        alerts: 0,
+        rejected: 0,
+        truncated: 0,
+        replay_of: None,
+        reason,
+        verdicts: "[]".to_owned(),
+        body: body[..body.len().min(REFUSED_HEAD)].to_vec(),
+        twin: None,
+    }
+}
+
+async fn write(parts: Arc<Parts>, mut requests: mpsc::Receiver<Request>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while let Some(first) = requests.recv().await {
+        gather(first, &mut requests, &mut batch);
+        commit(&parts, &mut batch).await;
+        parts.stored.notify_one();
+    }
+}
+
+/// Takes what waits already, up to the limits of one transaction.
+fn gather(first: Request, requests: &mut mpsc::Receiver<Request>, batch: &mut Vec<Request>) {
+    let mut bytes = first.event.body.len();
+    batch.push(first);
+    while batch.len() < BATCH && bytes < BATCH_BYTES {
+        let Ok(request) = requests.try_recv() else { return };
+        bytes += request.event.body.len();
+        batch.push(request);
+    }
+}
+
+async fn commit(parts: &Parts, batch: &mut Vec<Request>) {
+    let (mut events, answers): (Vec<NewEvent>, Vec<_>) =
+        batch.drain(..).map(|request| (request.event, (request.answer, request._room))).unzip();
+    for event in &mut events {
+        event.id = parts.ids.next_id();
+    }
+    let outcomes = match store_all(parts, &events).await {
+        Ok(stored) => stored.into_iter().map(Ok).collect(),
+        // Something in one of them: its neighbours must not pay for it.
+        Err(error) if !error.is_unavailable() && events.len() > 1 => store_each(parts, &events).await,
+        Err(error) => {
+            log_refused(&error, events.len());
+            vec![Err(()); events.len()]
+        }
+    };
+    for ((event, (answer, _room)), outcome) in events.into_iter().zip(answers).zip(outcomes) {
+        // A sender that hung up will come again, and find its twin.
+        let _ = answer.send(outcome.map(|stored| (event.id, stored)));
+    }
+}
+
+async fn store_all(parts: &Parts, events: &[NewEvent]) -> Result<Vec<Stored>, StoreError> {
+    let begun = parts.clock.now();
+    let stored = parts.store.insert_events(events).await;
+    parts.metrics.store_operation("insert_events", parts.clock.now().since(begun));
+    stored
+}
+
+async fn store_each(parts: &Parts, events: &[NewEvent]) -> Vec<Result<Stored, ()>> {
+    let mut outcomes = Vec::with_capacity(events.len());
+    for event in events {
+        let outcome = store_all(parts, std::slice::from_ref(event)).await;
+        outcomes.push(match outcome.map(|mut stored| stored.pop()) {
+            Ok(Some(stored)) => Ok(stored),
+            Ok(None) => Err(()),
+            Err(error) => {
+                log_refused(&error, 1);
+                Err(())
+            }
+        });
+    }
+    outcomes
+}
+
+fn log_refused(error: &StoreError, events: usize) {
+    tracing::error!(
+        events,
+        error = error as &dyn std::error::Error,
+        "could not store what was posted, the senders were told to come again"
+    );
+}

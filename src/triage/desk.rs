@@ -1,0 +1,194 @@
+//! The desk: the incidents of one transaction, laid out to be worked on. Pure once loaded.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::evaluate::{self, Surroundings};
+use super::incidents::{self, Happening, Observation};
+use crate::domain::alert::AlertStatus;
+use crate::domain::clock::Timestamp;
+use crate::domain::incident::{Conversation, Incident, IncidentState, Member, ResolveReason};
+use crate::store::triage::{Consequences, IncidentChange, MemberChange, TimelineRow};
+
+/// One incident under work.
+pub(super) struct Case {
+    pub incident: Incident,
+    /// Those that matter most, and those that this transaction touches.
+    pub members: HashMap<String, Member>,
+    pub conversations: BTreeMap<String, Conversation>,
+    /// How the catalog entry was found by the alert seen last.
+    pub matched_by: String,
+    is_current: bool,
+    is_changed: bool,
+}
+
+/// All incidents under work, and what has been concluded so far.
+#[derive(Default)]
+pub(super) struct Desk {
+    cases: HashMap<String, Case>,
+    pub conclusions: Consequences,
+}
+
+impl Case {
+    fn new(incident: Incident) -> Self {
+        Self {
+            incident,
+            members: HashMap::new(),
+            conversations: BTreeMap::new(),
+            matched_by: String::new(),
+            is_current: true,
+            is_changed: false,
+        }
+    }
+}
+
+impl Desk {
+    /// Lays out loaded incidents with what belongs to them.
+    pub fn lay_out(
+        incidents: Vec<Incident>,
+        members: Vec<(String, Member)>,
+        conversations: Vec<(String, Conversation)>,
+    ) -> Self {
+        let mut keys: HashMap<String, String> = HashMap::with_capacity(incidents.len());
+        let mut cases: HashMap<String, Case> = HashMap::with_capacity(incidents.len());
+        for incident in incidents {
+            keys.insert(incident.id.clone(), incident.dedup_key.clone());
+            cases.insert(incident.dedup_key.clone(), Case::new(incident));
+        }
+        for (incident_id, member) in members {
+            if let Some(case) = keys.get(&incident_id).and_then(|key| cases.get_mut(key)) {
+                case.members.insert(member.fingerprint.clone(), member);
+            }
+        }
+        for (incident_id, conversation) in conversations {
+            if let Some(case) = keys.get(&incident_id).and_then(|key| cases.get_mut(key)) {
+                case.conversations.insert(conversation.channel.clone(), conversation);
+            }
+        }
+        Self { cases, conclusions: Consequences::default() }
+    }
+
+    /// Takes one body's observations in, then asks of each touched incident what it has to
+    /// tell: body by body, so that the answers do not depend on how many share a transaction.
+    pub fn take_in(&mut self, observations: &[Observation], around: &Surroundings<'_>) {
+        let mut touched: Vec<&str> = Vec::new();
+        for seen in observations {
+            self.observe(seen, around);
+            if !touched.contains(&seen.dedup_key.as_str()) {
+                touched.push(&seen.dedup_key);
+            }
+        }
+        let received_at = observations.first().map(|seen| seen.origin.received_at);
+        for key in touched {
+            self.evaluate(key, received_at, around);
+        }
+    }
+
+    /// Asks every incident on the desk what it has to tell: for timers.
+    pub fn evaluate_all(&mut self, around: &Surroundings<'_>) {
+        let keys: Vec<String> = self.cases.keys().cloned().collect();
+        for key in keys {
+            self.evaluate(&key, None, around);
+        }
+    }
+
+    /// Ends every open incident on the desk as stale.
+    pub fn end_stale(&mut self, around: &Surroundings<'_>) {
+        for case in self.cases.values_mut().filter(|case| case.incident.state == IncidentState::Open) {
+            let happening = incidents::end(&mut case.incident, ResolveReason::Stale, around.now);
+            for member in case.members.values_mut().filter(|m| m.status == AlertStatus::Firing) {
+                member.status = AlertStatus::Resolved;
+                member.ends_at = Some(around.now);
+            }
+            case.is_changed = true;
+            self.conclusions.silenced.push((case.incident.id.clone(), around.now));
+            self.conclusions.timeline.push(timeline_row(&case.incident.id, happening, "modelpager", around));
+        }
+    }
+
+    /// Everything there is to write.
+    pub fn clear(mut self) -> Consequences {
+        for case in self.cases.into_values() {
+            put_away(&mut self.conclusions, case);
+        }
+        self.conclusions
+    }
+
+    fn observe(&mut self, seen: &Observation, around: &Surroundings<'_>) {
+        self.make_room(seen, around);
+        let now = around.now;
+        let case = self.cases.entry(seen.dedup_key.clone()).or_insert_with(|| {
+            let incident = incidents::open(around.ids.next_id(), seen, now);
+            let opened = Happening {
+                kind: "opened",
+                detail: serde_json::json!({"severity": seen.severity, "entry": seen.entry, "matched_by": seen.matched_by}),
+            };
+            self.conclusions.timeline.push(timeline_row(&incident.id, opened, &seen.origin.source, around));
+            Case::new(incident)
+        });
+        case.matched_by.clone_from(&seen.matched_by);
+        let known = case.members.get(&seen.alert.fingerprint);
+        let (member, happenings) = incidents::observe(&mut case.incident, known, seen, now);
+        case.is_changed = true;
+        for happening in happenings {
+            self.conclusions.timeline.push(timeline_row(
+                &case.incident.id,
+                happening,
+                &seen.origin.source,
+                around,
+            ));
+        }
+        self.conclusions.members.push(MemberChange {
+            incident_id: case.incident.id.clone(),
+            event_id: seen.origin.event_id.clone(),
+            at: now,
+            member: member.clone(),
+        });
+        case.members.insert(member.fingerprint.clone(), member);
+    }
+
+    /// A problem that fires again later than its cooldown is a new incident.
+    fn make_room(&mut self, seen: &Observation, around: &Surroundings<'_>) {
+        let Some(case) = self.cases.get(&seen.dedup_key) else { return };
+        let Some(resolved_at) = case.incident.resolved_at else { return };
+        let fires = seen.alert.status == AlertStatus::Firing;
+        let folds = || around.now < resolved_at.plus(evaluate::longest_cooldown(case, seen, around));
+        if !fires || folds() {
+            return;
+        }
+        if let Some(mut case) = self.cases.remove(&seen.dedup_key) {
+            case.is_current = false;
+            case.is_changed = true;
+            put_away(&mut self.conclusions, case);
+        }
+    }
+
+    fn evaluate(&mut self, key: &str, received_at: Option<Timestamp>, around: &Surroundings<'_>) {
+        if let Some(case) = self.cases.get_mut(key) {
+            evaluate::evaluate(case, received_at, around, &mut self.conclusions);
+        }
+    }
+}
+
+fn put_away(conclusions: &mut Consequences, case: Case) {
+    let id = case.incident.id.clone();
+    if case.is_changed {
+        conclusions.incidents.push(IncidentChange { incident: case.incident, is_current: case.is_current });
+    }
+    conclusions.conversations.extend(case.conversations.into_values().map(|c| (id.clone(), c)));
+}
+
+pub(super) fn timeline_row(
+    incident_id: &str,
+    happening: Happening,
+    actor: &str,
+    around: &Surroundings<'_>,
+) -> TimelineRow {
+    TimelineRow {
+        id: around.ids.next_id(),
+        incident_id: incident_id.to_owned(),
+        at: around.now,
+        kind: happening.kind.to_owned(),
+        actor: actor.to_owned(),
+        detail: happening.detail,
+    }
+}

@@ -1,0 +1,308 @@
+//! What one incident has to tell, channel by channel: walks the routing tree, asks the
+//! policy, and writes down the answer and the message owed by it. Pure.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::decide::{Decision, decide};
+use super::desk::Case;
+use super::incidents::Observation;
+use super::routes::Timing;
+use super::rules::Rules;
+use crate::catalog::{Catalog, facts};
+use crate::domain::alert::AlertStatus;
+use crate::domain::clock::Timestamp;
+use crate::domain::entry::{Entry, EntryRecord};
+use crate::domain::ids::IdMaker;
+use crate::domain::incident::{Conversation, Incident, IncidentState, Member, Told};
+use crate::domain::labels::Labels;
+use crate::domain::notification::{EntryFacts, NotificationKind, SNAPSHOT_ALERTS, Snapshot};
+use crate::domain::severity::Severity;
+use crate::store::triage::{Consequences, DecisionRow, NewNotification};
+
+/// What triage works with besides the incidents.
+pub(super) struct Surroundings<'a> {
+    pub rules: &'a Rules,
+    pub catalog: &'a Catalog,
+    pub ids: &'a IdMaker,
+    pub now: Timestamp,
+}
+
+/// A channel to ask about, and why it is asked about.
+struct Place {
+    channel: String,
+    /// `None`: it was told before and is no longer routed to.
+    timing: Option<Timing>,
+    path: Vec<String>,
+}
+
+/// Asks about every channel the incident is routed to or has spoken on.
+pub(super) fn evaluate(
+    case: &mut Case,
+    received_at: Option<Timestamp>,
+    around: &Surroundings<'_>,
+    conclusions: &mut Consequences,
+) {
+    let incident_id = case.incident.id.clone();
+    let mut facts: Option<EntryFacts> = None;
+    for place in places(case, around) {
+        let told = case.conversations.get(&place.channel).and_then(|c| c.told.as_ref());
+        let decision = decide_at(&case.incident, told, &place, around);
+        let notification = match &decision {
+            Decision::Send { kind, reason } => {
+                if facts.is_none() {
+                    facts = entry_facts(case, around);
+                }
+                let snapshot = Snapshot {
+                    kind: *kind,
+                    reason: reason.clone(),
+                    previous_severity: told
+                        .map(|told| told.severity)
+                        .filter(|s| *s != case.incident.severity),
+                    entry: facts.clone(),
+                    route: place.path.clone(),
+                    ..snapshot(case, around.now)
+                };
+                Some(owed(&place, snapshot, received_at, around))
+            }
+            Decision::Wait { .. } | Decision::Nothing { .. } => None,
+        };
+        let notification_id = notification.as_ref().map(|n| n.id.clone());
+        let is_news = remember(case, &place, &decision, notification_id.as_deref(), around);
+        if is_news {
+            conclusions.decisions.push(decision_row(
+                &incident_id,
+                &place,
+                &decision,
+                notification_id,
+                around,
+            ));
+        }
+        conclusions.notifications.extend(notification);
+    }
+}
+
+/// The longest time within which a re-fire of this resolved incident folds into it.
+pub(super) fn longest_cooldown(case: &Case, seen: &Observation, around: &Surroundings<'_>) -> Duration {
+    let entry = entry_of(&case.incident, around);
+    let lookup = |name: &str| {
+        look_up(name, &case.incident, &seen.alert.labels, entry.as_ref().map(|record| &record.entry))
+    };
+    let destinations = around.rules.tree.destinations(lookup);
+    destinations.iter().map(|destination| destination.timing.cooldown).max().unwrap_or_default()
+}
+
+/// Where the routing tree sends the incident's members, then where it has spoken before.
+fn places(case: &Case, around: &Surroundings<'_>) -> Vec<Place> {
+    let mut places: Vec<Place> = Vec::new();
+    let entry = entry_of(&case.incident, around);
+    for labels in distinct_labels(case, around) {
+        let lookup =
+            |name: &str| look_up(name, &case.incident, labels, entry.as_ref().map(|record| &record.entry));
+        for destination in around.rules.tree.destinations(lookup) {
+            if places.iter().all(|place| place.channel != destination.channel) {
+                places.push(Place {
+                    channel: destination.channel.to_owned(),
+                    timing: Some(destination.timing),
+                    path: destination.path.to_vec(),
+                });
+            }
+        }
+    }
+    let spoken_on = case.conversations.values().filter(|conversation| conversation.told.is_some());
+    for conversation in spoken_on {
+        if places.iter().all(|place| place.channel != conversation.channel) {
+            places.push(Place { channel: conversation.channel.clone(), timing: None, path: Vec::new() });
+        }
+    }
+    places
+}
+
+/// One label set for each way in which the members differ in what routes look at. Firing
+/// members speak for an open incident, all of them for one that is over.
+fn distinct_labels<'c>(case: &'c Case, around: &Surroundings<'_>) -> Vec<&'c Labels> {
+    let names = around.rules.tree.label_names();
+    let is_open = case.incident.state == IncidentState::Open;
+    let mut members: Vec<&Member> =
+        case.members.values().filter(|m| !is_open || m.status == AlertStatus::Firing).collect();
+    members.sort_by(|a, b| rank(a).cmp(&rank(b)));
+    let mut seen: HashSet<Vec<Option<&String>>> = HashSet::new();
+    members
+        .into_iter()
+        .map(|member| &member.labels)
+        .filter(|labels| seen.insert(names.iter().map(|name| labels.get(*name)).collect()))
+        .collect()
+}
+
+/// What a matcher sees: what triage found out goes before a label of the same name.
+fn look_up<'v>(
+    name: &str,
+    incident: &'v Incident,
+    labels: &'v Labels,
+    entry: Option<&'v Entry>,
+) -> Option<&'v str> {
+    match name {
+        "severity" => Some(incident.severity.as_str()),
+        "status" => Some(match incident.state {
+            IncidentState::Open => AlertStatus::Firing.as_str(),
+            IncidentState::Resolved => AlertStatus::Resolved.as_str(),
+        }),
+        "source" => Some(&incident.source),
+        "receiver" => Some(&incident.receiver),
+        "version" if !incident.version.is_empty() => Some(&incident.version),
+        _ => match name.strip_prefix("entry.") {
+            Some(field) => entry.and_then(|entry| entry_field(entry, field)),
+            None => labels.get(name).map(String::as_str),
+        },
+    }
+}
+
+fn entry_field<'e>(entry: &'e Entry, field: &str) -> Option<&'e str> {
+    // Tiers are 1 to 5 (catalog::validate): their texts are static.
+    const TIERS: [&str; 6] = ["0", "1", "2", "3", "4", "5"];
+    Some(match field {
+        "slug" => &entry.slug,
+        "kind" => entry.kind.as_str(),
+        "owner" => &entry.owner,
+        "team" => &entry.team,
+        "environment" => &entry.environment,
+        "tier" => TIERS.get(usize::from(entry.tier?))?,
+        "display_name" => &entry.display_name,
+        "current_version" => &entry.current_version,
+        _ => return entry.tags.get(field.strip_prefix("tags.")?).map(String::as_str),
+    })
+}
+
+fn decide_at(incident: &Incident, told: Option<&Told>, place: &Place, around: &Surroundings<'_>) -> Decision {
+    match around.rules.channel(&place.channel) {
+        None => Decision::Nothing { reason: "the channel is not configured any more".to_owned() },
+        Some(terms) if !terms.enabled => Decision::Nothing { reason: "the channel is disabled".to_owned() },
+        Some(terms) => decide(incident, told, &terms.policy(place.timing), around.now),
+    }
+}
+
+/// Keeps the answer with the conversation; answers whether it differs from the one before.
+fn remember(
+    case: &mut Case,
+    place: &Place,
+    decision: &Decision,
+    notification_id: Option<&str>,
+    around: &Surroundings<'_>,
+) -> bool {
+    let mut conversation = case
+        .conversations
+        .remove(&place.channel)
+        .unwrap_or_else(|| Conversation { channel: place.channel.clone(), ..Conversation::default() });
+    if let Some(id) = notification_id {
+        conversation.told = Some(told(&case.incident, id, around.now));
+    }
+    conversation.next_due_at = match decision {
+        Decision::Wait { until, .. } => Some(*until),
+        // What is told now waits for its repeat: asked again, the policy says when.
+        Decision::Send { .. } => match decide_at(&case.incident, conversation.told.as_ref(), place, around) {
+            Decision::Wait { until, .. } => Some(until),
+            Decision::Send { .. } | Decision::Nothing { .. } => None,
+        },
+        Decision::Nothing { .. } => None,
+    };
+    let answer = format!("{}: {}", decision.outcome(), decision.reason());
+    let is_news = conversation.last_answer != answer || notification_id.is_some();
+    conversation.last_answer = answer;
+    case.conversations.insert(place.channel.clone(), conversation);
+    is_news
+}
+
+fn told(incident: &Incident, notification_id: &str, now: Timestamp) -> Told {
+    Told {
+        status: match incident.state {
+            IncidentState::Open => AlertStatus::Firing,
+            IncidentState::Resolved => AlertStatus::Resolved,
+        },
+        severity: incident.severity,
+        digest: incident.tally.digest,
+        joins: incident.tally.joins,
+        reopened: incident.reopened,
+        at: now,
+        notification_id: notification_id.to_owned(),
+    }
+}
+
+fn owed(
+    place: &Place,
+    snapshot: Snapshot,
+    received_at: Option<Timestamp>,
+    around: &Surroundings<'_>,
+) -> NewNotification {
+    NewNotification {
+        id: around.ids.next_id(),
+        channel: place.channel.clone(),
+        received_at,
+        expires_at: around.now.plus(around.rules.max_age),
+        snapshot,
+    }
+}
+
+fn decision_row(
+    incident_id: &str,
+    place: &Place,
+    decision: &Decision,
+    notification_id: Option<String>,
+    around: &Surroundings<'_>,
+) -> DecisionRow {
+    let (kind, until) = match decision {
+        Decision::Send { kind, .. } => (Some(kind.as_str()), None),
+        Decision::Wait { until, .. } => (None, Some(*until)),
+        Decision::Nothing { .. } => (None, None),
+    };
+    DecisionRow {
+        id: around.ids.next_id(),
+        incident_id: incident_id.to_owned(),
+        channel: place.channel.clone(),
+        at: around.now,
+        outcome: decision.outcome(),
+        kind,
+        until,
+        reason: decision.reason().to_owned(),
+        notification_id,
+        route: place.path.clone(),
+    }
+}
+
+fn entry_of(incident: &Incident, around: &Surroundings<'_>) -> Option<Arc<EntryRecord>> {
+    around.catalog.get(&incident.entry)
+}
+
+fn entry_facts(case: &Case, around: &Surroundings<'_>) -> Option<EntryFacts> {
+    let record = around.catalog.get(&case.incident.entry)?;
+    Some(facts(&record, case.incident.started_at, &case.matched_by))
+}
+
+/// The incident and its members as they are; what a decision adds is for the caller.
+fn snapshot(case: &Case, now: Timestamp) -> Snapshot {
+    let mut alerts: Vec<&Member> = case.members.values().collect();
+    alerts.sort_by(|a, b| rank(a).cmp(&rank(b)));
+    alerts.truncate(SNAPSHOT_ALERTS);
+    let omitted = u64::from(case.incident.members).saturating_sub(alerts.len() as u64);
+    Snapshot {
+        kind: NotificationKind::Firing,
+        reason: String::new(),
+        at: now,
+        status: match case.incident.state {
+            IncidentState::Open => AlertStatus::Firing,
+            IncidentState::Resolved => AlertStatus::Resolved,
+        },
+        previous_severity: None,
+        incident: case.incident.clone(),
+        alerts: alerts.into_iter().cloned().collect(),
+        alerts_omitted: omitted,
+        entry: None,
+        route: Vec::new(),
+    }
+}
+
+/// Firing first, higher severity first, then oldest first.
+fn rank(member: &Member) -> (bool, std::cmp::Reverse<Severity>, Timestamp, &str) {
+    let over = member.status == AlertStatus::Resolved;
+    (over, std::cmp::Reverse(member.severity), member.starts_at, &member.fingerprint)
+}
