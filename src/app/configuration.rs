@@ -53,9 +53,17 @@ fn complete(loaded: Loaded) -> Result<Configuration, Problems> {
     }
 }
 
-/// Lets the channel's kind try to build it.
+/// Lets the channel's kind try to build it, and compares its templates with the kind's.
 fn check_channel(channel: &ChannelConfig) -> Vec<(String, String)> {
     let Some(kind) = channels::find_kind(&channel.kind) else { return Vec::new() };
     let problems = (kind.build)(channel).err().unwrap_or_default();
-    problems.into_iter().map(|problem| (problem.key, problem.message)).collect()
+    let of_settings = problems.into_iter().map(|problem| (problem.key, problem.message));
+    of_settings.chain(unknown_templates(channel, kind)).collect()
+}
+
+fn unknown_templates(channel: &ChannelConfig, kind: &channels::Kind) -> Vec<(String, String)> {
+    let fields: Vec<&str> = kind.templates.iter().map(|field| field.name).collect();
+    let unknown = channel.templates.keys().filter(|name| !fields.contains(&name.as_str()));
+    let message = format!("unknown field of a {} message; it has {}", kind.name, fields.join(", "));
+    unknown.map(|name| (format!("templates.{name}"), message.clone())).collect()
 }

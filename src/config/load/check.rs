@@ -12,9 +12,10 @@ use crate::domain::duration::PromDuration;
 use crate::domain::matcher::Matchers;
 
 use super::KindSchema;
+use super::marks::Part;
 use super::nearest::did_you_mean;
 use super::pointer::{child, from_dotted};
-use super::problem::{Part, Report};
+use super::problem::Report;
 
 /// Durations that make no sense at zero.
 const POSITIVE: [(&str, &str); 5] = [

@@ -13,6 +13,7 @@ use crate::domain::secret::{REDACTED, Secret};
 
 mod check;
 mod expand;
+mod marks;
 mod nearest;
 mod pointer;
 mod problem;
@@ -22,10 +23,12 @@ mod validate;
 mod yaml;
 
 pub use expand::Env;
-pub use problem::{Position, Problem, Problems};
+pub use marks::Position;
+pub use problem::{Problem, Problems};
 pub use schema::{KindSchema, schema};
 
 use expand::Expanded;
+use marks::Marks;
 use problem::Report;
 
 /// The channel there is when none is configured.
@@ -46,7 +49,7 @@ pub struct Loaded {
     /// SHA-256 of the file's text, in hexadecimal: tells whether a reload changed it.
     pub digest: String,
     redacted: Value,
-    marks: yaml::Marks,
+    marks: Marks,
 }
 
 impl Loaded {

@@ -8,17 +8,8 @@ use serde::Serialize;
 
 use crate::domain::secret::REDACTED;
 
+use super::marks::{Marks, Part, Position};
 use super::pointer;
-use super::yaml::Marks;
-
-/// A place in the file; both numbers count from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Position {
-    /// The line.
-    pub line: u64,
-    /// The character in the line.
-    pub column: u64,
-}
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -58,15 +49,6 @@ impl fmt::Display for Problems {
         }
         Ok(())
     }
-}
-
-/// Which part of an entry a problem points at.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Part {
-    /// The key.
-    Key,
-    /// The value.
-    Value,
 }
 
 /// Collects the problems of one file.

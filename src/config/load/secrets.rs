@@ -9,8 +9,9 @@ use serde_json::{Map, Value};
 use crate::domain::secret::REDACTED;
 
 use super::expand::Expanded;
+use super::marks::Part;
 use super::pointer;
-use super::problem::{Part, Report};
+use super::problem::Report;
 use super::schema::{View, twin_of};
 
 const MAX_SECRET_BYTES: u64 = 64 * 1024;

@@ -4,9 +4,10 @@ use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{JsonType, ValidationError};
 use serde_json::Value;
 
+use super::marks::Part;
 use super::nearest::did_you_mean;
 use super::pointer;
-use super::problem::{Part, Report};
+use super::problem::Report;
 use super::schema::{View, twin_of};
 
 /// Longer values are cut in messages.

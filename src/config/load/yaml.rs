@@ -2,7 +2,6 @@
 //! never needs and an attacker might send: several documents, duplicate keys, deep
 //! nesting, aliases that explode.
 
-use std::collections::HashMap;
 use std::fmt;
 
 use serde::Deserialize;
@@ -10,8 +9,8 @@ use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use serde_saphyr::{Error, Location, Spanned};
 
+use super::marks::{Mark, Marks, Position};
 use super::pointer;
-use super::problem::{Part, Position};
 
 const MAX_DEPTH: usize = 64;
 const STACK_BYTES: usize = 16 * 1024 * 1024;
@@ -25,50 +24,6 @@ pub(super) struct Document {
     pub value: Value,
     /// Where everything stands.
     pub marks: Marks,
-}
-
-/// Where the values of a document stand, by JSON pointer.
-#[derive(Clone, Default)]
-pub(super) struct Marks(HashMap<String, Mark>);
-
-/// The spelling of a number may be that of a secret.
-impl fmt::Debug for Marks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Marks").finish_non_exhaustive()
-    }
-}
-
-#[derive(Clone)]
-struct Mark {
-    key: Option<Position>,
-    value: Position,
-    /// How a number or a truth value is spelled in the file.
-    spelling: Option<String>,
-}
-
-impl Marks {
-    /// Where the value at `pointer`, or the nearest one around it, stands.
-    pub fn position(&self, part: Part, pointer: &str) -> Option<Position> {
-        let Some(mark) = self.0.get(pointer) else {
-            return self.position(Part::Value, pointer::parent(pointer)?);
-        };
-        match part {
-            Part::Key => Some(mark.key.unwrap_or(mark.value)),
-            Part::Value => Some(mark.value),
-        }
-    }
-
-    /// How the number or truth value at `pointer` is spelled in the file.
-    pub fn spelling(&self, pointer: &str) -> Option<&str> {
-        self.0.get(pointer)?.spelling.as_deref()
-    }
-
-    /// The value at `from` now is (also) the one at `to`.
-    pub fn copy(&mut self, from: &str, to: &str) {
-        if let Some(mark) = self.0.get(from).cloned() {
-            self.0.insert(to.to_owned(), mark);
-        }
-    }
 }
 
 /// Reads one YAML document.
@@ -173,7 +128,7 @@ impl Collector<'_> {
                 _ => None,
             };
             let mark = Mark { key: key.and_then(position), value, spelling };
-            self.marks.0.insert(at.to_owned(), mark);
+            self.marks.insert(at, mark);
         }
         match node.value {
             Node::Null => Value::Null,
