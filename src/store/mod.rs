@@ -22,6 +22,11 @@ mod error;
 pub mod events;
 #[macro_use]
 mod rows;
+pub mod log;
+pub mod log_channels;
+pub mod log_events;
+pub mod log_incidents;
+pub mod log_notifications;
 pub mod outbox;
 pub mod outbox_hand;
 pub mod triage;

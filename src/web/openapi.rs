@@ -12,7 +12,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
-use super::api::status;
+use super::api::{incidents, notifications, status};
 use super::problem::{PROBLEM_JSON, ProblemBody};
 use super::{health, problem_pages};
 
@@ -28,6 +28,11 @@ use super::{health, problem_pages};
         health::reload,
         health::metrics,
         problem_pages::page,
+        notifications::list,
+        notifications::get,
+        notifications::redeliver,
+        incidents::list,
+        incidents::get,
         status::get_status,
         get_openapi,
         super::docs::index,

@@ -7,6 +7,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::problem::{FieldError, Problem};
+use crate::store::log::{PageKey, Slice};
 
 /// How many items a page has when the client does not say.
 pub const DEFAULT_LIMIT: u32 = 50;
@@ -24,6 +25,13 @@ pub struct Page<T> {
     /// Give it as `cursor` to get the next page; null on the last. A page may hold fewer
     /// items than asked for although more follow: only null is the end.
     pub next_cursor: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// The page of `list` that a slice of the log is.
+    pub fn from_slice(list: &str, slice: Slice<T>) -> Self {
+        Self { items: slice.items, next_cursor: slice.next.map(|key| encode(list, &key)) }
+    }
 }
 
 /// Which page is asked for.
@@ -48,6 +56,12 @@ impl PageRequest {
         };
         let after = cursor.map(|cursor| decode(list, cursor)).transpose()?;
         Ok(Self { limit, after })
+    }
+}
+
+impl From<PageRequest> for PageKey {
+    fn from(page: PageRequest) -> Self {
+        Self { limit: page.limit, before: page.after }
     }
 }
 

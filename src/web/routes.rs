@@ -10,7 +10,7 @@ use actix_web::middleware::Compress;
 use actix_web::web::{self, JsonConfig, PathConfig, QueryConfig, ServiceConfig};
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder};
 
-use super::api::status;
+use super::api::{incidents, notifications, status};
 use super::problem::{Kind, Problem};
 use super::{docs, health, openapi, problem_pages};
 
@@ -25,6 +25,11 @@ fn table() -> Vec<Path> {
         path("/-/reload").post(health::reload).hint("a reload changes things: use POST"),
         path("/metrics").get(health::metrics),
         path("/problems/{name}").get(problem_pages::page),
+        path("/api/v1/notifications").get(notifications::list).compressed(),
+        path("/api/v1/notifications/{id}").get(notifications::get).compressed(),
+        path("/api/v1/notifications/{id}/redeliver").post(notifications::redeliver),
+        path("/api/v1/incidents").get(incidents::list).compressed(),
+        path("/api/v1/incidents/{id}").get(incidents::get).compressed(),
         path("/docs").get(docs::index),
         path("/docs/{file:.*}").get(docs::file).undescribed(),
         path("/api/v1/openapi.json").get(openapi::get_openapi).compressed(),

@@ -1,14 +1,12 @@
 //! The integration tests, in one binary: linking it once is what takes the time.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test's helper fails its test like the test itself"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on ends here")]
 
 mod api_envelope;
+mod api_log;
 mod cli;
 mod compose;
 mod config_files;
+mod log_support;
 mod routes_amtool;
 mod web_support;

@@ -1,39 +1,100 @@
-//! `/api/v1/status`: what runs here, and whether it keeps up.
+//! `/api/v1/status`: what runs here, whether it keeps up, and who posts to it.
 
 use actix_web::web;
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use crate::domain::clock::Timestamp;
+use crate::store::log::Moment;
+use crate::store::log_channels::SourceRecord;
+use crate::store::outbox_hand::QueueDepth;
 use crate::web::auth::Read;
 use crate::web::problem::Problem;
 use crate::web::state::AppState;
 
 /// What runs here.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Status {
     /// The program's version.
-    pub version: &'static str,
-    /// Seconds since it started.
-    pub uptime_seconds: u64,
-    /// `sqlite` or `postgres`.
-    pub storage: &'static str,
-    /// SHA-256 of the configuration file in force; empty without a file.
-    pub config_digest: String,
+    version: &'static str,
+    /// When it started.
+    started_at: Moment,
+    /// Seconds since then.
+    uptime_seconds: u64,
+    /// Where the data is: `sqlite` or `postgres`.
+    storage: &'static str,
+    /// The configuration in force.
+    config: ConfigStatus,
+    /// What waits.
+    queues: Queues,
+    /// Workers that ought to run and do not; empty when all is well.
+    stopped_workers: Vec<String>,
+    /// Who posts alerts, last heard first; at most 100.
+    alertmanagers: Vec<SourceRecord>,
 }
 
-/// What runs here, and whether it keeps up.
+/// The configuration in force.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ConfigStatus {
+    /// SHA-256 of its file; empty without a file.
+    digest: String,
+    /// When it was loaded.
+    loaded_at: Moment,
+}
+
+/// What waits.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Queues {
+    /// Events not yet triaged.
+    events: QueueStatus,
+    /// Notifications not yet delivered.
+    notifications: QueueStatus,
+}
+
+/// A queue.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct QueueStatus {
+    /// How many wait.
+    depth: u64,
+    /// Since when the oldest waits.
+    oldest_at: Option<Moment>,
+    /// How long that is, in seconds.
+    oldest_age_seconds: u64,
+}
+
+impl QueueStatus {
+    fn new(depth: QueueDepth, now: Timestamp) -> Self {
+        Self {
+            depth: depth.waiting,
+            oldest_at: depth.oldest.map(Moment::from),
+            oldest_age_seconds: depth.oldest.map_or(0, |oldest| now.since(oldest).as_secs()),
+        }
+    }
+}
+
+/// What runs here, whether it keeps up, and who posts to it.
 ///
 /// # Errors
 /// When the database does not answer.
 #[utoipa::path(
-    get, path = "/api/v1/status", tag = "operation",
+    get, path = "/api/v1/status", tag = "operation", operation_id = "getStatus",
     responses((status = 200, description = "What runs here", body = Status))
 )]
 pub async fn get_status(_: Read, state: web::Data<AppState>) -> Result<web::Json<Status>, Problem> {
+    let now = state.clock.now();
+    let queues = Queues {
+        events: QueueStatus::new(state.store.events_waiting().await?, now),
+        notifications: QueueStatus::new(state.store.notifications_waiting().await?, now),
+    };
     let live = state.live.load();
     Ok(web::Json(Status {
         version: env!("CARGO_PKG_VERSION"),
-        uptime_seconds: state.clock.now().since(state.started_at).as_secs(),
+        started_at: state.started_at.into(),
+        uptime_seconds: now.since(state.started_at).as_secs(),
         storage: state.store.backend(),
-        config_digest: live.digest.clone(),
+        config: ConfigStatus { digest: live.digest.clone(), loaded_at: live.loaded_at.into() },
+        queues,
+        stopped_workers: state.operations.stopped_workers(),
+        alertmanagers: state.store.list_sources().await?,
     }))
 }

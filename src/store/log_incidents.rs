@@ -1,0 +1,278 @@
+//! Incidents as the API shows them: lists, and one with its members, its timeline and why
+//! each channel was told or not.
+
+use serde::Serialize;
+use sqlx::FromRow;
+use utoipa::ToSchema;
+
+use super::log::{Condition, Moment, PageKey, Scan, Slice, StoredJson, rows_of};
+use super::log_notifications::{DecisionRecord, decision_columns};
+use super::{Store, StoreError};
+
+/// An incident as a list shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema, FromRow)]
+pub struct IncidentSummary {
+    /// Its id.
+    pub id: String,
+    /// The name of the problem.
+    pub dedup_key: String,
+    /// `open` or `resolved`.
+    pub state: String,
+    /// `critical`, `high`, `medium`, `low`, `info`: the highest among firing members.
+    pub severity: String,
+    /// The word the alert used.
+    pub severity_raw: String,
+    /// The catalog entry; empty when none matched.
+    pub entry: String,
+    /// The version an alert named; may be empty.
+    pub version: String,
+    /// The rule's name; may be empty.
+    pub alertname: String,
+    /// Where it came from: `alertmanager`.
+    pub source: String,
+    /// Alertmanager's receiver.
+    pub receiver: String,
+    /// Alertmanager's own address.
+    pub external_url: String,
+    /// How many alerts Alertmanager cut from the last body.
+    pub truncated: i64,
+    /// When the condition began, by the earliest member of its present life.
+    pub started_at: Moment,
+    /// When it was first heard of.
+    pub opened_at: Moment,
+    /// When anything about it last changed.
+    pub updated_at: Moment,
+    /// When an alert of it was last heard.
+    pub last_seen_at: Moment,
+    /// When it ended.
+    pub resolved_at: Option<Moment>,
+    /// `alert`, `person` or `stale`: what ended it.
+    pub resolve_reason: Option<String>,
+    /// How often it fired again after it had resolved.
+    pub reopened: i64,
+    /// How many members fire.
+    pub firing: i64,
+    /// How many members it has.
+    #[sqlx(rename = "members")]
+    pub member_count: i64,
+}
+
+/// An incident with everything about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct IncidentDetail {
+    /// What a list shows.
+    #[serde(flatten)]
+    pub summary: IncidentSummary,
+    /// Its alerts, firing ones first; at most 500.
+    pub members: Vec<MemberRecord>,
+    /// What happened, oldest first; at most the newest 1,000.
+    pub timeline: Vec<TimelineRecord>,
+    /// Why each channel was told or not.
+    pub channels: Vec<ChannelWhy>,
+}
+
+/// An alert of an incident.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema, FromRow)]
+pub struct MemberRecord {
+    /// Its identity.
+    pub fingerprint: String,
+    /// `firing` or `resolved`.
+    pub status: String,
+    /// Its own severity, normalised.
+    pub severity: String,
+    /// The word it used.
+    pub severity_raw: String,
+    /// Its labels.
+    pub labels: StoredJson,
+    /// Its annotations, as last heard while firing.
+    pub annotations: StoredJson,
+    /// When its condition began.
+    pub starts_at: Moment,
+    /// When it ceased.
+    pub ends_at: Option<Moment>,
+    /// The link to its expression; may be empty.
+    pub generator_url: String,
+    /// The event by which it was last heard.
+    pub event_id: String,
+    /// When it was first heard.
+    pub first_seen_at: Moment,
+    /// When it was last heard.
+    pub last_seen_at: Moment,
+}
+
+/// Something that happened to an incident.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema, FromRow)]
+pub struct TimelineRecord {
+    /// Its id.
+    pub id: String,
+    /// When.
+    pub at: Moment,
+    /// What.
+    pub kind: String,
+    /// By whom: `alertmanager`, `modelpager`, or a token's name.
+    pub actor: String,
+    /// More about it.
+    pub detail: StoredJson,
+}
+
+/// What one channel knows of an incident, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ChannelWhy {
+    /// The channel.
+    pub channel: String,
+    /// The last decision in one sentence.
+    pub why: String,
+    /// What it was last told, and when; null before the first message.
+    pub told: Option<StoredJson>,
+    /// When it is decided again although nothing happens.
+    pub next_due_at: Option<Moment>,
+    /// The last decision.
+    pub decision: Option<DecisionRecord>,
+}
+
+/// Which incidents; what is `None` does not matter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IncidentFilter {
+    /// In this state.
+    pub state: Option<String>,
+    /// Of this severity.
+    pub severity: Option<String>,
+    /// About this catalog entry; empty text: about none.
+    pub entry: Option<String>,
+    /// Of this rule.
+    pub alertname: Option<String>,
+    /// With this text in dedup key, rule or entry, whatever its case.
+    pub text: Option<String>,
+}
+
+#[derive(FromRow)]
+struct ConversationRow {
+    channel: String,
+    told: Option<StoredJson>,
+    next_due_at: Option<Moment>,
+}
+
+macro_rules! summary_columns {
+    () => {
+        "id, dedup_key, state, severity, severity_raw, entry, version, alertname, source, receiver, external_url, \
+         truncated, started_at, opened_at, updated_at, last_seen_at, resolved_at, resolve_reason, reopened, firing, members"
+    };
+}
+
+const FILTER_COLUMNS: &str = "state, severity, entry, alertname, dedup_key";
+const HAS_TEXT: &str = "(LOWER(dedup_key) LIKE LOWER(?) ESCAPE '!' OR LOWER(alertname) LIKE LOWER(?) ESCAPE '!' \
+     OR LOWER(entry) LIKE LOWER(?) ESCAPE '!')";
+const ONE: &str = concat!("SELECT ", summary_columns!(), " FROM incidents WHERE id = $1");
+const MEMBERS: &str = "SELECT fingerprint, status, severity, severity_raw, labels, annotations, starts_at, ends_at, \
+     generator_url, event_id, first_seen_at, last_seen_at FROM members WHERE incident_id = $1 \
+     ORDER BY status, starts_at, fingerprint LIMIT 500";
+const TIMELINE: &str = "SELECT id, at, kind, actor, detail FROM timeline WHERE incident_id = $1 \
+     ORDER BY id DESC LIMIT 1000";
+const CONVERSATIONS: &str =
+    "SELECT channel, told, next_due_at FROM conversations WHERE incident_id = $1 ORDER BY channel";
+const LAST_DECISIONS: &str = concat!(
+    "SELECT ",
+    decision_columns!(),
+    " FROM decisions d WHERE d.incident_id = $1 AND d.id IN \
+     (SELECT MAX(id) FROM decisions WHERE incident_id = $1 GROUP BY channel) ORDER BY d.channel"
+);
+
+impl Store {
+    /// A page of incidents, newest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list_incidents(
+        &self,
+        filter: &IncidentFilter,
+        page: &PageKey,
+    ) -> Result<Slice<IncidentSummary>, StoreError> {
+        scan(filter).read(self, page, |row: &IncidentSummary| &row.id).await
+    }
+
+    /// One incident with everything about it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_incident(&self, id: &str) -> Result<Option<IncidentDetail>, StoreError> {
+        let found: Vec<IncidentSummary> = rows_of(self, "read an incident", ONE, id).await?;
+        let Some(summary) = found.into_iter().next() else { return Ok(None) };
+        let mut timeline: Vec<TimelineRecord> =
+            rows_of(self, "read an incident's timeline", TIMELINE, id).await?;
+        timeline.reverse();
+        let conversations = rows_of(self, "read an incident's conversations", CONVERSATIONS, id).await?;
+        let decisions = rows_of(self, "read an incident's decisions", LAST_DECISIONS, id).await?;
+        Ok(Some(IncidentDetail {
+            summary,
+            members: rows_of(self, "read an incident's members", MEMBERS, id).await?,
+            timeline,
+            channels: explain(conversations, decisions),
+        }))
+    }
+}
+
+/// Puts together, channel by channel, what was said and what was last decided.
+fn explain(conversations: Vec<ConversationRow>, decisions: Vec<DecisionRecord>) -> Vec<ChannelWhy> {
+    let mut told: std::collections::BTreeMap<String, ConversationRow> =
+        conversations.into_iter().map(|row| (row.channel.clone(), row)).collect();
+    let mut channels: Vec<ChannelWhy> = decisions
+        .into_iter()
+        .map(|decision| {
+            let talk = told.remove(&decision.channel);
+            ChannelWhy {
+                channel: decision.channel.clone(),
+                why: sentence(&decision),
+                next_due_at: talk.as_ref().and_then(|row| row.next_due_at),
+                told: talk.and_then(|row| row.told),
+                decision: Some(decision),
+            }
+        })
+        .collect();
+    channels.extend(told.into_values().map(|row| ChannelWhy {
+        channel: row.channel,
+        why: "nothing was decided yet".to_owned(),
+        told: row.told,
+        next_due_at: row.next_due_at,
+        decision: None,
+    }));
+    channels.sort_by(|a, b| a.channel.cmp(&b.channel));
+    channels
+}
+
+fn sentence(decision: &DecisionRecord) -> String {
+    let DecisionRecord { reason, at, .. } = decision;
+    match (decision.outcome.as_str(), decision.until) {
+        ("send", _) => {
+            let kind = decision.kind.as_deref().unwrap_or("a message");
+            format!("told ({kind}) at {at}: {reason}")
+        }
+        ("wait", Some(until)) => format!("held back until {until}: {reason}"),
+        ("wait", None) => format!("held back: {reason}"),
+        _ => format!("nothing to tell: {reason}"),
+    }
+}
+
+fn scan(filter: &IncidentFilter) -> Scan {
+    // Few are open, nearly all are resolved.
+    let (open, resolved) = match filter.state.as_deref() {
+        Some("resolved") => (None, filter.state.as_ref()),
+        _ => (filter.state.as_ref(), None),
+    };
+    let candidates = [
+        Condition::equal("state = ?", open),
+        Condition::equal("alertname = ?", filter.alertname.as_ref()),
+        Condition::equal("entry = ?", filter.entry.as_ref()),
+        Condition::equal("state = ?", resolved),
+    ];
+    let (driver, mut filters) = Scan::split(candidates.into_iter().flatten().collect());
+    filters.extend(Condition::equal("severity = ?", filter.severity.as_ref()));
+    filters.extend(Condition::contains(HAS_TEXT, filter.text.as_ref()));
+    Scan {
+        doing: "list incidents",
+        table: "incidents",
+        columns: summary_columns!(),
+        filter_columns: FILTER_COLUMNS,
+        drivers: driver.into_iter().collect(),
+        filters,
+    }
+}

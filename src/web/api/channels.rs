@@ -1,0 +1,192 @@
+//! `/api/v1/channels`: destinations, how they fare, and trying one.
+
+use std::collections::HashMap;
+
+use actix_web::web;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::config::ChannelConfig;
+use crate::dispatch::{Trial, TrialError};
+use crate::domain::clock::Timestamp;
+use crate::store::log::Moment;
+use crate::store::log_channels::{ChannelBacklog, ChannelHealth};
+use crate::web::auth::{Admin, Read};
+use crate::web::problem::Problem;
+use crate::web::state::AppState;
+
+/// How a channel fares, in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ChannelState {
+    /// The last attempt was accepted.
+    Healthy,
+    /// The last attempt was not.
+    Failing,
+    /// Its provider asked for quiet.
+    Paused,
+    /// Nothing was ever sent through it.
+    Untried,
+    /// Switched off in the configuration.
+    Disabled,
+}
+
+/// A channel and how it fares. Its settings are not shown: they hold secrets.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ChannelView {
+    /// The name routes use.
+    name: String,
+    /// `log`, `webhook`, `slack`, `pagerduty`, `email`.
+    kind: String,
+    /// How it fares.
+    state: ChannelState,
+    /// Whether it sends at all.
+    enabled: bool,
+    /// Whether it tells when an incident is over.
+    send_resolved: bool,
+    /// Failed attempts since the last success.
+    failures: i64,
+    /// Until when its provider asked for quiet.
+    paused_until: Option<Moment>,
+    /// The last success.
+    last_success_at: Option<Moment>,
+    /// The last failure.
+    last_failure_at: Option<Moment>,
+    /// What it was; without secrets.
+    last_error: Option<String>,
+    /// Messages delivered, ever.
+    delivered: i64,
+    /// Messages given up, ever.
+    failed: i64,
+    /// Messages owed to it.
+    waiting: i64,
+    /// When the oldest of them was decided.
+    oldest_waiting_at: Option<Moment>,
+}
+
+/// Every channel; there are never so many that they need pages.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChannelList {
+    /// In the order of the configuration.
+    items: Vec<ChannelView>,
+    /// Always null.
+    next_cursor: Option<String>,
+}
+
+/// How trying a channel ended.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TestResult {
+    /// The notification in the delivery log.
+    notification_id: String,
+    /// `accepted`, `rejected`, `not_processed`, `ambiguous`.
+    outcome: &'static str,
+    /// The provider's status code.
+    status: Option<u16>,
+    /// Why it did not end well; without secrets.
+    error: Option<String>,
+    /// The head of the provider's answer; without secrets.
+    response: Option<String>,
+    /// How long it took, in milliseconds.
+    duration_ms: u64,
+}
+
+impl From<Trial> for TestResult {
+    fn from(trial: Trial) -> Self {
+        Self {
+            notification_id: trial.notification_id,
+            outcome: trial.outcome.as_str(),
+            status: trial.status,
+            error: trial.error,
+            response: trial.response,
+            duration_ms: trial.duration_ms,
+        }
+    }
+}
+
+/// Every channel and how it fares.
+///
+/// # Errors
+/// When the database does not answer.
+#[utoipa::path(
+    get, path = "/api/v1/channels", tag = "channels", operation_id = "listChannels",
+    responses((status = 200, description = "Every channel", body = ChannelList))
+)]
+pub async fn list(_: Read, state: web::Data<AppState>) -> Result<web::Json<ChannelList>, Problem> {
+    let mut health: HashMap<String, ChannelHealth> =
+        state.store.channel_health().await?.into_iter().map(|row| (row.channel.clone(), row)).collect();
+    let mut backlog: HashMap<String, ChannelBacklog> =
+        state.store.channel_backlog().await?.into_iter().map(|row| (row.channel.clone(), row)).collect();
+    let now = state.clock.now();
+    let live = state.live.load();
+    let items = live
+        .config
+        .channels
+        .iter()
+        .map(|channel| view(channel, health.remove(&channel.name), backlog.remove(&channel.name), now))
+        .collect();
+    Ok(web::Json(ChannelList { items, next_cursor: None }))
+}
+
+fn view(
+    channel: &ChannelConfig,
+    health: Option<ChannelHealth>,
+    backlog: Option<ChannelBacklog>,
+    now: Timestamp,
+) -> ChannelView {
+    let state = state_of(channel, health.as_ref(), now);
+    let paused_until = health.as_ref().and_then(|h| h.paused_until).filter(|at| Timestamp::from(*at) > now);
+    ChannelView {
+        name: channel.name.clone(),
+        kind: channel.kind.clone(),
+        state,
+        enabled: channel.enabled,
+        send_resolved: channel.send_resolved,
+        failures: health.as_ref().map_or(0, |h| h.failures),
+        paused_until,
+        last_success_at: health.as_ref().and_then(|h| h.last_success_at),
+        last_failure_at: health.as_ref().and_then(|h| h.last_failure_at),
+        delivered: health.as_ref().map_or(0, |h| h.delivered),
+        failed: health.as_ref().map_or(0, |h| h.failed),
+        last_error: health.and_then(|h| h.last_error),
+        waiting: backlog.as_ref().map_or(0, |b| b.waiting),
+        oldest_waiting_at: backlog.map(|b| b.oldest_at),
+    }
+}
+
+fn state_of(channel: &ChannelConfig, health: Option<&ChannelHealth>, now: Timestamp) -> ChannelState {
+    let Some(health) = health else {
+        return if channel.enabled { ChannelState::Untried } else { ChannelState::Disabled };
+    };
+    let is_paused = health.paused_until.is_some_and(|at| Timestamp::from(at) > now);
+    match health {
+        _ if !channel.enabled => ChannelState::Disabled,
+        _ if is_paused => ChannelState::Paused,
+        ChannelHealth { failures: 1.., .. } => ChannelState::Failing,
+        ChannelHealth { last_success_at: Some(_), .. } => ChannelState::Healthy,
+        ChannelHealth { last_failure_at: Some(_), .. } => ChannelState::Failing,
+        _ => ChannelState::Untried,
+    }
+}
+
+/// Sends one test message through a channel now, without retries. It stands in the
+/// delivery log. A message that the provider did not take is an answer, not an error: see
+/// `outcome`.
+///
+/// # Errors
+/// 404 for a channel that is unknown or disabled.
+#[utoipa::path(
+    post, path = "/api/v1/channels/{name}/test", tag = "channels", operation_id = "testChannel",
+    params(("name" = String, Path, description = "The channel's name", example = "ml-alerts")),
+    responses((status = 200, description = "How it ended", body = TestResult))
+)]
+pub async fn test(
+    who: Admin,
+    name: web::Path<String>,
+    state: web::Data<AppState>,
+) -> Result<web::Json<TestResult>, Problem> {
+    match state.dispatcher.send_test(&name, &who.0.name).await {
+        Ok(trial) => Ok(web::Json(trial.into())),
+        Err(TrialError::UnknownChannel(_)) => Err(Problem::not_found("enabled channel", &name)),
+        Err(TrialError::Store(error)) => Err(error.into()),
+    }
+}

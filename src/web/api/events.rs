@@ -1,0 +1,144 @@
+//! `/api/v1/events`: every body ever received, as it came; and taking one in again.
+
+use actix_web::{HttpResponse, web};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::query::{Checked, checked_id};
+use crate::store::log::StoredJson;
+use crate::store::log_events::{EventDetail, EventFilter, EventSummary};
+use crate::web::auth::{Read, Write};
+use crate::web::page::{Page, PageRequest};
+use crate::web::problem::Problem;
+use crate::web::state::AppState;
+use crate::web::webhooks::{Receipt, refusal};
+
+/// Cursors belong to this list.
+const LIST: &str = "events";
+
+/// What to list. Everything given must hold.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct EventQuery {
+    /// `pending`, `processed`, `rejected` or `failed`.
+    #[param(example = "rejected")]
+    state: Option<String>,
+    /// Alertmanager's receiver.
+    receiver: Option<String>,
+    /// Received at this time (RFC 3339) or later.
+    #[param(example = "2026-08-20T00:00:00Z")]
+    since: Option<String>,
+    /// Received at this time (RFC 3339) or earlier.
+    until: Option<String>,
+    /// How many items a page has: 1 to 500, default 50.
+    limit: Option<String>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+impl EventQuery {
+    fn filter(self) -> Result<EventFilter, Problem> {
+        let mut checked = Checked::default();
+        let filter = EventFilter {
+            state: checked.word("state", self.state, &["pending", "processed", "rejected", "failed"]),
+            receiver: checked.text("receiver", self.receiver),
+            since: checked.time("since", self.since),
+            until: checked.time("until", self.until),
+        };
+        checked.finish().map(|()| filter)
+    }
+}
+
+/// An event with its body.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EventDocument {
+    /// What a list shows.
+    #[serde(flatten)]
+    summary: EventSummary,
+    /// The alerts that were unusable, and why.
+    verdicts: StoredJson,
+    /// The body as it came, byte for byte; of a rejected event its first 64 KiB.
+    body: String,
+    /// `utf-8`, or `base64` when the body is no text.
+    body_encoding: &'static str,
+}
+
+impl From<EventDetail> for EventDocument {
+    fn from(event: EventDetail) -> Self {
+        let (body, body_encoding) = match String::from_utf8(event.body) {
+            Ok(text) => (text, "utf-8"),
+            Err(error) => (BASE64_STANDARD.encode(error.into_bytes()), "base64"),
+        };
+        Self { summary: event.summary, verdicts: event.verdicts, body, body_encoding }
+    }
+}
+
+/// Events, newest first.
+///
+/// # Errors
+/// 422 for wrong parameters, 400 for a foreign cursor.
+#[utoipa::path(
+    get, path = "/api/v1/events", tag = "events", operation_id = "listEvents",
+    params(EventQuery),
+    responses((status = 200, description = "A page of events", body = Page<EventSummary>))
+)]
+pub async fn list(
+    _: Read,
+    query: web::Query<EventQuery>,
+    state: web::Data<AppState>,
+) -> Result<web::Json<Page<EventSummary>>, Problem> {
+    let mut query = query.into_inner();
+    let page = PageRequest::parse(LIST, query.limit.take().as_deref(), query.cursor.take().as_deref())?;
+    let slice = state.store.list_events(&query.filter()?, &page.into()).await?;
+    Ok(web::Json(Page::from_slice(LIST, slice)))
+}
+
+/// One event: the raw body and the verdict on each alert that was unusable.
+///
+/// # Errors
+/// 404 for an unknown id.
+#[utoipa::path(
+    get, path = "/api/v1/events/{id}", tag = "events", operation_id = "getEvent",
+    params(("id" = String, Path, description = "The event's id")),
+    responses((status = 200, description = "The event as it came", body = EventDocument))
+)]
+pub async fn get(
+    _: Read,
+    id: web::Path<String>,
+    state: web::Data<AppState>,
+) -> Result<web::Json<EventDocument>, Problem> {
+    Ok(web::Json(find(&state, &id).await?.into()))
+}
+
+/// Takes the event's body in again, as a new event that names this one.
+///
+/// # Errors
+/// 404 for an unknown id, 409 when the body was not kept whole, 422 when it is still no
+/// alert body.
+#[utoipa::path(
+    post, path = "/api/v1/events/{id}/replay", tag = "events", operation_id = "replayEvent",
+    params(("id" = String, Path, description = "The event's id")),
+    responses((status = 202, description = "Stored as a new event", body = Receipt))
+)]
+pub async fn replay(
+    who: Write,
+    id: web::Path<String>,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, Problem> {
+    let event = find(&state, &id).await?;
+    if event.summary.state == "rejected" && event.body.len() >= crate::web::webhooks::KEPT_HEAD {
+        return Err(Problem::conflict("only the head of this rejected body was kept: it cannot be replayed"));
+    }
+    let accepted =
+        state.inbox.replay(Bytes::from(event.body), &who.0.name, &event.summary.id).await.map_err(refusal)?;
+    Ok(HttpResponse::Accepted().json(Receipt::from(accepted)))
+}
+
+async fn find(state: &AppState, id: &str) -> Result<EventDetail, Problem> {
+    let id = checked_id("event", id)?;
+    state.store.find_event(id).await?.ok_or_else(|| Problem::not_found("event", id))
+}

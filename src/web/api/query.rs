@@ -1,0 +1,97 @@
+//! Query parameters: read as text, then checked, so that every wrong one is named at once.
+
+use crate::domain::clock::Timestamp;
+use crate::web::problem::{FieldError, Problem};
+
+/// The longest text a filter may have, in characters.
+const LONGEST: usize = 300;
+
+/// Collects what is wrong while parameters are read.
+#[derive(Debug, Default)]
+pub struct Checked {
+    errors: Vec<FieldError>,
+}
+
+impl Checked {
+    /// Any text that is not too long and may stand in a database.
+    pub fn text(&mut self, field: &str, value: Option<String>) -> Option<String> {
+        let value = value?;
+        if value.chars().count() > LONGEST {
+            return self.wrong(field, format!("is longer than {LONGEST} characters"));
+        }
+        if value.contains('\0') {
+            return self.wrong(field, "contains a NUL character".to_owned());
+        }
+        Some(value)
+    }
+
+    /// One of `words`.
+    pub fn word(&mut self, field: &str, value: Option<String>, words: &[&str]) -> Option<String> {
+        let value = value?;
+        if words.contains(&value.as_str()) {
+            return Some(value);
+        }
+        self.wrong(field, format!("must be one of {}", words.join(", ")))
+    }
+
+    /// An RFC 3339 time. A `+` that became a space on its way is understood.
+    pub fn time(&mut self, field: &str, value: Option<String>) -> Option<Timestamp> {
+        let value = value?;
+        let parsed =
+            Timestamp::parse_rfc3339(&value).or_else(|_| Timestamp::parse_rfc3339(&value.replace(' ', "+")));
+        match parsed {
+            Ok(at) => Some(at),
+            Err(error) => self.wrong(field, error.to_string()),
+        }
+    }
+
+    fn wrong<T>(&mut self, field: &str, message: String) -> Option<T> {
+        self.errors.push(FieldError::new(field, message));
+        None
+    }
+
+    /// The end of reading.
+    ///
+    /// # Errors
+    /// 422 with every wrong parameter.
+    pub fn finish(self) -> Result<(), Problem> {
+        if self.errors.is_empty() { Ok(()) } else { Err(Problem::validation(self.errors)) }
+    }
+}
+
+/// An id from a path: anything that cannot be one is simply not found.
+///
+/// # Errors
+/// 404 for what is no id.
+pub fn checked_id<'a>(what: &str, id: &'a str) -> Result<&'a str, Problem> {
+    let is_sane = id.len() <= LONGEST && !id.contains('\0');
+    if is_sane { Ok(id) } else { Err(Problem::not_found(what, "…")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_wrong_parameter_is_named_at_once() {
+        let mut checked = Checked::default();
+        checked.text("q", Some("x".repeat(10_000)));
+        checked.text("entry", Some("a\0b".to_owned()));
+        checked.word("state", Some("delivred".to_owned()), &["delivered", "failed"]);
+        checked.time("since", Some("yesterday".to_owned()));
+
+        let problem = checked.finish().unwrap_err();
+
+        assert_eq!(problem.to_string(), "4 fields are wrong");
+    }
+
+    #[test]
+    fn a_plus_that_became_a_space_is_understood() {
+        let mut checked = Checked::default();
+
+        let at = checked.time("since", Some("2026-08-20T12:00:00 02:00".to_owned()));
+
+        assert_eq!(at, Timestamp::parse_rfc3339("2026-08-20T10:00:00Z").ok());
+        assert!(checked.finish().is_ok());
+    }
+}
