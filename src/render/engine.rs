@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::LazyLock;
 
-use handlebars::{Context, Handlebars, RenderContext, RenderError, Renderable, Template, no_escape};
+use handlebars::{
+    Context, Handlebars, RenderContext, RenderError, RenderErrorReason, Renderable, Template, no_escape,
+};
 
 use super::budget::{self, BoundedOutput};
 use super::escape::{escape_html, escape_mrkdwn};
@@ -62,8 +64,20 @@ impl Compiled {
         let mut out = BoundedOutput::default();
         self.template
             .render(engine(self.medium), context, &mut RenderContext::new(None), &mut out)
-            .map_err(|error: RenderError| TemplateFault::new(error.line_no, error.reason().to_string()))?;
+            .map_err(|error: RenderError| TemplateFault::new(error.line_no, said(&error)))?;
         Ok(out.into_text())
+    }
+}
+
+/// The engine's message, in words that help where the mistake is a common one.
+fn said(error: &RenderError) -> String {
+    match error.reason() {
+        RenderErrorReason::MissingVariable(Some(name)) => {
+            format!(
+                "{name:?} does not exist here: ask {{{{#if {name}}}}} first or write {{{{default {name} \"…\"}}}}"
+            )
+        }
+        reason => reason.to_string(),
     }
 }
 

@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::thread;
 
-use handlebars::Template;
+use handlebars::{Template, TemplateErrorReason};
 
 mod tree;
 
@@ -88,20 +88,21 @@ pub(super) fn compile(source: &str, rules: &Rules<'_>) -> Result<Template, Templ
 }
 
 fn parse(source: &str, rules: &Rules<'_>) -> Result<Template, TemplateFault> {
-    let template = Template::compile(source).map_err(|error| {
-        let message = error.reason().to_string();
-        TemplateFault::new(error.pos().map(|(line, _)| line), brief(&message))
-    })?;
+    let template = Template::compile(source)
+        .map_err(|error| TemplateFault::new(error.pos().map(|(line, _)| line), said(error.reason())))?;
     tree::check(&template, rules)?;
     Ok(template)
 }
 
-/// The parser's message without its drawing of the source.
-fn brief(message: &str) -> String {
-    let last = message.lines().rev().map(str::trim).find(|line| line.starts_with("= "));
-    match last {
-        Some(line) => format!("invalid syntax: {}", line.trim_start_matches("= ")),
-        None => message.lines().next().unwrap_or("invalid syntax").to_owned(),
+/// The parser's message; where it only lists everything it knows, a guess that helps more.
+fn said(reason: &TemplateErrorReason) -> String {
+    const TELLING: usize = 80;
+    match reason {
+        TemplateErrorReason::InvalidSyntax(expected) if expected.len() > TELLING => {
+            "invalid syntax: is a block such as {{#if …}} not closed?".to_owned()
+        }
+        TemplateErrorReason::InvalidSyntax(expected) => format!("invalid syntax: {expected}"),
+        other => other.to_string(),
     }
 }
 
