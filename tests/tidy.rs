@@ -102,3 +102,11 @@ fn every_template_belongs_to_a_kind() {
 fn documents_name_only_what_exists() {
     assert_tidy(&docs::stale(&files("", ".md"), &repository()));
 }
+
+#[test]
+fn the_template_reference_names_everything() {
+    let text = |path: &str| files(path, "").remove(0).text;
+    let (context, helpers) = (text("src/render/context.rs"), text("src/render/helpers.rs"));
+    let seen_by_templates = &context[context.find("pub struct MessageContext").unwrap()..];
+    assert_tidy(&docs::missing_from_reference(&text("docs/templates.md"), seen_by_templates, &helpers));
+}

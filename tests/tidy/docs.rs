@@ -49,6 +49,26 @@ pub fn stale(documents: &[SourceFile], repository: &[SourceFile]) -> Vec<String>
     complaints
 }
 
+/// Fields of the message context, given its source, and helpers, given theirs, that the
+/// reference for template authors does not name.
+pub fn missing_from_reference(reference: &str, context: &str, helpers: &str) -> Vec<String> {
+    let fields = context.lines().filter_map(|line| line.trim().strip_prefix("pub ")?.split_once(": "));
+    let names =
+        helpers.split("NAMES: &[&str] = &[").nth(1).and_then(|rest| rest.split("];").next()).unwrap_or("");
+    let helpers = names.split('"').skip(1).step_by(2);
+    let known: BTreeSet<&str> = quoted(reference).flat_map(words).collect();
+    fields
+        .map(|(name, _)| name)
+        .chain(helpers)
+        .filter(|name| !known.contains(name))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_')
+}
+
 fn functions(text: &str) -> impl Iterator<Item = &str> {
     text.split("fn ").skip(1).filter_map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next())
 }
@@ -109,6 +129,14 @@ mod tests {
         );
         assert_eq!(complaints_about("see `src/gone.rs`"), ["docs/b.md: names a missing file src/gone.rs"]);
         assert_eq!(complaints_about("Held by `it_broke`."), ["docs/b.md: names a missing test it_broke"]);
+    }
+
+    #[test]
+    fn a_name_without_a_word_in_the_reference_is_seen() {
+        let context = "pub struct X {\n    pub kind: A,\n    pub status: B,\n}";
+        let helpers = "const NAMES: &[&str] = &[\n    \"upper\",\n    \"lower\",\n];";
+
+        assert_eq!(missing_from_reference("`kind` and `{{upper x}}`", context, helpers), ["status", "lower"]);
     }
 
     #[test]
