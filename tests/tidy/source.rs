@@ -20,11 +20,10 @@ impl SourceFile {
         Self { path: path.to_owned(), text: text.to_owned() }
     }
 
-    /// Whether the whole file is test code.
+    /// Whether the whole file is test code: by its name or by a folder's.
     pub fn is_test(&self) -> bool {
-        let name = self.path.rsplit('/').next().unwrap_or_default();
-        let in_test_folder = self.path.contains("/tests/") || self.path.starts_with("tests/");
-        in_test_folder || matches!(name, "tests.rs" | "conformance.rs") || name.ends_with("_tests.rs")
+        let parts = self.path.trim_end_matches(".rs").split('/');
+        parts.into_iter().any(|part| matches!(part, "tests" | "conformance") || part.ends_with("_tests"))
     }
 
     /// The code without comments, literals and `#[cfg(test)]` items; line breaks stay.
