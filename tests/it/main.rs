@@ -8,5 +8,7 @@ mod cli;
 mod compose;
 mod config_files;
 mod log_support;
+mod real_programs;
 mod routes_amtool;
+mod support;
 mod web_support;

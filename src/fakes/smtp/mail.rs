@@ -31,7 +31,7 @@ pub struct Part {
 
 impl Mail {
     /// Takes a message apart. What is not well-formed is left out, for the rules to miss.
-    pub(super) fn parse(from: String, to: Vec<String>, received_at: Timestamp, raw: Vec<u8>) -> Self {
+    pub fn parse(from: String, to: Vec<String>, received_at: Timestamp, raw: Vec<u8>) -> Self {
         let text = String::from_utf8_lossy(&raw).into_owned();
         let (headers, body) = split_entity(&text);
         let mut parts = Vec::new();

@@ -1,0 +1,7 @@
+//! Real programs and small tools for the integration tests.
+
+pub mod alertmanager;
+pub mod http;
+pub mod postgres;
+pub mod program;
+pub mod smtp_real;
