@@ -16,7 +16,7 @@ use sqlx::{Connection as _, PgConnection, Row as _};
 
 use crate::support::alertmanager::{Alertmanager, Pair, Settings, firing, resolved};
 use crate::support::program::{self, Program};
-use crate::support::smtp_real::{self, RealSmtp, Tls};
+use crate::support::smtp_real::{self, Encryption, RealSmtp};
 use crate::support::{http, postgres};
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -168,32 +168,33 @@ fn client(port: u16, tls: ClientTls, login: Option<(&str, &str)>) -> AsyncSmtpTr
 #[tokio::test]
 async fn a_real_mail_server_takes_mail_over_starttls_from_whom_it_knows() {
     let login = Some(("bot".to_owned(), "secret".to_owned()));
-    for tls in [Tls::StartTls, Tls::Implicit] {
-        let settings = smtp_real::Settings { tls, login: login.clone().filter(|_| tls == Tls::StartTls) };
+    for tls in [Encryption::StartTls, Encryption::Implicit] {
+        let settings =
+            smtp_real::Settings { tls, login: login.clone().filter(|_| tls == Encryption::StartTls) };
         let Some(server) = RealSmtp::start("a_real_mail_server", &settings).await else { return };
         let ca = Certificate::from_pem(&std::fs::read(server.ca_file()).unwrap()).unwrap();
         let parameters = |trusted: bool| {
             let builder = TlsParameters::builder("localhost".to_owned());
             let builder = if trusted { builder.add_root_certificate(ca.clone()) } else { builder };
             let parameters = builder.build().unwrap();
-            if tls == Tls::StartTls {
+            if tls == Encryption::StartTls {
                 ClientTls::Required(parameters)
             } else {
                 ClientTls::Wrapper(parameters)
             }
         };
-        let known = (tls == Tls::StartTls).then_some(("bot", "secret"));
+        let known = (tls == Encryption::StartTls).then_some(("bot", "secret"));
 
         client(server.port(), parameters(true), known).send(mail()).await.unwrap();
         assert!(client(server.port(), parameters(false), known).send(mail()).await.is_err(), "{tls:?}");
-        if tls == Tls::StartTls {
+        if tls == Encryption::StartTls {
             let wrong = client(server.port(), parameters(true), Some(("bot", "wrong")));
             assert!(wrong.send(mail()).await.is_err());
         }
 
         let mails = server.wait_for_mails(1, LIMIT).await;
         assert_eq!(mails.len(), 1);
-        assert_eq!((mails[0].tls, mails[0].login), (true, tls == Tls::StartTls));
+        assert_eq!((mails[0].tls, mails[0].login), (true, tls == Encryption::StartTls));
         assert_eq!(mails[0].mail.to, ["team@b.example"]);
         assert!(mails[0].mail.subject().starts_with("Drift – Betrugserkennung über"));
         assert_eq!(mails[0].mail.text().trim_end(), "Grüße\r\n.punkt");
@@ -202,7 +203,7 @@ async fn a_real_mail_server_takes_mail_over_starttls_from_whom_it_knows() {
 
 #[tokio::test]
 async fn a_real_mail_server_without_tls_takes_mail_too() {
-    let settings = smtp_real::Settings { tls: Tls::None, login: None };
+    let settings = smtp_real::Settings { tls: Encryption::None, login: None };
     let Some(server) = RealSmtp::start("a_real_mail_server_without_tls", &settings).await else { return };
 
     client(server.port(), ClientTls::None, None).send(mail()).await.unwrap();

@@ -10,7 +10,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use modelpager::domain::random::{Random as _, SystemRandom};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
@@ -21,8 +21,8 @@ use super::program;
 /// Where to find a server that is there already.
 const URL_VARIABLE: &str = "MODELPAGER_TEST_POSTGRES_URL";
 
-/// `$1` folder, `$2` folder of PostgreSQL's programs, `$3` port. Nothing here must survive a
-/// crash, so nothing waits for the disk.
+/// `$1` folder, `$2` folder of PostgreSQL's programs, `$3` port, `$4` the watchdog. Nothing
+/// here must survive a crash, so nothing waits for the disk.
 const START: &str = r#"
 set -eu
 fast="-F -c full_page_writes=off -c synchronous_commit=off -c wal_level=minimal -c max_wal_senders=0"
@@ -30,10 +30,12 @@ small="-c shared_buffers=32MB -c max_connections=300 -c autovacuum=off"
 rm -rf "$1/data"
 "$2/initdb" -D "$1/data" -U postgres -A trust -E UTF8 --locale=C --no-sync
 "$2/pg_ctl" -D "$1/data" -w -t 60 -l "$1/server.log" -o "-h 127.0.0.1 -p $3 -k '' $fast $small" start
+setsid sh -c "$4" watchdog "$1" "$2" </dev/null >/dev/null 2>&1 &
 "#;
 
-/// `$1` and `$2` as above. Ends the server when for three looks in a row nobody held the lock.
-const WATCH: &str = r#"
+/// `$1` and `$2` as above. Ends the server when for three looks in a row nobody held the
+/// lock. It outlives the test that started it on purpose.
+const WATCHDOG: &str = r#"
 exec 9<"$1/users.lock"
 pid=$(head -n 1 "$1/data/postmaster.pid")
 idle=0
@@ -185,9 +187,9 @@ fn start(folder: &Path, programs: &Path) -> String {
     // The port may be taken by the time the server wants it.
     for _ in 0..3 {
         let port = program::free_port();
-        let output = as_server_user(START).arg(folder).arg(programs).arg(port.to_string()).output().unwrap();
+        let mut command = as_server_user(START);
+        let output = command.args([folder, programs]).args([&port.to_string(), WATCHDOG]).output().unwrap();
         if output.status.success() {
-            watch(folder, programs);
             let url = format!("postgres://postgres@127.0.0.1:{port}/postgres");
             fs::write(folder.join("url"), &url).unwrap();
             return url;
@@ -198,25 +200,13 @@ fn start(folder: &Path, programs: &Path) -> String {
     panic!("PostgreSQL does not start:\n{problem}");
 }
 
-fn watch(folder: &Path, programs: &Path) {
-    // It outlives this process on purpose; its own end is its task.
-    as_server_user(WATCH)
-        .arg(folder)
-        .arg(programs)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-}
-
-/// `sh` with `script`, in a session of its own, as a user PostgreSQL agrees to run as.
+/// `sh` with `script`, as a user PostgreSQL agrees to run as.
 fn as_server_user(script: &str) -> Command {
-    let mut command = Command::new("setsid");
+    let mut command = Command::new(if user_id() == 0 { "runuser" } else { "sh" });
     if user_id() == 0 {
-        command.args(["runuser", "-u", "postgres", "--"]);
+        command.args(["-u", "postgres", "--", "sh"]);
     }
-    command.args(["sh", "-c", script, "sh"]).current_dir(std::env::temp_dir());
+    command.args(["-c", script, "sh"]).current_dir(std::env::temp_dir());
     command
 }
 

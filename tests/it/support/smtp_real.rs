@@ -13,7 +13,7 @@ use super::program::{self, Program};
 
 /// How the server speaks TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tls {
+pub enum Encryption {
     /// Not at all.
     None,
     /// After `STARTTLS`, which it insists on.
@@ -26,7 +26,7 @@ pub enum Tls {
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// How it speaks TLS.
-    pub tls: Tls,
+    pub tls: Encryption,
     /// User and password, when a login is needed.
     pub login: Option<(String, String)>,
 }
@@ -104,14 +104,14 @@ impl RealSmtp {
     pub async fn start(test: &str, settings: &Settings) -> Option<Self> {
         let python = find_python(test)?;
         let folder = tempfile::tempdir().unwrap();
-        if settings.tls != Tls::None {
+        if settings.tls != Encryption::None {
             program::find_or_skip(test, &["openssl"])?;
             make_certificates(folder.path());
         }
         let word = match settings.tls {
-            Tls::None => "none",
-            Tls::StartTls => "starttls",
-            Tls::Implicit => "implicit",
+            Encryption::None => "none",
+            Encryption::StartTls => "starttls",
+            Encryption::Implicit => "implicit",
         };
         let (user, password) = settings.login.clone().unwrap_or_default();
         let mut command = Command::new(python);
