@@ -237,8 +237,8 @@ CREATE TABLE catalog_deployments (
     url TEXT NOT NULL,
     rollback_command TEXT NOT NULL
 );
-CREATE UNIQUE INDEX catalog_deployments_external ON catalog_deployments (slug, external_id);
-CREATE INDEX catalog_deployments_by_time ON catalog_deployments (slug, at);
+CREATE UNIQUE INDEX catalog_deployments_external ON catalog_deployments (slug, external_id) WHERE external_id <> '';
+CREATE INDEX catalog_deployments_by_time ON catalog_deployments (slug, at, id);
 
 -- The feed by which other replicas learn of changes: one row per changed entry.
 CREATE TABLE catalog_changes (

@@ -8,11 +8,15 @@
 //! Promises: a look-up touches memory only; it sees a change as soon as the change was
 //! answered; a change is stored whole, with its audit row, or not at all.
 
+mod checks;
 pub mod document;
 pub mod facts;
+mod history;
 mod matchers;
 pub mod matching;
 mod names;
+pub mod plan;
+pub mod service;
 pub mod snapshot;
 pub mod validate;
 

@@ -19,6 +19,10 @@ use sqlx::sqlite::{Sqlite, SqlitePool};
 #[macro_use]
 mod dialect;
 mod error;
+pub mod audit;
+pub mod catalog;
+pub mod catalog_read;
+mod catalog_rows;
 pub mod events;
 #[macro_use]
 mod rows;
@@ -32,6 +36,7 @@ pub mod outbox_hand;
 pub mod triage;
 mod open;
 
+pub use catalog_rows::StoredEntry;
 use error::Doing as _;
 pub use error::StoreError;
 

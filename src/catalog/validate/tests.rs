@@ -1,4 +1,5 @@
 use super::*;
+use crate::catalog::checks::MAX_ITEMS;
 
 fn check(entry: &Entry) -> Vec<String> {
     let check_template: TemplateCheck = |template| {
@@ -106,14 +107,4 @@ fn a_name_belongs_to_one_entry() {
         [FieldProblem::new("aliases[1]", "\" CHURN \" already names the entry \"churn-model\"")]
     );
     assert_eq!(folded_names(&entry), ["churn", "fraud", "mine"]);
-}
-
-#[test]
-fn only_absolute_web_urls_are_urls() {
-    for url in ["http://h", "https://h:1/p?q#f", "HTTPS://h", "http://[::1]/"] {
-        assert!(is_web_url(url), "{url}");
-    }
-    for url in ["", "h", "ftp://h", "http://", "http:///p", "https://a b", "javascript://h\u{a0}x", "//h"] {
-        assert!(!is_web_url(url), "{url}");
-    }
 }

@@ -1,0 +1,117 @@
+//! What fields of every sort must satisfy, and the list of those that do not.
+
+use serde::Serialize;
+
+/// The longest slug, in characters.
+pub const MAX_SLUG: usize = 120;
+/// The longest name of a person, team, environment, version, link, tag or alias.
+pub const MAX_NAME: usize = 250;
+/// The longest description or statement of business impact.
+pub const MAX_PARAGRAPH: usize = 4_000;
+/// The longest URL or template of one.
+pub const MAX_URL: usize = 2_048;
+/// The longest runbook.
+pub const MAX_RUNBOOK: usize = 65_536;
+/// The longest matcher.
+pub const MAX_MATCHER: usize = 1_000;
+/// The most aliases, matcher sets, matchers in a set, links, contacts or tags.
+pub const MAX_ITEMS: usize = 100;
+
+/// One wrong field.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct FieldProblem {
+    /// The field, as a path: `aliases[1]`, `links.dashboard`.
+    pub field: String,
+    /// What is wrong and what to write instead.
+    pub message: String,
+}
+
+impl FieldProblem {
+    /// A problem of that field.
+    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { field: field.into(), message: message.into() }
+    }
+}
+
+/// The wrong fields found so far.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    pub problems: Vec<FieldProblem>,
+}
+
+impl Report {
+    /// Notes a problem of a field.
+    pub fn add(&mut self, field: impl Into<String>, message: impl Into<String>) {
+        self.problems.push(FieldProblem::new(field, message));
+    }
+
+    /// A URL, absent when empty.
+    pub fn url(&mut self, field: &str, url: &str) {
+        self.line(field, url, MAX_URL);
+        if !url.is_empty() && !is_web_url(url) {
+            self.add(field, "must be a URL that begins with http:// or https:// and names a host");
+        }
+    }
+
+    /// A line that must say something.
+    pub fn filled(&mut self, field: &str, text: &str, limit: usize) {
+        if text.trim().is_empty() {
+            self.add(field, "must not be empty");
+        } else {
+            self.line(field, text, limit);
+        }
+    }
+
+    /// One line of at most `limit` characters.
+    pub fn line(&mut self, field: &str, text: &str, limit: usize) {
+        if text.contains(char::is_control) {
+            self.add(field, "must be one line without control characters");
+        }
+        self.length(field, text, limit);
+    }
+
+    /// Any text of at most `limit` characters.
+    pub fn text(&mut self, field: &str, text: &str, limit: usize) {
+        if text.contains('\0') {
+            self.add(field, "must not contain a zero character");
+        }
+        self.length(field, text, limit);
+    }
+
+    fn length(&mut self, field: &str, text: &str, limit: usize) {
+        if text.chars().nth(limit).is_some() {
+            self.add(field, format!("must be at most {limit} characters"));
+        }
+    }
+
+    /// At most [`MAX_ITEMS`] items.
+    pub fn count(&mut self, field: &str, count: usize) {
+        if count > MAX_ITEMS {
+            self.add(field, format!("must be at most {MAX_ITEMS}, not {count}"));
+        }
+    }
+}
+
+/// Whether this is an absolute http or https URL with a host and no white space.
+pub(super) fn is_web_url(url: &str) -> bool {
+    let Some((scheme, rest)) = url.split_once("://") else { return false };
+    let is_web = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    is_web && !host.is_empty() && !url.contains(char::is_whitespace)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_absolute_web_urls_are_urls() {
+        for url in ["http://h", "https://h:1/p?q#f", "HTTPS://h", "http://[::1]/"] {
+            assert!(is_web_url(url), "{url}");
+        }
+        for url in ["", "h", "ftp://h", "http://", "http:///p", "https://a b", "javascript://h\u{a0}x", "//h"]
+        {
+            assert!(!is_web_url(url), "{url}");
+        }
+    }
+}
