@@ -160,16 +160,12 @@ fn yaml_options() -> serde_saphyr::Options {
 }
 
 impl EntryDocument {
-    /// The document of an entry and its whole history. Our own ids of deployments stay here:
-    /// elsewhere they mean nothing.
+    /// The document of an entry and its whole history.
     pub fn of(entry: Entry, history: &EntryHistory) -> Self {
-        let deployments = history.deployments.iter().map(DeploymentDocument::from);
         Self {
             entry,
             versions: history.versions.iter().map(VersionDocument::from).collect(),
-            deployments: deployments
-                .map(|deployment| DeploymentDocument { id: String::new(), ..deployment })
-                .collect(),
+            deployments: history.deployments.iter().map(DeploymentDocument::without_id).collect(),
         }
     }
 }
@@ -363,6 +359,11 @@ impl VersionDocument {
 }
 
 impl DeploymentDocument {
+    /// The document of a deployment without our id, which means nothing elsewhere.
+    pub(super) fn without_id(deployment: &Deployment) -> Self {
+        Self { id: String::new(), ..Self::from(deployment) }
+    }
+
     /// The deployment under our id, made `now` where the document does not say.
     pub fn into_deployment(self, id: String, now: Timestamp) -> Deployment {
         let Self { id: _, external_id, version, previous_version, at, actor, commit, url, rollback_command } =

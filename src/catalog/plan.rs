@@ -98,7 +98,7 @@ pub(super) fn plan_entry(
         action: if existing.is_some() { ChangeAction::Changed } else { ChangeAction::Created },
         fields: differences(existing.map(|record| &record.entry), Some(&entry)),
         versions: versions.iter().map(VersionDocument::from).collect(),
-        deployments: deployments.iter().map(DeploymentDocument::from).collect(),
+        deployments: deployments.iter().map(DeploymentDocument::without_id).collect(),
     };
     let differs = existing.is_none_or(|record| record.entry != entry)
         || !versions.is_empty()
