@@ -1,3 +1,232 @@
-//! The composition root.
+//! The composition root: builds every part, owns every task, notices when one ends that
+//! should not, and stops them in the order in which an alert meets them.
+
+use std::future::Future;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use actix_web::dev::{Server, ServerHandle};
+use anyhow::Context as _;
+use arc_swap::ArcSwap;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+use crate::catalog::Catalog;
+use crate::catalog::service::CatalogService;
+use crate::config::Config;
+use crate::dispatch::{self, Dispatcher};
+use crate::domain::clock::SharedClock;
+use crate::domain::ids::IdMaker;
+use crate::domain::random::SharedRandom;
+use crate::intake::inbox::{self, Inbox};
+use crate::store::Store;
+use crate::telemetry::metrics::Metrics;
+use crate::triage::processor::{self, Processor};
+use crate::web::state::{AppState, Live};
 
 pub mod configuration;
+mod maintenance;
+mod operations;
+mod stored_events;
+
+use configuration::Configuration;
+use operations::Control;
+
+/// What a program is started with.
+pub struct Start {
+    /// The checked configuration.
+    pub configuration: Configuration,
+    /// The file it came from, read again by a reload.
+    pub file: Option<PathBuf>,
+    /// The time.
+    pub clock: SharedClock,
+    /// Jitter and ids.
+    pub random: SharedRandom,
+}
+
+/// The running program.
+pub struct App {
+    address: SocketAddr,
+    server: Server,
+    inbox: Inbox,
+    tasks: Tasks,
+    control: Arc<Control>,
+}
+
+/// Every task but the server's own.
+struct Tasks {
+    inbox_writer: JoinHandle<()>,
+    processor: JoinHandle<()>,
+    maintenance: JoinHandle<()>,
+    stop: watch::Sender<bool>,
+}
+
+impl App {
+    /// Opens the database, takes up what an earlier process left, and listens.
+    ///
+    /// # Errors
+    /// When the database or the address cannot be had.
+    pub async fn start(start: Start) -> anyhow::Result<Self> {
+        let Start { configuration, file, clock, random } = start;
+        let config = Arc::new(configuration.loaded.config.clone());
+        let store = Store::open(config.storage.url.expose(), config.storage.max_connections).await?;
+        let listener = TcpListener::bind(&config.server.listen)
+            .with_context(|| format!("could not listen on {}", config.server.listen))?;
+        let metrics = Metrics::new(clock.now());
+        let ids = IdMaker::new(clock.clone(), random.clone());
+
+        let catalog = Arc::new(Catalog::new(config.catalog.clone()));
+        let catalog_service = CatalogService::new(store.clone(), catalog.clone(), clock.clone(), ids.clone());
+        catalog_service.refresh().await?;
+
+        let rules = Arc::new(ArcSwap::from_pointee(configuration.rules));
+        let parts = dispatch::Parts {
+            store: store.clone(),
+            clock: clock.clone(),
+            random,
+            ids: ids.clone(),
+            metrics: metrics.clone(),
+        };
+        let dispatcher = Arc::new(Dispatcher::start(parts, configuration.plan).await?);
+        let events_stored = Arc::new(Notify::new());
+        let (inbox, inbox_writer) = start_inbox(&config, &store, &clock, &ids, &metrics, &events_stored);
+        let (stop, stopped) = watch::channel(false);
+        let owed = dispatcher.clone();
+        let processor = Processor::new(processor::Parts {
+            store: store.clone(),
+            catalog: catalog.clone(),
+            rules: rules.clone(),
+            clock: clock.clone(),
+            ids: ids.clone(),
+            metrics: metrics.clone(),
+            parse: stored_events::parse,
+            wake: events_stored.clone(),
+            owed: Box::new(move |channels| owed.wake(channels.iter().copied())),
+        });
+        let upkeep = maintenance::Upkeep {
+            store: store.clone(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            catalog: catalog_service.clone(),
+        };
+        let tasks = Tasks {
+            inbox_writer,
+            processor: tokio::spawn(processor.run(stopped.clone())),
+            maintenance: tokio::spawn(upkeep.run(stopped)),
+            stop,
+        };
+        let live = Arc::new(ArcSwap::from_pointee(Live::new(config, configuration.loaded.digest.clone(), clock.now())));
+        let control = Arc::new(Control {
+            file,
+            live: live.clone(),
+            rules,
+            catalog,
+            dispatcher,
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            store: store.clone(),
+            triage: events_stored,
+            reloading: tokio::sync::Mutex::new(()),
+        });
+        metrics.config_loaded(clock.now());
+        let address = listener.local_addr()?;
+        let started_at = clock.now();
+        let state = AppState {
+            store,
+            live,
+            clock,
+            ids,
+            metrics,
+            started_at,
+            inbox: inbox.clone(),
+            catalog: catalog_service,
+            dispatcher: control.dispatcher.clone(),
+            operations: control.clone(),
+        };
+        let server = crate::web::server::serve(listener, state)?;
+        Ok(Self { address, server, inbox, tasks, control })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What signals and the API can ask of the program.
+    pub fn control(&self) -> Arc<Control> {
+        self.control.clone()
+    }
+
+    /// Serves until `stop` completes, then ends in order: nothing accepted is lost, sends
+    /// under way get their time to end.
+    ///
+    /// # Errors
+    /// When a part ended that should not have: better restarted whole than half alive.
+    pub async fn run_until(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let Self { server, inbox, mut tasks, control, .. } = self;
+        let handle = server.handle();
+        let mut server = tokio::spawn(server);
+        let failure = tokio::select! {
+            () = stop => None,
+            ended = &mut server => Some(format!("the HTTP server ended: {ended:?}")),
+            ended = &mut tasks.inbox_writer => Some(format!("the inbox's writer ended: {ended:?}")),
+            ended = &mut tasks.processor => Some(format!("triage ended: {ended:?}")),
+            ended = &mut tasks.maintenance => Some(format!("maintenance ended: {ended:?}")),
+        };
+        if let Some(failure) = &failure {
+            tracing::error!(failure, "a part of the program ended, stopping the rest");
+        } else {
+            tracing::info!("stopping");
+        }
+        wind_down(handle, server, inbox, tasks, &control).await;
+        match failure {
+            None => Ok(()),
+            Some(failure) => Err(anyhow::anyhow!(failure)),
+        }
+    }
+}
+
+fn start_inbox(
+    config: &Config,
+    store: &Store,
+    clock: &SharedClock,
+    ids: &IdMaker,
+    metrics: &Metrics,
+    stored: &Arc<Notify>,
+) -> (Inbox, JoinHandle<()>) {
+    Inbox::start(inbox::Parts {
+        store: store.clone(),
+        clock: clock.clone(),
+        ids: ids.clone(),
+        metrics: metrics.clone(),
+        dedup_window: config.intake.dedup_window.0,
+        stored: stored.clone(),
+    })
+}
+
+/// Intake first, so that nothing new comes; then what was accepted is triaged; then what is
+/// being sent ends.
+async fn wind_down(
+    handle: ServerHandle,
+    server: JoinHandle<std::io::Result<()>>,
+    inbox: Inbox,
+    tasks: Tasks,
+    control: &Control,
+) {
+    let grace = control.live.load().config.server.shutdown_grace.0;
+    handle.stop(true).await;
+    if !server.is_finished() {
+        let _ = server.await;
+    }
+    drop(inbox);
+    tasks.stop.send_replace(true);
+    let Tasks { inbox_writer, processor, maintenance, .. } = tasks;
+    for task in [inbox_writer, processor, maintenance] {
+        if !task.is_finished() && tokio::time::timeout(grace, task).await.is_err() {
+            tracing::warn!(grace_s = grace.as_secs(), "a task did not end in time");
+        }
+    }
+    control.dispatcher.stop(grace).await;
+    control.store.close().await;
+}

@@ -7,15 +7,20 @@ use std::path::Path;
 
 use crate::channels::{self, REGISTRY};
 use crate::config::{self, ChannelConfig, KindSchema, Loaded, Problems};
-use crate::triage::routes::RouteTree;
+use crate::dispatch::plan::Plan;
+use crate::render::TemplateProblem;
+use crate::triage::rules::Rules;
 
-/// A checked configuration and the routing tree it describes.
-#[derive(Clone, Debug)]
+/// A checked configuration and what it describes, built and ready to use.
 pub struct Configuration {
     /// What the file says.
     pub loaded: Loaded,
-    /// Where incidents go.
-    pub routes: RouteTree,
+    /// How alerts are understood and routed.
+    pub rules: Rules,
+    /// How messages are sent.
+    pub plan: Plan,
+    /// Template overrides that do not work: the built-in texts stand in for them.
+    pub template_problems: Vec<TemplateProblem>,
 }
 
 /// Reads and checks the configuration; without a file the defaults, which always work.
@@ -44,12 +49,14 @@ pub fn kinds() -> Vec<KindSchema> {
 }
 
 fn complete(loaded: Loaded) -> Result<Configuration, Problems> {
-    match RouteTree::build(&loaded.config.route) {
-        Ok(routes) => Ok(Configuration { loaded, routes }),
-        Err(problems) => {
-            let found = problems.into_iter().map(|problem| (problem.path, problem.message));
-            Err(loaded.problems(found).unwrap_or_default())
-        }
+    let mut found: Vec<(String, String)> = Vec::new();
+    let rules = Rules::build(&loaded.config)
+        .map_err(|problems| found.extend(problems.into_iter().map(|problem| (problem.key, problem.message))));
+    let plan = Plan::build(&loaded.config)
+        .map_err(|problems| found.extend(problems.into_iter().map(|problem| (problem.key, problem.message))));
+    match (rules, plan) {
+        (Ok(rules), Ok((plan, template_problems))) => Ok(Configuration { loaded, rules, plan, template_problems }),
+        _ => Err(loaded.problems(found).unwrap_or_default()),
     }
 }
 

@@ -70,7 +70,7 @@ fn describe(configuration: &Configuration) -> Found {
         listen: config.server.listen.clone(),
         storage: storage.as_str().unwrap_or_default().to_owned(),
         channels: config.channels.len(),
-        routes: count(configuration.routes.root()),
+        routes: count(configuration.rules.tree.root()),
         tokens: config.auth.tokens.len(),
         severity_aliases: config.severity.aliases.len(),
     }

@@ -90,13 +90,13 @@ fn test(args: &TestArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let configuration = configuration::load(args.config.config.as_deref())?;
     let labels = matched_labels(&args.labels, &configuration.loaded.config.severity);
     let lookup = |name: &str| labels.get(name).map(String::as_str);
-    let reached = reach(&configuration.routes, &lookup);
+    let reached = reach(&configuration.rules.tree, &lookup);
 
     if args.format.json {
         super::print_json(out, &reached)?;
     } else {
         writeln!(out, "{}", reached.channels.join(","))?;
-        for node in configuration.routes.find(lookup) {
+        for node in configuration.rules.tree.find(lookup) {
             writeln!(out, "  {}  channels: {}", node.path().join(" > "), node.channels().join(","))?;
         }
     }
@@ -160,7 +160,7 @@ fn own_matchers(node: &Node) -> &str {
 
 fn show(args: &ShowArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let configuration = configuration::load(args.config.config.as_deref())?;
-    let root = configuration.routes.root();
+    let root = configuration.rules.tree.root();
     if args.format.json {
         super::print_json(out, &Shown::new(root))?;
         return Ok(ExitCode::SUCCESS);

@@ -146,7 +146,7 @@ impl Inbox {
                 return Err(refusal.into());
             }
         };
-        let (alerts, rejected) = (delivery.alerts.len(), delivery.rejected.len());
+        let (alerts, rejected) = (delivery.alerts.len(), delivery.rejected_count);
         let mut event = accepted_event(now, &delivery, body.to_vec(), actor);
         match replay {
             Some(replay) => event.replay_of = Some(replay.of.to_owned()),
@@ -188,8 +188,8 @@ impl Inbox {
         for alert in &delivery.alerts {
             metrics.alerts(alert.status, 1);
         }
-        if !delivery.rejected.is_empty() {
-            metrics.alerts_rejected(delivery.rejected.len() as u64);
+        if delivery.rejected_count > 0 {
+            metrics.alerts_rejected(delivery.rejected_count as u64);
         }
     }
 }
@@ -206,7 +206,7 @@ fn accepted_event(now: Timestamp, delivery: &Delivery, body: Vec<u8>, actor: &st
         external_url: delivery.external_url.clone(),
         actor: actor.to_owned(),
         alerts: delivery.alerts.len(),
-        rejected: delivery.rejected.len(),
+        rejected: delivery.rejected_count,
         truncated: delivery.truncated,
         replay_of: None,
         reason: String::new(),

@@ -7,9 +7,12 @@ use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
 
 use super::auth::TokenSet;
+use crate::catalog::service::CatalogService;
 use crate::config::Config;
+use crate::dispatch::Dispatcher;
 use crate::domain::clock::{SharedClock, Timestamp};
 use crate::domain::ids::IdMaker;
+use crate::intake::inbox::Inbox;
 use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
 
@@ -28,6 +31,12 @@ pub struct AppState {
     pub metrics: Metrics,
     /// When the program started.
     pub started_at: Timestamp,
+    /// Takes bodies in.
+    pub inbox: Inbox,
+    /// The one door to the catalog.
+    pub catalog: CatalogService,
+    /// Sends, and tries channels.
+    pub dispatcher: Arc<Dispatcher>,
     /// What only the whole program can do or know.
     pub operations: Arc<dyn Operations>,
 }
