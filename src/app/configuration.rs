@@ -55,7 +55,9 @@ fn complete(loaded: Loaded) -> Result<Configuration, Problems> {
     let plan = Plan::build(&loaded.config)
         .map_err(|problems| found.extend(problems.into_iter().map(|problem| (problem.key, problem.message))));
     match (rules, plan) {
-        (Ok(rules), Ok((plan, template_problems))) => Ok(Configuration { loaded, rules, plan, template_problems }),
+        (Ok(rules), Ok((plan, template_problems))) => {
+            Ok(Configuration { loaded, rules, plan, template_problems })
+        }
         _ => Err(loaded.problems(found).unwrap_or_default()),
     }
 }

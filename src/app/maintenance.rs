@@ -27,7 +27,10 @@ impl Upkeep {
     pub async fn run(self, mut stopped: watch::Receiver<bool>) {
         while !*stopped.borrow() {
             if let Err(error) = self.round().await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "maintenance could not be done, trying again");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "maintenance could not be done, trying again"
+                );
             }
             tokio::select! {
                 _ = stopped.changed() => return,

@@ -67,7 +67,10 @@ impl Control {
         self.rules.store(Arc::new(rules));
         self.live.store(Arc::new(Live::new(config, loaded.digest, self.clock.now())));
         if let Err(error) = self.dispatcher.apply(plan).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "what is owed to removed channels stays until the next start");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "what is owed to removed channels stays until the next start"
+            );
         }
         self.metrics.config_loaded(self.clock.now());
         self.triage.notify_one();

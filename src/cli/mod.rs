@@ -13,6 +13,7 @@ mod check_config;
 mod completions;
 mod config_schema;
 mod routes;
+mod serve;
 
 /// The alert receiver for ML teams: takes Alertmanager's webhooks, finds the model behind
 /// each alert, tells who must know, and keeps a log that proves it.
@@ -56,6 +57,7 @@ macro_rules! commands {
 }
 
 commands! {
+    Serve => serve,
     CheckConfig => check_config,
     Routes => routes,
     ConfigSchema => config_schema,

@@ -11,11 +11,16 @@ use actix_web::test::TestRequest;
 use actix_web::{test, web};
 use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
+use modelpager::catalog::Catalog;
+use modelpager::catalog::service::CatalogService;
 use modelpager::config::{Config, Scope, TokenConfig};
-use modelpager::domain::clock::{ManualClock, Timestamp};
+use modelpager::dispatch::plan::Plan;
+use modelpager::dispatch::{self, Dispatcher};
+use modelpager::domain::clock::{ManualClock, SharedClock, Timestamp};
 use modelpager::domain::ids::IdMaker;
 use modelpager::domain::random::SeededRandom;
 use modelpager::domain::secret::Secret;
+use modelpager::intake::inbox::{self, Inbox};
 use modelpager::store::Store;
 use modelpager::telemetry::metrics::Metrics;
 use modelpager::web::server;
@@ -102,12 +107,39 @@ impl Site {
         let store = Store::open(&url, 4).await.unwrap();
         let clock = ManualClock::at(START);
         let operations = Arc::new(ScriptedOperations::default());
+        let shared_clock: SharedClock = Arc::new(clock.clone());
+        let random = Arc::new(SeededRandom::new(7));
+        let ids = IdMaker::new(shared_clock.clone(), random.clone());
+        let metrics = Metrics::new(START);
+        let (plan, _) = Plan::build(&config).unwrap_or_else(|problems| panic!("{problems:?}"));
+        let parts = dispatch::Parts {
+            store: store.clone(),
+            clock: shared_clock.clone(),
+            random,
+            ids: ids.clone(),
+            metrics: metrics.clone(),
+        };
+        let dispatcher = Arc::new(Dispatcher::start(parts, plan).await.unwrap());
+        let (inbox, _) = Inbox::start(inbox::Parts {
+            store: store.clone(),
+            clock: shared_clock.clone(),
+            ids: ids.clone(),
+            metrics: metrics.clone(),
+            dedup_window: config.intake.dedup_window.0,
+            stored: Arc::default(),
+        });
+        let snapshot = Arc::new(Catalog::new(config.catalog.clone()));
+        let catalog =
+            CatalogService::new(store.clone(), snapshot, shared_clock.clone(), ids.clone(), |_| Ok(()));
         let state = AppState {
             store,
+            inbox,
+            catalog,
+            dispatcher,
             live: Arc::new(ArcSwap::from_pointee(Live::new(Arc::new(config), String::new(), START))),
-            ids: IdMaker::new(Arc::new(clock.clone()), Arc::new(SeededRandom::new(7))),
-            clock: Arc::new(clock.clone()),
-            metrics: Metrics::new(START),
+            ids,
+            clock: shared_clock,
+            metrics,
             started_at: START,
             operations: operations.clone(),
         };
