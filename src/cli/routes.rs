@@ -33,7 +33,7 @@ enum Command {
   modelpager routes test --config modelpager.yml --verify.channels=ml-oncall,ml-alerts severity=critical
 
 `severity` is normalised as for a real alert, `status` is firing unless given. What only the
-catalog knows is given like a label: entry=churn entry.kind=model entry.tier=1 version=7.")]
+catalog knows is given like a label: entry.slug=churn entry.kind=model entry.tier=1 version=7.")]
 struct TestArgs {
     #[command(flatten)]
     config: super::ConfigArg,

@@ -32,7 +32,6 @@ pub fn schema(kinds: &[KindSchema]) -> Value {
 /// The schema that a file must satisfy once secrets are read from their files.
 pub(super) fn checking_schema(kinds: &[KindSchema]) -> Value {
     let mut root = object_of::<Config>();
-    root.insert("$id".into(), json!("https://modelpager.dev/modelpager.schema.json"));
     root.insert("title".into(), json!("modelpager.yml"));
     let mut definitions = take_definitions(&mut root);
 
