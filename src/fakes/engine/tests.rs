@@ -189,6 +189,19 @@ async fn an_endless_body_goes_on_as_long_as_somebody_reads() {
 }
 
 #[tokio::test]
+async fn a_gzip_bomb_is_declared_as_gzip_and_small_on_the_wire() {
+    let (server, count) = start().await;
+    server.script([Step::gzip_bomb()]);
+
+    let reply = send(&server).await.unwrap();
+
+    assert!(reply.head.contains("Content-Encoding: gzip"));
+    assert!(reply.body.starts_with(&[0x1f, 0x8b]));
+    assert!((100_000..150_000).contains(&reply.body.len()), "{} bytes", reply.body.len());
+    assert_eq!(count.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
 async fn a_stopped_server_refuses_and_comes_back_on_the_same_port() {
     let (server, _) = start().await;
     let mut kept_alive = TcpStream::connect(server.address()).await.unwrap();

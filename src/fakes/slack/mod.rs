@@ -8,6 +8,7 @@ mod form;
 mod mentions;
 #[cfg(test)]
 mod tests;
+mod visible;
 mod webhook;
 mod workspace;
 

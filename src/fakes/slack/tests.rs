@@ -223,16 +223,3 @@ async fn an_internal_error_after_the_work_leaves_the_message_there() {
     assert_eq!(reply.json()["error"], "fatal_error");
     assert_eq!(fake.messages().len(), 1);
 }
-
-#[test]
-fn visible_text_is_what_a_person_reads() {
-    let content = Content {
-        text: "fallback".to_owned(),
-        blocks: vec![
-            json!({"type": "header", "text": {"type": "plain_text", "text": "Drift"}}),
-            json!({"type": "section", "fields": [{"type": "mrkdwn", "text": "a &lt; b &amp;amp; c"}]}),
-        ],
-        attachments: Vec::new(),
-    };
-    assert_eq!(content.visible_text(), "Drift\na < b &amp; c");
-}

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::visible;
 use crate::domain::clock::Timestamp;
 
 /// The interval between two messages in one channel that Slack grants for good.
@@ -33,32 +34,9 @@ pub struct Content {
 }
 
 impl Content {
-    /// What a reader sees, a line per text object; escapes are undone.
+    /// What a reader sees, a line per text: links as their labels, escapes undone.
     pub fn visible_text(&self) -> String {
-        let mut lines = Vec::new();
-        if self.blocks.is_empty() {
-            lines.push(self.text.as_str());
-        }
-        self.blocks.iter().chain(&self.attachments).for_each(|value| collect_text(value, &mut lines));
-        let text = lines.join("\n");
-        text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-    }
-}
-
-/// The strings a reader sees stand under these keys, at any depth.
-fn collect_text<'a>(value: &'a Value, lines: &mut Vec<&'a str>) {
-    const SHOWN: [&str; 6] = ["text", "title", "pretext", "value", "alt_text", "footer"];
-    match value {
-        Value::Object(map) => {
-            for (key, inner) in map {
-                match inner {
-                    Value::String(text) if SHOWN.contains(&key.as_str()) => lines.push(text),
-                    _ => collect_text(inner, lines),
-                }
-            }
-        }
-        Value::Array(items) => items.iter().for_each(|item| collect_text(item, lines)),
-        _ => {}
+        visible::text(self)
     }
 }
 
