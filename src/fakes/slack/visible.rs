@@ -7,15 +7,18 @@ use super::workspace::Content;
 /// The strings a reader sees stand under these keys, at any depth.
 const SHOWN: [&str; 5] = ["text", "title", "pretext", "alt_text", "footer"];
 
-/// What a reader sees, a line per text. With blocks the fallback text is not shown.
-pub(super) fn text(content: &Content) -> String {
-    let mut lines = Vec::new();
-    if content.blocks.is_empty() {
-        lines.push(content.text.as_str());
+impl Content {
+    /// What a reader sees, a line per text: links as their labels, escapes undone. With
+    /// blocks the fallback text is not shown.
+    pub fn visible_text(&self) -> String {
+        let mut lines = Vec::new();
+        if self.blocks.is_empty() {
+            lines.push(self.text.as_str());
+        }
+        self.blocks.iter().chain(&self.attachments).for_each(|value| collect(value, &mut lines));
+        let text = with_links_as_labels(&lines.join("\n"));
+        text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
     }
-    content.blocks.iter().chain(&content.attachments).for_each(|value| collect(value, &mut lines));
-    let text = with_links_as_labels(&lines.join("\n"));
-    text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 }
 
 fn collect<'a>(value: &'a Value, lines: &mut Vec<&'a str>) {
@@ -70,7 +73,7 @@ mod tests {
             ],
             attachments: vec![json!({"fields": [{"title": "Owner", "value": "ml-core"}]})],
         };
-        assert_eq!(text(&content), "Drift\na < b &amp; c\nRunbook\nOwner\nml-core");
+        assert_eq!(content.visible_text(), "Drift\na < b &amp; c\nRunbook\nOwner\nml-core");
     }
 
     #[test]
@@ -79,6 +82,6 @@ mod tests {
             text: "see <https://a.example/?x=1|the *dashboard*> or <https://b.example> if 1 < 2".to_owned(),
             ..Content::default()
         };
-        assert_eq!(text(&content), "see the *dashboard* or https://b.example if 1 < 2");
+        assert_eq!(content.visible_text(), "see the *dashboard* or https://b.example if 1 < 2");
     }
 }

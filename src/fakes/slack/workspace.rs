@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::visible;
 use crate::domain::clock::Timestamp;
 
 /// The interval between two messages in one channel that Slack grants for good.
@@ -31,13 +30,6 @@ pub struct Content {
     pub blocks: Vec<Value>,
     /// Legacy attachments.
     pub attachments: Vec<Value>,
-}
-
-impl Content {
-    /// What a reader sees, a line per text: links as their labels, escapes undone.
-    pub fn visible_text(&self) -> String {
-        visible::text(self)
-    }
 }
 
 /// A message in a channel.
