@@ -1,7 +1,7 @@
 //! `modelpager check-config FILE`: everything that `serve` would check, without serving.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde::Serialize;
@@ -35,6 +35,7 @@ struct Found {
     routes: usize,
     tokens: usize,
     severity_aliases: usize,
+    templates_dir: Option<String>,
 }
 
 /// The answer for programs.
@@ -48,7 +49,7 @@ struct Answer<'a> {
 
 /// Checks the file and prints the verdict.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let verdict = configuration::load(Some(&args.file));
+    let verdict = configuration::load(Some(&args.file)).and_then(refuse_broken_templates);
     let file = args.file.display().to_string();
     let (found, problems) = match verdict {
         Ok(configuration) => (Some(describe(&configuration)), Problems::default()),
@@ -63,6 +64,20 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     Ok(if valid { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// `serve` would go on with the built-in texts in their stead; whoever asks for a check
+/// wants to know.
+fn refuse_broken_templates(configuration: Configuration) -> Result<Configuration, Problems> {
+    if configuration.template_problems.is_empty() {
+        return Ok(configuration);
+    }
+    let problems = configuration.template_problems.iter().map(|problem| Problem {
+        position: None,
+        path: problem.place.clone(),
+        message: problem.fault.to_string(),
+    });
+    Err(Problems { source_name: configuration.loaded.source_name, problems: problems.collect() })
+}
+
 fn describe(configuration: &Configuration) -> Found {
     let config = &configuration.loaded.config;
     let storage = &configuration.loaded.redacted_json()["storage"]["url"];
@@ -73,7 +88,13 @@ fn describe(configuration: &Configuration) -> Found {
         routes: count(configuration.rules.tree.root()),
         tokens: config.auth.tokens.len(),
         severity_aliases: config.severity.aliases.len(),
+        templates_dir: config.templates_dir.as_deref().map(describe_folder),
     }
+}
+
+fn describe_folder(folder: &Path) -> String {
+    let absent = if folder.exists() { "" } else { " (absent: nothing is overridden)" };
+    format!("{}{absent}", folder.display())
 }
 
 fn count(node: &Node) -> usize {
@@ -96,6 +117,9 @@ fn print_verdict(
             writeln!(out, " - {} routes", found.routes)?;
             writeln!(out, " - {} tokens", found.tokens)?;
             writeln!(out, " - {} severity aliases", found.severity_aliases)?;
+            if let Some(folder) = &found.templates_dir {
+                writeln!(out, " - templates in {folder}")?;
+            }
         }
         None => {
             writeln!(out, "Checking '{file}'  FAILED:")?;

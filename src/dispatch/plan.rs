@@ -136,8 +136,9 @@ fn build_renderer(config: &Config) -> (Renderer, Vec<TemplateProblem>) {
     let kinds: Vec<(&'static str, &'static [TemplateField])> =
         REGISTRY.iter().map(|kind| (kind.name, kind.templates)).collect();
     let (mut overrides, mut problems) = match &config.templates_dir {
-        Some(folder) => Overrides::read_dir(folder),
-        None => (Overrides::default(), Vec::new()),
+        // A folder that is not there yet overrides nothing; `check-config` mentions it.
+        Some(folder) if folder.exists() => Overrides::read_dir(folder),
+        _ => (Overrides::default(), Vec::new()),
     };
     for channel in &config.channels {
         overrides.add_channel(&channel.name, &channel.kind, &channel.templates);

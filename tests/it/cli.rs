@@ -90,12 +90,25 @@ fn check_config_tells_what_only_a_kind_or_the_tree_knows() {
 }
 
 #[test]
+fn check_config_refuses_templates_that_do_not_work_and_forgives_an_absent_folder() {
+    let (folder, path) = file("templates_dir: texts\n");
+
+    modelpager(&["check-config", &path]).assert().success().stdout(contains("absent: nothing is overridden"));
+    std::fs::create_dir_all(folder.path().join("texts/log")).unwrap();
+    std::fs::write(folder.path().join("texts/log/title.hbs"), "{{#if").unwrap();
+    modelpager(&["check-config", &path]).assert().code(1).stdout(contains("texts/log/title.hbs: "));
+    std::fs::write(folder.path().join("texts/log/title.hbs"), "{{headline}}").unwrap();
+    modelpager(&["check-config", &path]).assert().success();
+}
+
+#[test]
 fn check_config_speaks_json() {
     let (_folder, path) = file("servr: {}\n");
 
     let good = json_of(&mut modelpager(&["check-config", "--json", EXAMPLE]));
     assert_eq!(good["valid"], true);
     assert_eq!(good["found"]["channels"], 6);
+    assert_eq!(good["problems"], json!([]));
     let bad = json_of(&mut modelpager(&["check-config", "--json", &path]));
     assert_eq!(bad["valid"], false);
     assert_eq!(bad["problems"][0]["line"], 1);
