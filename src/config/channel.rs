@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Map, Value};
 
 use crate::domain::duration::PromDuration;
+use crate::domain::secret::REDACTED;
 
 /// One of `channels`. Keys beyond these belong to the kind and are in `settings`.
 #[derive(Clone, Deserialize, Serialize, JsonSchema)]
@@ -31,9 +33,10 @@ pub struct ChannelConfig {
     /// Template overrides for this channel: field → Handlebars text.
     #[serde(default)]
     pub templates: BTreeMap<String, String>,
-    /// The kind's own keys.
-    #[serde(flatten)]
-    pub settings: serde_json::Map<String, serde_json::Value>,
+    /// The kind's own keys. They may hold secrets in clear: serialised, every text among
+    /// them is a placeholder.
+    #[serde(flatten, serialize_with = "without_texts")]
+    pub settings: Map<String, Value>,
 }
 
 /// `on_ambiguous`
@@ -51,6 +54,23 @@ fn yes() -> bool {
     true
 }
 
+fn without_texts<S: Serializer>(settings: &Map<String, Value>, serializer: S) -> Result<S::Ok, S::Error> {
+    let blotted: Map<String, Value> =
+        settings.iter().map(|(key, value)| (key.clone(), blot(value))).collect();
+    blotted.serialize(serializer)
+}
+
+fn blot(value: &Value) -> Value {
+    match value {
+        Value::String(_) => Value::String(REDACTED.to_owned()),
+        Value::Array(items) => items.iter().map(blot).collect(),
+        Value::Object(members) => {
+            Value::Object(members.iter().map(|(key, value)| (key.clone(), blot(value))).collect())
+        }
+        other => other.clone(),
+    }
+}
+
 fn default_timeout() -> PromDuration {
     PromDuration(std::time::Duration::from_secs(15))
 }
@@ -66,7 +86,7 @@ impl ChannelConfig {
             send_resolved: true,
             on_ambiguous: OnAmbiguous::Retry,
             templates: BTreeMap::new(),
-            settings: serde_json::Map::new(),
+            settings: Map::new(),
         }
     }
 }

@@ -20,6 +20,7 @@ mod problem;
 mod schema;
 mod secrets;
 mod validate;
+mod view;
 mod yaml;
 
 pub use expand::Env;
@@ -173,8 +174,14 @@ fn complete(mut config: Config, base: &Path) -> Config {
     config
 }
 
+/// What a channel's kind calls secret is blotted out, the rest of its settings is shown.
 fn redact(root: &Value, config: &Config) -> Value {
     let Ok(mut value) = serde_json::to_value(config) else { return Value::Null };
+    for (index, channel) in config.channels.iter().enumerate() {
+        if let Some(Value::Object(shown)) = value.pointer_mut(&format!("/channels/{index}")) {
+            shown.extend(channel.settings.clone());
+        }
+    }
     secrets::redact(root, &mut value);
     value["storage"]["url"] = Value::String(redact_url(&config.storage.url));
     value

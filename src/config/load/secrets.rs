@@ -12,7 +12,8 @@ use super::expand::Expanded;
 use super::marks::Part;
 use super::pointer;
 use super::problem::Report;
-use super::schema::{View, twin_of};
+use super::schema::twin_of;
+use super::view::View;
 
 const MAX_SECRET_BYTES: u64 = 64 * 1024;
 

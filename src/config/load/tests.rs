@@ -206,6 +206,7 @@ channels:
     assert_eq!(loaded.redacted_json()["channels"][0]["headers"]["x"], "<secret>");
     assert_eq!(loaded.redacted_json()["channels"][0]["channel"], "team");
     assert!(!format!("{loaded:?}").contains(CANARY));
+    assert!(!serde_json::to_string(&loaded.config).unwrap().contains(CANARY));
 }
 
 #[test]

@@ -8,7 +8,8 @@ use super::marks::Part;
 use super::nearest::did_you_mean;
 use super::pointer;
 use super::problem::Report;
-use super::schema::{View, twin_of};
+use super::schema::twin_of;
+use super::view::View;
 
 /// Longer values are cut in messages.
 const SHOWN_CHARS: usize = 60;
