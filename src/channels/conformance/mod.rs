@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::domain::outcome::SendOutcome;
-use crate::render::{Escape, samples};
+use crate::render::{Escape, Overrides, Renderer, samples};
 use rig::Rig;
 
 /// A configuration of `kind` with these settings.
@@ -142,6 +142,24 @@ async fn every_sample_is_accepted_by_every_provider_and_breaks_none_of_its_rules
 
             assert_eq!(report.outcome, SendOutcome::Accepted, "{}, {name}: {report:?}", rig.name);
             assert_eq!(report.error, None, "{}, {name}", rig.name);
+        }
+        rig.assert_clean();
+    }
+}
+
+#[tokio::test]
+async fn every_sample_in_the_built_in_words_is_accepted_too() {
+    let kinds: Vec<_> = REGISTRY.iter().map(|kind| (kind.name, kind.templates)).collect();
+    let (renderer, problems) = Renderer::new(&kinds, &Overrides::default(), "http://localhost:9095");
+    assert_eq!(problems.len(), 0, "{problems:?}");
+    for rig in Rig::all(LONG).await {
+        for sample in samples::all() {
+            let rendered = renderer.message(rig.kind.name, "tested", &sample.snapshot, samples::NOW);
+
+            let report = rig.channel.send(&message(&sample.snapshot, &rendered), LONG).await;
+
+            assert_eq!(report.outcome, SendOutcome::Accepted, "{}, {}: {report:?}", rig.name, sample.name);
+            assert_eq!(rendered.problem, None, "{}, {}", rig.name, sample.name);
         }
         rig.assert_clean();
     }

@@ -132,3 +132,6 @@ impl Channel for EmailChannel {
         Box::pin(send::send(self, message, time_limit))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use lettre::transport::smtp::extension::ClientId;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::smtp::Smtp;
+use super::smtp::{Protection, Smtp};
 use crate::channels::settings::Problems;
 use crate::domain::secret::Secret;
 
@@ -40,29 +40,6 @@ pub struct SmtpSettings {
     pub ca: Option<Secret>,
 }
 
-/// How the connection is protected.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Protection {
-    /// Not at all. Nobody logs in over it, except on this machine.
-    None,
-    /// `STARTTLS`, required: a server that does not offer it gets no mail.
-    #[default]
-    StartTls,
-    /// TLS from the first byte.
-    Tls,
-}
-
-impl Protection {
-    const fn default_port(self) -> u16 {
-        match self {
-            Self::None => 25,
-            Self::StartTls => 587,
-            Self::Tls => 465,
-        }
-    }
-}
-
 impl Smtp {
     /// The server that the settings describe; `None` when there is a problem.
     pub fn from_settings(settings: &SmtpSettings, problems: &mut Problems) -> Option<Self> {
@@ -75,16 +52,13 @@ impl Smtp {
         }
         let credentials = credentials(settings, problems);
         let helo = helo(settings.helo.as_deref(), problems)?;
-        let ca = match &settings.ca {
-            Some(pem) => match Certificate::from_pem(pem.expose().as_bytes()) {
-                Ok(certificate) => Some(certificate),
-                Err(_) => {
-                    problems.add("smtp.ca", "is not a certificate in PEM form");
-                    None
-                }
-            },
-            None => None,
-        };
+        let ca = settings.ca.as_ref().and_then(|pem| {
+            let certificate = certificate(pem);
+            if certificate.is_none() {
+                problems.add("smtp.ca", "must hold certificates in PEM form");
+            }
+            certificate
+        });
         Some(Self {
             host: host.to_owned(),
             port: settings.port.unwrap_or(settings.tls.default_port()),
@@ -115,6 +89,13 @@ fn credentials(settings: &SmtpSettings, problems: &mut Problems) -> Option<Crede
             None
         }
     }
+}
+
+/// The library reads a text without any certificate as none, and is content.
+fn certificate(pem: &Secret) -> Option<Certificate> {
+    let pem = pem.expose();
+    let certificate = Certificate::from_pem(pem.as_bytes()).ok()?;
+    pem.contains("-----BEGIN CERTIFICATE-----").then_some(certificate)
 }
 
 fn is_this_machine(host: &str) -> bool {

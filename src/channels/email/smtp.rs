@@ -10,11 +10,12 @@ use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use tokio::net::TcpStream;
-use tokio::time::{Duration, Instant, timeout, timeout_at};
+use tokio::time::{Duration, Instant, timeout_at};
 
 use super::lines::LineStream;
-use super::settings_smtp::Protection;
 use crate::channels::http::Deadline;
 use crate::domain::outcome::SendOutcome;
 
@@ -31,6 +32,30 @@ pub struct Smtp {
     pub ca: Option<Certificate>,
     /// Made when first needed: it reads the system's certificates.
     pub tls: OnceLock<Result<TlsParameters, String>>,
+}
+
+/// How the connection is protected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Protection {
+    /// Not at all. Nobody logs in over it, except on this machine.
+    None,
+    /// `STARTTLS`, required: a server that does not offer it gets no mail.
+    #[default]
+    StartTls,
+    /// TLS from the first byte.
+    Tls,
+}
+
+impl Protection {
+    /// The usual port.
+    pub const fn default_port(self) -> u16 {
+        match self {
+            Self::None => 25,
+            Self::StartTls => 587,
+            Self::Tls => 465,
+        }
+    }
 }
 
 /// A mail with its envelope.
@@ -106,11 +131,12 @@ impl Smtp {
     /// # Errors
     /// When the server took it for nobody, or that cannot be known.
     pub async fn deliver(&self, envelope: &Envelope<'_>, deadline: Deadline) -> Result<Delivery, Failure> {
-        let mut session = Session { server: self, deadline: deadline.instant() };
+        let session = Session { server: self, deadline: deadline.instant() };
         let mut connection = session.open().await?;
         let delivery = session.hand_over(&mut connection, envelope).await;
         // The server has said what counts; whether it answers the farewell does not.
-        let _ = timeout(FAREWELL, connection.quit()).await;
+        let farewell = session.deadline.min(Instant::now() + FAREWELL);
+        let _ = timeout_at(farewell, connection.quit()).await;
         delivery
     }
 
@@ -138,7 +164,7 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    async fn open(&mut self) -> Result<AsyncSmtpConnection, Failure> {
+    async fn open(&self) -> Result<AsyncSmtpConnection, Failure> {
         let Smtp { host, port, helo, .. } = self.server;
         let mut connection = match self.server.protection {
             Protection::Tls => {

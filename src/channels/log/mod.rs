@@ -84,3 +84,6 @@ impl LogChannel {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,6 @@ use sha2::{Digest, Sha256};
 
 use super::event::{Action, Event, EventLink, Payload};
 use crate::channels::{Message, shrink, text};
-use crate::domain::alert::AlertStatus;
 use crate::domain::incident::Member;
 use crate::domain::notification::{NotificationKind, Snapshot};
 use crate::domain::severity::Severity;
@@ -161,8 +160,7 @@ fn details(message: &Message<'_>) -> Value {
         }
     }
     put("template_problem", message.rendered.problem.as_deref().unwrap_or_default());
-    let firing = snapshot.alerts.iter().filter(|alert| alert.status == AlertStatus::Firing).count();
-    table.insert("alerts_firing".to_owned(), json!(incident.firing.max(u32::try_from(firing).unwrap_or(0))));
+    table.insert("alerts_firing".to_owned(), json!(incident.firing));
     table.insert("alerts".to_owned(), snapshot.alerts.iter().map(alert).collect());
     if snapshot.alerts_omitted > 0 {
         table.insert("alerts_omitted".to_owned(), json!(snapshot.alerts_omitted));

@@ -111,3 +111,6 @@ impl PagerDutyChannel {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,8 +23,6 @@ const MAX_BUTTONS: usize = 5;
 const MAX_BUTTON_TEXT: usize = 75;
 /// Of a button's address.
 const MAX_URL: usize = 3000;
-/// Of a note below the message.
-const MAX_NOTE: usize = 500;
 
 /// What is posted, without the address.
 #[derive(Debug, Serialize)]
@@ -68,10 +66,6 @@ pub fn compose(message: &Message<'_>) -> Content {
     let buttons: Vec<Value> = rendered.links.iter().filter_map(button).take(MAX_BUTTONS).collect();
     if !buttons.is_empty() {
         blocks.push(json!({"type": "actions", "elements": buttons}));
-    }
-    let note = text::line(&escape_mrkdwn(rendered.problem.as_deref().unwrap_or_default()), MAX_NOTE);
-    if !note.is_empty() {
-        blocks.push(json!({"type": "context", "elements": [mrkdwn(&note)]}));
     }
     Content::new(title, blocks)
 }

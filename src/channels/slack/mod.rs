@@ -111,3 +111,6 @@ impl Channel for SlackChannel {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -119,3 +119,6 @@ impl Channel for WebhookChannel {
         Box::pin(send::send(self, message, time_limit))
     }
 }
+
+#[cfg(test)]
+mod tests;
