@@ -266,3 +266,6 @@ pub struct DeploymentContext {
     /// All of it in one phrase: `v8 deployed by ci 14 min before the alert began (was v7)`.
     pub text: String,
 }
+
+#[cfg(test)]
+mod tests;

@@ -44,7 +44,7 @@ impl Compiled {
             Medium::Message(Escape::Plain) | Medium::Key => RawOutput::Allowed,
             Medium::Message(Escape::Html | Escape::Mrkdwn) | Medium::Url => RawOutput::Refused,
         };
-        let template = guard::compile(source, &Rules { roots, helpers: helpers::NAMES, raw })?;
+        let template = guard::compile(source, &Rules { roots, raw })?;
         Ok(Self { template, medium })
     }
 

@@ -7,6 +7,7 @@
 //! out only trees of modest depth, without partials and decorators, are let through.
 
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
 use handlebars::{Template, TemplateErrorReason};
@@ -23,9 +24,14 @@ pub const MAX_DEPTH: usize = 32;
 
 /// How many characters in a source may open something: bounds the parser's recursion
 /// whatever comments, quotes or escapes hide from a simpler count of the depth.
-const MAX_OPENERS: usize = 2_000;
+const MAX_OPENERS: usize = 1_000;
 
-/// Enough for [`MAX_OPENERS`] levels of the parser in a build without optimisation.
+/// A source with no more openers is parsed where it is: half a megabyte of stack will do,
+/// and a catalog has thousands of small templates.
+const OPENERS_OF_SMALL: usize = 40;
+
+/// Six times what [`MAX_OPENERS`] levels of the parser take in a build without
+/// optimisation; memory that is not touched is not taken.
 const PARSER_STACK: usize = 64 * 1024 * 1024;
 
 /// Why a template is not accepted, or failed.
@@ -57,8 +63,6 @@ impl TemplateFault {
 pub(super) struct Rules<'a> {
     /// Names that may begin a path outside of loops; `None`: any.
     pub roots: Option<&'a BTreeSet<String>>,
-    /// Names of helpers.
-    pub helpers: &'a [&'static str],
     /// Whether `{{{raw}}}` may pass text by the escaping.
     pub raw: RawOutput,
 }
@@ -74,7 +78,10 @@ pub(super) enum RawOutput {
 
 /// Parses `source` and checks it against `rules`.
 pub(super) fn compile(source: &str, rules: &Rules<'_>) -> Result<Template, TemplateFault> {
-    check_source(source)?;
+    let failed = |_| Err(TemplateFault::new(None, "the template engine cannot parse this"));
+    if check_source(source)? <= OPENERS_OF_SMALL {
+        return catch_unwind(AssertUnwindSafe(|| parse(source, rules))).unwrap_or_else(failed);
+    }
     // The tree is walked, and when refused also dropped, over there: both recurse.
     thread::scope(|scope| {
         thread::Builder::new()
@@ -83,7 +90,7 @@ pub(super) fn compile(source: &str, rules: &Rules<'_>) -> Result<Template, Templ
             .spawn_scoped(scope, || parse(source, rules))
             .map_err(|e| TemplateFault::new(None, format!("no thread to parse the template: {e}")))?
             .join()
-            .unwrap_or_else(|_| Err(TemplateFault::new(None, "the template engine cannot parse this")))
+            .unwrap_or_else(failed)
     })
 }
 
@@ -106,19 +113,21 @@ fn said(reason: &TemplateErrorReason) -> String {
     }
 }
 
-fn check_source(source: &str) -> Result<(), TemplateFault> {
+/// How many characters of the source may open something.
+fn check_source(source: &str) -> Result<usize, TemplateFault> {
     if source.len() > MAX_SOURCE {
         return Err(TemplateFault::new(None, format!("longer than {} KiB", MAX_SOURCE / 1024)));
     }
     let pairs = source.matches("{{").count();
     let singles = source.bytes().filter(|b| matches!(b, b'(' | b'[' | b'{')).count() - 2 * pairs;
-    if pairs + singles > MAX_OPENERS {
+    let openers = pairs + singles;
+    if openers > MAX_OPENERS {
         return Err(TemplateFault::new(
             None,
             format!("more than {MAX_OPENERS} expressions and opening brackets"),
         ));
     }
-    Ok(())
+    Ok(openers)
 }
 
 #[cfg(test)]

@@ -52,45 +52,13 @@ const HELPERS: &[(&str, Function)] = &[
     ("window_link", time::window_link),
 ];
 
-/// The names a template may call.
-pub(super) const NAMES: &[&str] = &[
-    "and",
-    "code",
-    "date",
-    "default",
-    "each",
-    "eq",
-    "fixed",
-    "gt",
-    "gte",
-    "humanize_duration",
-    "humanize_number",
-    "humanize_percentage",
-    "if",
-    "join",
-    "json",
-    "len",
-    "lookup",
-    "lower",
-    "lt",
-    "lte",
-    "md_escape",
-    "more",
-    "mrkdwn_escape",
-    "ne",
-    "not",
-    "or",
-    "pairs",
-    "severity_color",
-    "severity_emoji",
-    "take",
-    "truncate",
-    "unless",
-    "upper",
-    "url_encode",
-    "window_link",
-    "with",
-];
+/// Helpers of the engine itself that templates may use, and our own loop.
+const ENGINES_OWN: [&str; 10] = ["each", "gt", "gte", "if", "len", "lookup", "lt", "lte", "unless", "with"];
+
+/// Whether a template may call a helper of this name.
+pub(super) fn is_known(name: &str) -> bool {
+    ENGINES_OWN.contains(&name) || HELPERS.iter().any(|(known, _)| *known == name)
+}
 
 /// Puts every helper into an engine, and takes out what templates must not use.
 pub(super) fn register(engine: &mut Handlebars<'static>) {

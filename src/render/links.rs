@@ -122,8 +122,8 @@ impl LinkTemplates {
         template: &str,
         context: &LinkContext<'_>,
     ) -> Result<Option<String>, TemplateFault> {
-        if template.is_empty() {
-            return Ok(None);
+        if !template.contains("{{") {
+            return Ok(urls::presentable(template));
         }
         match self.compiled(template).as_ref() {
             Ok(compiled) => compiled.render(context).map(|url| urls::presentable(&url)),

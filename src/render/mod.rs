@@ -12,7 +12,7 @@ mod each;
 mod engine;
 pub mod escape;
 pub mod fit;
-pub mod guard;
+mod guard;
 mod helpers;
 pub mod links;
 pub mod look;

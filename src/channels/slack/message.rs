@@ -17,8 +17,8 @@ const MAX_HEADER: usize = 150;
 const MAX_SECTION: usize = 3000;
 /// Slack may split a longer text in two messages.
 const MAX_TEXT: usize = 3500;
-/// More are not looked at; Slack would allow 25.
-const MAX_BUTTONS: usize = 5;
+/// Room for the usual six and some of the entry's own; Slack would allow 25.
+const MAX_BUTTONS: usize = 10;
 /// Of a button's text.
 const MAX_BUTTON_TEXT: usize = 75;
 /// Of a button's address.

@@ -159,7 +159,7 @@ fn line(alert: &AlertContext, labels: &Labels, annotations: &Labels) -> String {
     let says_value = !alert.value.is_empty() && value(annotations) != alert.value;
     let says_summary =
         !says_value && !alert.summary.is_empty() && !annotations.values().any(|v| *v == alert.summary);
-    let lasted = if alert.resolved { "over after" } else { "for" };
+    let lasted = if alert.resolved { "resolved after" } else { "for" };
     let parts = [
         apart,
         if says_value { alert.value.clone() } else { String::new() },

@@ -132,7 +132,7 @@ fn when(snapshot: &Snapshot) -> String {
     let said = |at| words::clock_time(at, snapshot.at);
     match snapshot.status {
         AlertStatus::Firing => format!("firing for {length}, since {}", said(begin)),
-        AlertStatus::Resolved => format!("over after {length}, from {} to {}", said(begin), said(end)),
+        AlertStatus::Resolved => format!("resolved after {length}, from {} to {}", said(begin), said(end)),
     }
 }
 

@@ -97,8 +97,8 @@ pub(super) fn catalog(entry: Option<&EntryFacts>) -> CatalogContext {
         endpoint_url: line(&entry.endpoint_url),
         version_live: line(entry.version_live.as_deref().unwrap_or("")),
         version_current: line(&entry.version_current),
-        contacts: entry.contacts.clone(),
-        tags: entry.tags.clone(),
+        contacts: entry.contacts.iter().map(|contact| cleaned_contact(contact, line)).collect(),
+        tags: entry.tags.iter().map(|(name, value)| (line(name), line(value))).collect(),
         matched_by: line(&entry.matched_by),
     }
 }
@@ -169,6 +169,10 @@ fn contact(contact: &Contact) -> String {
         (false, false) if is_address => format!("{name} ({value})"),
         (false, _) => name.into_owned(),
     }
+}
+
+fn cleaned_contact(contact: &Contact, line: impl Fn(&str) -> String) -> Contact {
+    Contact { name: line(&contact.name), kind: line(&contact.kind), value: line(&contact.value) }
 }
 
 fn joined(parts: impl IntoIterator<Item = String>) -> String {

@@ -1,9 +1,10 @@
 //! The check of a parsed template.
 
 use handlebars::template::{BlockParam, HelperTemplate, Parameter, TemplateElement};
-use handlebars::{Path, PathSeg, Template};
+use handlebars::{JsonValue, Path, PathSeg, Template};
 
 use super::{MAX_DEPTH, RawOutput, Rules, TemplateFault};
+use crate::render::helpers::is_known;
 
 /// Helpers that change what a bare name means inside their block.
 const SCOPING: [&str; 2] = ["each", "with"];
@@ -19,6 +20,14 @@ fn element_weight(element: &TemplateElement) -> usize {
             1 + helper.template.as_ref().map_or(0, weight) + helper.inverse.as_ref().map_or(0, weight)
         }
         _ => 1,
+    }
+}
+
+fn literal_depth(value: &JsonValue) -> usize {
+    match value {
+        JsonValue::Array(items) => 1 + items.iter().map(literal_depth).max().unwrap_or(0),
+        JsonValue::Object(map) => 1 + map.values().map(literal_depth).max().unwrap_or(0),
+        _ => 0,
     }
 }
 
@@ -74,7 +83,7 @@ impl Walk<'_> {
     /// `{{name}}` is a helper without arguments or a value; with arguments it is a helper.
     fn expression(&mut self, expression: &HelperTemplate) -> Result<(), TemplateFault> {
         let has_arguments = !expression.params.is_empty() || !expression.hash.is_empty();
-        let is_helper = expression.name.as_name().is_some_and(|name| self.rules.helpers.contains(&name));
+        let is_helper = expression.name.as_name().is_some_and(is_known);
         if has_arguments || is_helper {
             return self.call(expression);
         }
@@ -85,7 +94,7 @@ impl Walk<'_> {
         let Some(name) = call.name.as_name() else {
             return self.fault("a helper's name cannot be computed: write {{helper argument}}");
         };
-        if !self.rules.helpers.contains(&name) {
+        if !is_known(name) {
             return self.fault(format!("there is no helper {name:?}"));
         }
         call.params.iter().chain(call.hash.values()).try_for_each(|parameter| self.parameter(parameter))
@@ -93,6 +102,7 @@ impl Walk<'_> {
 
     fn parameter(&mut self, parameter: &Parameter) -> Result<(), TemplateFault> {
         match parameter {
+            Parameter::Literal(value) if literal_depth(value) > MAX_DEPTH => self.too_deep(),
             Parameter::Name(name) => self.root(name),
             Parameter::Path(Path::Local(_)) => Ok(()),
             Parameter::Path(Path::Relative((segments, _))) => match segments.first() {
@@ -120,12 +130,16 @@ impl Walk<'_> {
         check: impl FnOnce(&mut Self) -> Result<(), TemplateFault>,
     ) -> Result<(), TemplateFault> {
         if self.depth > MAX_DEPTH {
-            return self.fault(format!("nested deeper than {MAX_DEPTH} levels"));
+            return self.too_deep();
         }
         self.depth += 1;
         let result = check(self);
         self.depth -= 1;
         result
+    }
+
+    fn too_deep(&self) -> Result<(), TemplateFault> {
+        self.fault(format!("nested deeper than {MAX_DEPTH} levels"))
     }
 
     fn fault(&self, message: impl Into<String>) -> Result<(), TemplateFault> {

@@ -103,15 +103,3 @@ fn what_helpers_return_is_escaped_once_for_the_medium() {
     );
     assert_eq!(in_medium("{{code text}}", Escape::Mrkdwn), "`a &lt;b&gt; *c* &amp; d`");
 }
-
-#[test]
-fn every_helper_is_known_to_the_guard_and_the_other_way_round() {
-    for (name, _) in super::HELPERS {
-        assert!(super::NAMES.contains(name), "{name}");
-    }
-    let engine_own = ["each", "gt", "gte", "if", "len", "lookup", "lt", "lte", "unless", "with"];
-    for name in super::NAMES {
-        let is_ours = super::HELPERS.iter().any(|(ours, _)| ours == name);
-        assert!(is_ours || engine_own.contains(name), "{name}");
-    }
-}

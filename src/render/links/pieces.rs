@@ -8,7 +8,7 @@ use handlebars::template::{HelperTemplate, Parameter, TemplateElement};
 use handlebars::{Path, PathSeg, Template};
 
 use super::LinkContext;
-use crate::render::helpers;
+use crate::render::helpers::is_known;
 
 /// A part of a template.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ fn piece(element: &TemplateElement) -> Option<Piece> {
 
 fn named(expression: &HelperTemplate) -> Option<Piece> {
     let is_plain = expression.params.is_empty() && expression.hash.is_empty();
-    let is_helper = expression.name.as_name().is_some_and(|name| helpers::NAMES.contains(&name));
+    let is_helper = expression.name.as_name().is_some_and(is_known);
     let Parameter::Path(Path::Relative((segments, _))) = &expression.name else { return None };
     if !is_plain || is_helper {
         return None;

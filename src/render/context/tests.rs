@@ -1,0 +1,240 @@
+//! What messages say in the cases the samples do not show.
+
+use std::time::Duration;
+
+use super::*;
+use crate::domain::alert::AlertStatus;
+use crate::domain::entry::EntryKind;
+use crate::domain::incident::ResolveReason;
+use crate::domain::notification::{NotificationKind, Snapshot};
+use crate::domain::severity::Severity;
+use crate::render::samples;
+
+fn build(snapshot: &Snapshot) -> MessageContext {
+    build_at(snapshot, samples::NOW)
+}
+
+fn build_at(snapshot: &Snapshot, now: Timestamp) -> MessageContext {
+    let links = LinkTemplates::default();
+    let options = ContextOptions { external_url: "http://here/", channel: "c", now, links: &links };
+    MessageContext::build(snapshot, &options)
+}
+
+fn firing(change: impl FnOnce(&mut Snapshot)) -> MessageContext {
+    let mut snapshot = samples::firing();
+    change(&mut snapshot);
+    build(&snapshot)
+}
+
+fn annotated(pairs: &[(&str, &str)]) -> MessageContext {
+    firing(|s| {
+        s.alerts[0].annotations =
+            pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+    })
+}
+
+fn link<'a>(context: &'a MessageContext, name: &str) -> Option<&'a str> {
+    context.links.iter().find(|link| link.name == name).map(|link| link.url.as_str())
+}
+
+#[test]
+fn the_first_words_say_why_the_message_came() {
+    let lead = |kind, previous| {
+        firing(|s| {
+            s.kind = kind;
+            s.previous_severity = previous;
+        })
+        .lead
+    };
+    assert_eq!(lead(NotificationKind::Firing, None), "CRITICAL");
+    assert_eq!(lead(NotificationKind::Updated, None), "CRITICAL, updated");
+    assert_eq!(lead(NotificationKind::SeverityRaised, Some(Severity::Low)), "CRITICAL, raised from low");
+    assert_eq!(lead(NotificationKind::SeverityLowered, None), "CRITICAL, lowered");
+    assert_eq!(lead(NotificationKind::Reopened, None), "CRITICAL, firing again");
+    assert_eq!(lead(NotificationKind::Repeated, None), "CRITICAL, still firing");
+    assert_eq!(lead(NotificationKind::Resolved, None), "RESOLVED");
+    assert_eq!(lead(NotificationKind::Test, None), "TEST");
+}
+
+#[test]
+fn the_headline_says_what_is_known() {
+    assert_eq!(build(&samples::firing()).headline, "HighPredictionLatency on Fraud detector v8");
+    assert_eq!(build(&samples::unmatched()).headline, "DiskWillFillIn4Hours on gpu-node-7:9100");
+    assert_eq!(firing(|s| s.incident.alertname.clear()).headline, "Fraud detector v8");
+    assert!(build(&samples::bare()).headline.starts_with('x'), "the job is what the alert is about");
+    let nameless = firing(|s| {
+        s.incident.alertname.clear();
+        s.entry = None;
+        s.alerts.clear();
+    });
+    assert_eq!(nameless.headline, "Alert HighPredictionLatency:fraud-detector");
+}
+
+#[test]
+fn the_version_is_the_alerts_then_the_live_then_the_current_one() {
+    let version = |named: &str, live: Option<&str>, current: &str| {
+        firing(|s| {
+            s.incident.version = named.to_owned();
+            let entry = s.entry.as_mut().unwrap();
+            entry.version_live = live.map(str::to_owned);
+            entry.version_current = current.to_owned();
+        })
+    };
+    assert_eq!(version("v7", Some("v8"), "v9").version, "v7");
+    assert_eq!(version("", Some("v8"), "v9").version, "v8");
+    assert_eq!(version("", None, "9").version, "9");
+    assert_eq!(version("", None, "9").headline, "HighPredictionLatency on Fraud detector v9");
+    assert_eq!(version("", None, "").headline, "HighPredictionLatency on Fraud detector");
+    assert_eq!(version("8", Some("v8"), "").version_note, "");
+    assert_eq!(version("v7", None, "").version_note, "");
+    assert_eq!(
+        version("v7", Some("v8"), "").version_note,
+        "the alert names version v7; the catalog says v8 since 10:20 UTC"
+    );
+    assert_eq!(version("v7", Some("v9"), "").notes, ["the alert names version v7; the catalog says v9"]);
+}
+
+#[test]
+fn annotations_are_taken_under_their_usual_names() {
+    let told = annotated(&[("message", "m"), ("description", "d"), ("current_value", "3"), ("limit", "2")]);
+    assert_eq!((told.summary.as_str(), told.description.as_str()), ("m", "d"));
+    assert_eq!(told.measured, "3 (threshold 2)");
+
+    let told = annotated(&[("description", "line 1\r\nline 2"), ("threshold", "2")]);
+    assert_eq!((told.summary.as_str(), told.description.as_str()), ("line 1 line 2", ""));
+    assert_eq!(told.measured, "threshold 2");
+
+    assert_eq!(annotated(&[]).summary, "");
+}
+
+#[test]
+fn a_broken_annotation_is_passed_over_and_told() {
+    let told = annotated(&[("summary", "<error expanding template: nil data>"), ("description", "d")]);
+
+    assert_eq!(told.summary, "d");
+    assert_eq!(told.notes, ["Prometheus could not fill in the annotation \"summary\": nil data"]);
+}
+
+#[test]
+fn runbook_and_dashboard_of_the_alert_stand_beside_those_of_the_catalog() {
+    let told = annotated(&[("runbook_url", "https://wiki.example/x"), ("dashboard", "https://g.example/y")]);
+    let names: Vec<&str> = told.links.iter().map(|link| link.name.as_str()).collect();
+    assert_eq!(names[..5], ["runbook", "alert_runbook", "dashboard", "alert_dashboard", "logs"]);
+
+    let only_alert = firing(|s| {
+        s.entry = None;
+        s.alerts[0].annotations.insert("runbook".to_owned(), "https://wiki.example/x".to_owned());
+    });
+    assert_eq!(link(&only_alert, "runbook"), Some("https://wiki.example/x"));
+    assert_eq!(link(&annotated(&[("runbook", "see the wiki")]), "alert_runbook"), None);
+}
+
+#[test]
+fn a_broken_link_of_the_catalog_is_left_out_and_told() {
+    let told = firing(|s| {
+        _ = s.entry.as_mut().unwrap().links.insert("logs".to_owned(), "https://x/{{#if}".to_owned())
+    });
+
+    assert_eq!(link(&told, "logs"), None);
+    assert!(told.notes[0].starts_with("the catalog's link \"logs\" is broken: line 1"), "{:?}", told.notes);
+}
+
+#[test]
+fn links_show_the_time_of_the_incident() {
+    let begin = samples::firing().incident.started_at;
+    let hour = Duration::from_secs(3_600);
+    let told = build_at(&samples::firing(), samples::NOW.plus(hour));
+    assert_eq!(told.window.from_ms, begin.minus(hour).as_millis());
+    assert_eq!(told.window.to_ms, samples::NOW.plus(hour).as_millis());
+
+    let over = build_at(&samples::resolved(), samples::NOW.plus(hour));
+    assert_eq!(over.window.to_ms, samples::NOW.plus(hour / 4).as_millis());
+}
+
+#[test]
+fn how_it_ended_is_told_unless_the_alert_itself_resolved() {
+    let ended = |reason| {
+        let mut snapshot = samples::resolved();
+        snapshot.incident.resolve_reason = Some(reason);
+        snapshot.incident.last_seen_at = samples::NOW.minus(Duration::from_secs(120 * 3_600));
+        build(&snapshot).notes
+    };
+    assert_eq!(ended(ResolveReason::Alert), Vec::<String>::new());
+    assert_eq!(ended(ResolveReason::Person), ["resolved by a person, not by the alert"]);
+    assert_eq!(ended(ResolveReason::Stale), ["resolved as stale: nothing was heard of it for 5 d"]);
+}
+
+#[test]
+fn what_is_unusual_is_told() {
+    assert_eq!(
+        firing(|s| s.incident.severity_raw.clear()).notes,
+        ["the alert names no severity; it is treated as critical"]
+    );
+    assert_eq!(firing(|s| s.incident.reopened = 2).notes, ["it was resolved before and fired again 2 times"]);
+    assert_eq!(
+        firing(|s| s.incident.truncated = 1).notes,
+        ["Alertmanager cut 1 alert from what it sent (max_alerts)"]
+    );
+    assert_eq!(firing(|s| s.kind = NotificationKind::Test).notes, ["this is a test; nothing is wrong"]);
+    let late = build_at(&samples::firing(), samples::NOW.plus(Duration::from_secs(7_500)));
+    assert_eq!(late.notes, ["this message is late: it was decided 2 h 5 min ago"]);
+}
+
+#[test]
+fn an_alert_in_the_list_says_what_sets_it_apart() {
+    let mut snapshot = samples::several();
+    snapshot.alerts.truncate(3);
+    snapshot.alerts[0].annotations.insert("value".to_owned(), "500 ms".to_owned());
+    snapshot.alerts[1].annotations.insert("value".to_owned(), "600 ms".to_owned());
+    snapshot.alerts[2].labels.insert("zone".to_owned(), "b".to_owned());
+    snapshot.alerts[2].status = AlertStatus::Resolved;
+
+    let lines: Vec<String> = build(&snapshot).alerts.into_iter().map(|alert| alert.line).collect();
+
+    assert_eq!(
+        lines,
+        [
+            "fraud-1:8080 · 500 ms · for 15 min",
+            "fraud-2:8080 · 600 ms · for 16 min",
+            "instance=fraud-3:8080, zone=b · 412 ms · resolved after 17 min"
+        ]
+    );
+}
+
+#[test]
+fn what_is_not_known_is_left_out_of_the_phrases() {
+    let told = firing(|s| {
+        let entry = s.entry.as_mut().unwrap();
+        entry.kind = EntryKind::Llm;
+        entry.title = entry.slug.clone();
+        entry.tier = None;
+        entry.owner.clear();
+        entry.contacts.clear();
+        let deployment = entry.deployment.as_mut().unwrap();
+        deployment.actor.clear();
+        deployment.previous_version.clear();
+        deployment.url = "javascript:alert(1)".to_owned();
+    });
+    assert_eq!(told.catalog.kind_label, "LLM");
+    assert_eq!(told.model_line, "fraud-detector v8 · production");
+    assert_eq!(told.owner_line, "risk-ml");
+    assert_eq!(told.deployment.text, "v8 deployed 14 min before the alert began");
+    assert_eq!(told.deployment.url, "");
+    assert_eq!(told.place, "instance fraud-1:8080");
+}
+
+#[test]
+fn enormous_texts_are_cut_before_they_reach_a_template() {
+    let huge = "ü\u{202e}".repeat(1_000_000);
+    let told = firing(|s| {
+        s.alerts[0].annotations.insert("summary".to_owned(), huge.clone());
+        s.alerts[0].labels.insert("instance".to_owned(), huge.clone());
+        for n in 0..1_000 {
+            s.alerts[0].labels.insert(format!("label_{n}"), huge[..4_000].to_owned());
+        }
+    });
+
+    let size = serde_json::to_string(&told).unwrap().len();
+    assert!(size < 1_000_000, "{size}");
+    assert!(!told.summary.contains('\u{202e}'));
+}
