@@ -20,6 +20,7 @@ mod serve;
 #[derive(Debug, Parser)]
 #[command(name = "modelpager", version, propagate_version = true, max_term_width = 100)]
 #[command(after_help = "Examples:
+  modelpager serve --config modelpager.yml
   modelpager check-config modelpager.yml
   modelpager routes test --config modelpager.yml severity=page model=churn
   modelpager completions bash > /etc/bash_completion.d/modelpager")]

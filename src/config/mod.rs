@@ -1,5 +1,5 @@
 //! The configuration file: its sections as types. One section a file where it has rules
-//! of its own; [`load`] reads, expands, checks and reports every problem at once.
+//! of its own; [`load_file`] reads, expands, checks and reports every problem at once.
 
 use std::path::PathBuf;
 
