@@ -91,7 +91,8 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn is_code_path(word: &str) -> bool {
-    let plain = !word.contains(|c: char| c.is_whitespace() || "*{}<>…".contains(c)) && !["KIND", "NNNN"].iter().any(|part| word.contains(part));
+    let plain = !word.contains(|c: char| c.is_whitespace() || "*{}<>…".contains(c))
+        && !["KIND", "NNNN"].iter().any(|part| word.contains(part));
     plain && CODE_FOLDERS.iter().any(|folder| word.starts_with(folder))
 }
 

@@ -1,13 +1,16 @@
 //! The files of the compose set-up, made to run as local processes.
 //!
 //! The only changes are the ones that containers bring with them: a service's name becomes
-//! an address on loopback, and what compose mounts (`/run/secrets`, `/data`) becomes a
-//! folder of the test. Everything else is the file that is deployed.
+//! an address on loopback, and a folder that compose mounts becomes a folder of the test.
+//! Everything else, the arguments of the programs included, is what is deployed.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde_json::{Map, Value};
 use tempfile::TempDir;
+
+use crate::support::program::find_or_skip;
 
 /// Where each service of the compose set-up is to be found instead.
 pub struct Addresses {
@@ -39,7 +42,6 @@ impl Local {
     pub fn prepare(addresses: &Addresses) -> Self {
         let folder = TempDir::new().unwrap();
         let root = folder.path().to_str().unwrap().to_owned();
-        std::fs::create_dir(folder.path().join("data")).unwrap();
         let replacements = [
             ("0.0.0.0:9095", addresses.modelpager.clone()),
             ("modelpager:9095", addresses.modelpager.clone()),
@@ -47,7 +49,7 @@ impl Local {
             ("toy-exporter:9464", addresses.toy_exporter.clone()),
             ("host: mailpit, port: 1025", format!("host: 127.0.0.1, port: {}", addresses.smtp_port)),
             ("/run/secrets/", format!("{root}/secrets/")),
-            ("sqlite:///data/", format!("sqlite://{root}/data/")),
+            ("sqlite:///data/", format!("sqlite://{root}/modelpager-data/")),
         ];
         copy(&repository().join("deploy/compose"), folder.path(), &replacements);
         Self { folder }
@@ -57,6 +59,50 @@ impl Local {
     pub fn file(&self, path: &str) -> PathBuf {
         self.folder.path().join(path)
     }
+
+    /// What compose starts `service` with, as it is to be started here: the arguments with
+    /// every mounted folder replaced by its local one.
+    pub fn arguments(&self, service: &str) -> Vec<String> {
+        let file = compose_file();
+        let service = &file["services"][service];
+        let mounts: Vec<(&str, String)> =
+            texts(&service["volumes"]).into_iter().map(|mount| self.mount(mount)).collect();
+        let secrets = ("/run/secrets", self.file("secrets").display().to_string());
+        let local = |argument: &str| {
+            let starts = |(inside, _): &&(&str, String)| {
+                argument.contains(&format!("{inside}/")) || argument.ends_with(inside)
+            };
+            let found = mounts.iter().chain([&secrets]).find(starts);
+            found.map_or_else(
+                || argument.to_owned(),
+                |(inside, outside)| argument.replacen(inside, outside, 1),
+            )
+        };
+        texts(&service["command"]).into_iter().map(local).collect()
+    }
+
+    /// `./deploy/compose/x:/etc/x:ro` → `/etc/x` and where it is here.
+    fn mount<'a>(&self, mount: &'a str) -> (&'a str, String) {
+        let mut parts = mount.split(':');
+        let (outside, inside) = (parts.next().unwrap(), parts.next().unwrap());
+        let here = match (outside.strip_prefix("./deploy/compose/"), outside.strip_prefix("./")) {
+            (Some(copied), _) => self.file(copied),
+            (None, Some(other)) => repository().join(other),
+            (None, None) => self.file(outside),
+        };
+        (inside, here.display().to_string())
+    }
+}
+
+/// `docker-compose.yml`, with its anchors resolved.
+pub fn compose_file() -> Map<String, Value> {
+    let text = std::fs::read_to_string(repository().join("docker-compose.yml")).unwrap();
+    serde_saphyr::from_str(&text).unwrap()
+}
+
+/// The texts of a list; none when it is absent.
+pub fn texts(value: &Value) -> Vec<&str> {
+    value.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
 fn copy(from: &Path, to: &Path, replacements: &[(&str, String)]) {
@@ -79,11 +125,15 @@ pub fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Runs a program that must succeed and answers what it printed.
+/// A command of the first program of `names` that is installed; `None` after having said
+/// that `test` is skipped.
+pub fn tool(test: &str, names: &[&str]) -> Option<Command> {
+    find_or_skip(test, names).map(Command::new)
+}
+
+/// Runs a command that must succeed and answers what it printed.
 pub fn run(command: &mut Command) -> String {
-    let output = command.output().unwrap_or_else(|error| {
-        panic!("{:?} cannot be started ({error}); scripts/test-setup.sh installs it", command.get_program())
-    });
+    let output = command.output().unwrap();
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{command:?}\n{printed}\n{}", String::from_utf8_lossy(&output.stderr));
     printed

@@ -2,31 +2,32 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::Command;
 
 use modelpager::domain::clock::Timestamp;
 use modelpager::domain::notification::NotificationState;
 use modelpager::telemetry::metrics::Metrics;
 
-use super::local::{Addresses, Local, repository, run};
+use super::local::{Addresses, Local, repository, run, tool};
 
 #[test]
 fn every_rule_pack_passes_its_tests() {
+    let Some(mut promtool) = tool("every_rule_pack_passes_its_tests", &["promtool"]) else { return };
     let folder = repository().join("deploy/prometheus");
     let tests = yaml_files(&folder, |name| name.ends_with(".test.yml"));
     assert!(tests.len() >= 2, "{tests:?}");
 
-    run(Command::new("promtool").args(["test", "rules"]).args(&tests).current_dir(&folder));
+    run(promtool.args(["test", "rules"]).args(&tests).current_dir(&folder));
 }
 
 #[test]
 fn every_rule_pack_is_well_formed() {
+    let Some(mut promtool) = tool("every_rule_pack_is_well_formed", &["promtool"]) else { return };
     let pack = repository().join("deploy/prometheus");
     let toy = repository().join("deploy/compose/prometheus/rules");
     let rules = [yaml_files(&pack, |name| !name.ends_with(".test.yml")), yaml_files(&toy, |_| true)].concat();
     assert!(rules.len() >= 2, "{rules:?}");
 
-    run(Command::new("promtool").args(["check", "rules", "--lint=all", "--lint-fatal"]).args(&rules));
+    run(promtool.args(["check", "rules", "--lint=all", "--lint-fatal"]).args(&rules));
 }
 
 /// An alert that no test fires may never have worked.
@@ -51,10 +52,14 @@ fn every_alert_of_a_pack_fires_in_a_test() {
 
 #[test]
 fn prometheus_and_alertmanager_accept_their_files() {
+    let test = "prometheus_and_alertmanager_accept_their_files";
+    let Some((mut promtool, mut amtool)) = tool(test, &["promtool"]).zip(tool(test, &["amtool"])) else {
+        return;
+    };
     let local = Local::prepare(&Addresses::default());
 
-    run(Command::new("promtool").args(["check", "config"]).arg(local.file("prometheus/prometheus.yml")));
-    run(Command::new("amtool").arg("check-config").arg(local.file("alertmanager/alertmanager.yml")));
+    run(promtool.args(["check", "config"]).arg(local.file("prometheus/prometheus.yml")));
+    run(amtool.arg("check-config").arg(local.file("alertmanager/alertmanager.yml")));
 }
 
 /// A renamed metric would leave its alert silent for ever.

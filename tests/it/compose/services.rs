@@ -5,22 +5,13 @@ use std::process::Command;
 
 use serde_json::{Map, Value};
 
-use super::local::{Addresses, Local, repository, run};
+use super::local::{Addresses, Local, compose_file, repository, run, texts};
 
 /// Services that need to write or to change user at their start, and so are less confined.
 const NOT_FULLY_CONFINED: &[&str] = &["postgres"];
 
-fn compose_file() -> Map<String, Value> {
-    let text = std::fs::read_to_string(repository().join("docker-compose.yml")).unwrap();
-    serde_saphyr::from_str(&text).unwrap()
-}
-
 fn services(file: &Map<String, Value>) -> impl Iterator<Item = (&String, &Value)> {
     file["services"].as_object().unwrap().iter()
-}
-
-fn texts(value: &Value) -> Vec<&str> {
-    value.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
 #[test]

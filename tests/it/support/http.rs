@@ -48,17 +48,29 @@ pub async fn post_json(url: &str, body: &Value) -> io::Result<Reply> {
 /// # Errors
 /// When nobody answers in time, or not in HTTP.
 pub async fn request(method: &str, url: &str, body: &str) -> io::Result<Reply> {
-    tokio::time::timeout(LIMIT, exchange(method, url, body))
+    request_with(method, url, "Content-Type: application/json", body).await
+}
+
+/// Gets with a bearer token.
+///
+/// # Errors
+/// When nobody answers in time, or not in HTTP.
+pub async fn get_with_token(url: &str, token: &str) -> io::Result<Reply> {
+    request_with("GET", url, &format!("Authorization: Bearer {token}"), "").await
+}
+
+async fn request_with(method: &str, url: &str, header: &str, body: &str) -> io::Result<Reply> {
+    tokio::time::timeout(LIMIT, exchange(method, url, header, body))
         .await
         .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, format!("no answer from {url}"))))
 }
 
-async fn exchange(method: &str, url: &str, body: &str) -> io::Result<Reply> {
+async fn exchange(method: &str, url: &str, header: &str, body: &str) -> io::Result<Reply> {
     let rest = url.strip_prefix("http://").ok_or_else(|| malformed(url))?;
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let mut stream = TcpStream::connect(host).await?;
     let head = format!(
-        "{method} /{path} HTTP/1.0\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        "{method} /{path} HTTP/1.0\r\nHost: {host}\r\n{header}\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );
     stream.write_all(head.as_bytes()).await?;
