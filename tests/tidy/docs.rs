@@ -35,12 +35,7 @@ pub fn stale(documents: &[SourceFile], repository: &[SourceFile]) -> Vec<String>
                 complain("names a missing file", path);
             }
         }
-        for name in document
-            .text
-            .lines()
-            .filter_map(|line| line.split_once("Held by"))
-            .flat_map(|(_, names)| quoted(names))
-        {
+        for name in document.text.split("Held by").skip(1).flat_map(|rest| quoted(paragraph(rest))) {
             if !tests.contains(name.rsplit("::").next().unwrap_or(name)) {
                 complain("names a missing test", name);
             }
@@ -81,6 +76,11 @@ fn links(text: &str) -> impl Iterator<Item = &str> {
             && !target.starts_with("mailto:")
             && !target.contains(' ')
     })
+}
+
+/// What stands before the next blank line.
+fn paragraph(text: &str) -> &str {
+    text.split("\n\n").next().unwrap_or(text)
 }
 
 /// The words between single backticks on one line.
@@ -129,7 +129,10 @@ mod tests {
             ["docs/b.md: links to a missing file ../src/gone.rs"]
         );
         assert_eq!(complaints_about("see `src/gone.rs`"), ["docs/b.md: names a missing file src/gone.rs"]);
-        assert_eq!(complaints_about("Held by `it_broke`."), ["docs/b.md: names a missing test it_broke"]);
+        assert_eq!(
+            complaints_about("Held by `it_holds`,\n`it_broke`."),
+            ["docs/b.md: names a missing test it_broke"]
+        );
     }
 
     #[test]
