@@ -20,7 +20,6 @@ use crate::domain::clock::SharedClock;
 use crate::domain::ids::IdMaker;
 use crate::domain::random::SharedRandom;
 use crate::intake::inbox::{self, Inbox};
-use crate::render::links::LinkTemplates;
 use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
 use crate::triage::processor::{self, Processor};
@@ -78,8 +77,7 @@ impl App {
         let ids = IdMaker::new(clock.clone(), random.clone());
 
         let catalog = Arc::new(Catalog::new(config.catalog.clone()));
-        let catalog_service =
-            CatalogService::new(store.clone(), catalog.clone(), clock.clone(), ids.clone(), check_link);
+        let catalog_service = CatalogService::new(store.clone(), catalog.clone(), clock.clone(), ids.clone());
         catalog_service.refresh().await?;
 
         let rules = Arc::new(ArcSwap::from_pointee(configuration.rules));
@@ -191,11 +189,6 @@ impl App {
             Some(failure) => Err(anyhow::anyhow!(failure)),
         }
     }
-}
-
-/// What the catalog asks about the templates of links.
-fn check_link(template: &str) -> Result<(), String> {
-    LinkTemplates::check(template).map_err(|fault| fault.to_string())
 }
 
 fn start_inbox(

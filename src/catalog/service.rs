@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 
 use super::document::{DeploymentDocument, Document, EntryDocument, VersionDocument, told};
 use super::snapshot::{Catalog, Change};
-use super::validate::{FieldProblem, TemplateCheck, check_entry, check_names, folded_names};
+use super::validate::{FieldProblem, check_entry, check_names, folded_names};
 use crate::domain::clock::SharedClock;
 use crate::domain::entry::{Entry, EntryRecord};
 use crate::domain::ids::IdMaker;
@@ -38,7 +38,6 @@ pub struct CatalogService {
     catalog: Arc<Catalog>,
     clock: SharedClock,
     ids: IdMaker,
-    check_template: TemplateCheck,
     /// Whoever holds it brings the catalog in memory up to date.
     turn: Arc<Mutex<()>>,
 }
@@ -69,16 +68,9 @@ pub enum CatalogError {
 }
 
 impl CatalogService {
-    /// A door to `store` that keeps `catalog` up to date. `check_template` says what is
-    /// wrong with the template of a link.
-    pub fn new(
-        store: Store,
-        catalog: Arc<Catalog>,
-        clock: SharedClock,
-        ids: IdMaker,
-        check_template: TemplateCheck,
-    ) -> Self {
-        Self { store, catalog, clock, ids, check_template, turn: Arc::default() }
+    /// A door to `store` that keeps `catalog` up to date.
+    pub fn new(store: Store, catalog: Arc<Catalog>, clock: SharedClock, ids: IdMaker) -> Self {
+        Self { store, catalog, clock, ids, turn: Arc::default() }
     }
 
     /// The catalog in memory.
@@ -130,7 +122,7 @@ impl CatalogService {
 
     /// Every problem of an entry, the names others own included.
     async fn check(&self, tx: &mut Tx, entry: &Entry) -> Result<(), CatalogError> {
-        let mut problems = check_entry(entry, self.check_template);
+        let mut problems = check_entry(entry);
         let owners = tx.find_catalog_name_owners(&folded_names(entry)).await?;
         problems.extend(check_names(entry, |name| {
             owners.iter().find(|(owned, _)| owned == name).map(|(_, slug)| slug.clone())

@@ -7,21 +7,19 @@ use super::checks::{MAX_MATCHER, MAX_NAME, MAX_PARAGRAPH, MAX_RUNBOOK, MAX_SLUG,
 use super::names::fold;
 use crate::domain::entry::{Contact, Entry, EntryMatcher};
 use crate::domain::matcher::Matchers;
+use crate::render::links::LinkTemplates;
 
 /// Words that stand in place of a slug in the API's paths.
 const RESERVED: [&str; 2] = ["import", "export"];
 
-/// Says what is wrong with the template of a link; handed in by the house that renders.
-pub type TemplateCheck = fn(&str) -> Result<(), String>;
-
 /// Everything that is wrong with an entry by itself; empty when nothing is.
-pub fn check_entry(entry: &Entry, check_template: TemplateCheck) -> Vec<FieldProblem> {
+pub fn check_entry(entry: &Entry) -> Vec<FieldProblem> {
     let mut report = Report::default();
     slug(&mut report, &entry.slug);
     texts(&mut report, entry);
     aliases(&mut report, entry);
     matchers(&mut report, &entry.matchers);
-    urls(&mut report, entry, check_template);
+    urls(&mut report, entry);
     contacts(&mut report, &entry.contacts);
     tags(&mut report, &entry.tags);
     if entry.tier.is_some_and(|tier| !(1..=5).contains(&tier)) {
@@ -126,9 +124,9 @@ fn selective(report: &mut Report, field: String, matchers: &Matchers) {
     }
 }
 
-fn urls(report: &mut Report, entry: &Entry, check_template: TemplateCheck) {
+fn urls(report: &mut Report, entry: &Entry) {
     report.url("endpoint_url", &entry.endpoint_url);
-    url_template(report, "runbook_url", &entry.runbook_url, check_template);
+    url_template(report, "runbook_url", &entry.runbook_url);
     report.count("links", entry.links.len());
     for (name, url) in &entry.links {
         let field = format!("links.{name}");
@@ -136,7 +134,7 @@ fn urls(report: &mut Report, entry: &Entry, check_template: TemplateCheck) {
         if url.is_empty() {
             report.add(field, "must not be empty");
         } else {
-            url_template(report, &field, url, check_template);
+            url_template(report, &field, url);
         }
     }
 }
@@ -159,13 +157,13 @@ fn tags(report: &mut Report, tags: &BTreeMap<String, String>) {
     }
 }
 
-fn url_template(report: &mut Report, field: &str, url: &str, check_template: TemplateCheck) {
+fn url_template(report: &mut Report, field: &str, url: &str) {
     if !url.contains("{{") {
         return report.url(field, url);
     }
     report.line(field, url, MAX_URL);
-    if let Err(problem) = check_template(url) {
-        report.add(field, problem);
+    if let Err(fault) = LinkTemplates::check(url) {
+        report.add(field, fault.to_string());
     }
 }
 

@@ -12,7 +12,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
-use super::api::{incidents, notifications, status};
+use super::api::{catalog, catalog_history, catalog_import, incidents, notifications, status};
 use super::problem::{PROBLEM_JSON, ProblemBody};
 use super::{health, problem_pages};
 
@@ -33,6 +33,18 @@ use super::{health, problem_pages};
         notifications::redeliver,
         incidents::list,
         incidents::get,
+        catalog::list,
+        catalog::create,
+        catalog_import::import,
+        catalog_import::export,
+        catalog::get,
+        catalog::put,
+        catalog::patch,
+        catalog::delete,
+        catalog_history::list_versions,
+        catalog_history::record_version,
+        catalog_history::list_deployments,
+        catalog_history::record_deployment,
         status::get_status,
         get_openapi,
         super::docs::index,

@@ -10,7 +10,7 @@ use actix_web::middleware::Compress;
 use actix_web::web::{self, JsonConfig, PathConfig, QueryConfig, ServiceConfig};
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder};
 
-use super::api::{incidents, notifications, status};
+use super::api::{catalog, catalog_history, catalog_import, incidents, notifications, status};
 use super::problem::{Kind, Problem};
 use super::{docs, health, openapi, problem_pages};
 
@@ -30,6 +30,24 @@ fn table() -> Vec<Path> {
         path("/api/v1/notifications/{id}/redeliver").post(notifications::redeliver),
         path("/api/v1/incidents").get(incidents::list).compressed(),
         path("/api/v1/incidents/{id}").get(incidents::get).compressed(),
+        path("/api/v1/catalog").get(catalog::list).post(catalog::create).compressed(),
+        // Before the entries: these words are no slugs.
+        path("/api/v1/catalog/import").post(catalog_import::import).compressed(),
+        path("/api/v1/catalog/export").get(catalog_import::export).compressed(),
+        path("/api/v1/catalog/{slug}")
+            .get(catalog::get)
+            .put(catalog::put)
+            .patch(catalog::patch)
+            .delete(catalog::delete)
+            .compressed(),
+        path("/api/v1/catalog/{slug}/versions")
+            .get(catalog_history::list_versions)
+            .post(catalog_history::record_version)
+            .compressed(),
+        path("/api/v1/catalog/{slug}/deployments")
+            .get(catalog_history::list_deployments)
+            .post(catalog_history::record_deployment)
+            .compressed(),
         path("/docs").get(docs::index),
         path("/docs/{file:.*}").get(docs::file).undescribed(),
         path("/api/v1/openapi.json").get(openapi::get_openapi).compressed(),
@@ -88,6 +106,33 @@ impl Path {
         F::Output: Responder + 'static,
     {
         self.method(Method::POST, guard::Post(), handler)
+    }
+
+    fn put<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.method(Method::PUT, guard::Put(), handler)
+    }
+
+    fn patch<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.method(Method::PATCH, guard::Patch(), handler)
+    }
+
+    fn delete<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.method(Method::DELETE, guard::Delete(), handler)
     }
 
     fn method<F, Args>(mut self, method: Method, guard: impl Guard + 'static, handler: F) -> Self

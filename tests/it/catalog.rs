@@ -38,7 +38,7 @@ impl Fixture {
         let service = |seed| {
             let ids = IdMaker::new(Arc::new(clock.clone()), Arc::new(SeededRandom::new(seed)));
             let catalog = Arc::new(Catalog::new(Default::default()));
-            CatalogService::new(store.clone(), catalog, Arc::new(clock.clone()), ids, |_| Ok(()))
+            CatalogService::new(store.clone(), catalog, Arc::new(clock.clone()), ids)
         };
         Self { service: service(1), replica: service(2), store, clock }
     }
@@ -64,6 +64,14 @@ macro_rules! on_both_databases {
                 let folder = tempfile::tempdir().unwrap();
                 let url = format!("sqlite://{}", folder.path().join("test.db").display());
                 super::$name(super::Fixture::open(&url).await).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test]
+            async fn $name() {
+                let name = concat!(module_path!(), "::", stringify!($name));
+                let Some(database) = crate::support::postgres::create_database(name).await else { return };
+                super::$name(super::Fixture::open(database.url()).await).await;
             })*
         }
     };
@@ -166,13 +174,13 @@ async fn preconditions_are_held(f: Fixture) {
     };
 
     assert_eq!(current(put("a", Precondition::Exists).await), None);
-    assert_eq!(current(put("a", Precondition::Revision(1)).await), None);
+    assert_eq!(current(put("a", Precondition::OneOf(vec![1])).await), None);
     let first = put("a", Precondition::Absent).await.unwrap();
     assert_eq!(current(put("b", Precondition::Absent).await), Some(first));
-    let second = put("b", Precondition::Revision(first)).await.unwrap();
-    assert_eq!(current(put("c", Precondition::Revision(first)).await), Some(second));
+    let second = put("b", Precondition::OneOf(vec![first])).await.unwrap();
+    assert_eq!(current(put("c", Precondition::OneOf(vec![first])).await), Some(second));
     put("c", Precondition::Exists).await.unwrap();
-    let stale = f.service.delete("ada", "fraud", Precondition::Revision(second)).await;
+    let stale = f.service.delete("ada", "fraud", Precondition::OneOf(vec![second])).await;
     assert!(matches!(stale, Err(CatalogError::Changed { .. })));
     assert!(matches!(f.service.create("ada", entry("fraud")).await, Err(CatalogError::Exists(_))));
 }

@@ -129,8 +129,7 @@ impl Site {
             stored: Arc::default(),
         });
         let snapshot = Arc::new(Catalog::new(config.catalog.clone()));
-        let catalog =
-            CatalogService::new(store.clone(), snapshot, shared_clock.clone(), ids.clone(), |_| Ok(()));
+        let catalog = CatalogService::new(store.clone(), snapshot, shared_clock.clone(), ids.clone());
         let state = AppState {
             store,
             inbox,

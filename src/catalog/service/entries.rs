@@ -9,7 +9,7 @@ use crate::domain::entry::{Entry, EntryRecord};
 use crate::store::{StoredEntry, Tx};
 
 /// What must hold of the stored entry for a change to be made (`If-Match`, `If-None-Match`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Precondition {
     /// Nothing.
     #[default]
@@ -18,8 +18,8 @@ pub enum Precondition {
     Exists,
     /// It does not exist.
     Absent,
-    /// It is at this revision.
-    Revision(i64),
+    /// It is at one of these revisions.
+    OneOf(Vec<i64>),
 }
 
 /// What a write did.
@@ -34,13 +34,13 @@ pub enum Outcome {
 }
 
 impl Precondition {
-    fn check(self, slug: &str, existing: Option<&EntryRecord>) -> Result<(), CatalogError> {
+    fn check(&self, slug: &str, existing: Option<&EntryRecord>) -> Result<(), CatalogError> {
         let revision = existing.map(|record| record.revision);
         let holds = match self {
             Self::Anything => true,
             Self::Exists => revision.is_some(),
             Self::Absent => revision.is_none(),
-            Self::Revision(wanted) => revision == Some(wanted),
+            Self::OneOf(wanted) => revision.is_some_and(|revision| wanted.contains(&revision)),
         };
         if holds { Ok(()) } else { Err(CatalogError::Changed { slug: slug.to_owned(), revision }) }
     }

@@ -8,7 +8,7 @@ use super::{CatalogError, CatalogService, document_of, entry_write};
 use crate::catalog::document::{Document, EntryDocument};
 use crate::catalog::history::{check_deployment, check_version};
 use crate::catalog::plan::{ChangeAction, EntryChange, ImportReport, PlannedEntry, differences, plan_entry};
-use crate::catalog::validate::{FieldProblem, TemplateCheck, check_entry, check_names, folded_names};
+use crate::catalog::validate::{FieldProblem, check_entry, check_names, folded_names};
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{Deployment, EntryRecord, Version};
 use crate::store::Tx;
@@ -68,7 +68,7 @@ impl CatalogService {
         options: ImportOptions,
     ) -> Result<ImportReport, CatalogError> {
         let now = self.clock.now();
-        let problems = check_document(&document, now, self.check_template);
+        let problems = check_document(&document, now);
         if !problems.is_empty() {
             return Err(CatalogError::Invalid(problems));
         }
@@ -157,17 +157,13 @@ impl Writes {
 }
 
 /// Everything wrong with a document by itself: its entries, and names that two of them claim.
-pub fn check_document(
-    document: &Document,
-    now: Timestamp,
-    check_template: TemplateCheck,
-) -> Vec<FieldProblem> {
+pub fn check_document(document: &Document, now: Timestamp) -> Vec<FieldProblem> {
     let mut claimed: HashMap<String, String> = HashMap::new();
     let mut slugs = HashSet::new();
     let mut problems = Vec::new();
     for (i, document) in document.entries.iter().enumerate() {
         let entry = &document.entry;
-        let mut found = check_entry(entry, check_template);
+        let mut found = check_entry(entry);
         if slugs.insert(entry.slug.as_str()) {
             found.extend(check_names(entry, |name| claimed.get(name).cloned()));
         } else {

@@ -1,0 +1,106 @@
+//! `/api/v1/catalog/import` and `/export`: the whole catalog as one document.
+
+use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use actix_web::{HttpResponse, web};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::catalog::document::{Document, DocumentError, Format};
+use crate::catalog::plan::ImportReport;
+use crate::catalog::service::{ImportMode, ImportOptions, Missing};
+use crate::web::auth::{Read, Write};
+use crate::web::problem::{Kind, Problem};
+use crate::web::state::AppState;
+
+/// How to import.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct ImportQuery {
+    /// Only say what would change.
+    dry_run: bool,
+    /// Delete entries that the document does not have.
+    prune: bool,
+}
+
+/// How to export.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct ExportQuery {
+    /// `yaml` (default) or `json`.
+    #[param(inline)]
+    format: Format,
+}
+
+/// Makes the catalog as a document has it, all or nothing: entries are created or replaced;
+/// versions and deployments join the histories and are never taken away. YAML and JSON are
+/// told apart by themselves.
+///
+/// # Errors
+/// 400 for a document that cannot be read, with line and column; 422 with every wrong
+/// field of every entry.
+#[utoipa::path(
+    post, path = "/api/v1/catalog/import", tag = "catalog", operation_id = "importCatalog",
+    params(ImportQuery),
+    request_body(content(
+        (String = "application/yaml", example = "entries:\n  - slug: fraud-detector\n    owner: ada@example.org\n    versions:\n      - {version: 2.4.1, valid_from: 2026-08-20T10:00:00Z}\n"),
+        (serde_json::Value = "application/json", example = json!({"entries": [{"slug": "fraud-detector", "owner": "ada@example.org"}]})),
+    )),
+    responses((status = 200, description = "What changed, or would change", body = ImportReport))
+)]
+pub async fn import(
+    actor: Write,
+    query: web::Query<ImportQuery>,
+    body: web::Payload,
+    state: web::Data<AppState>,
+) -> Result<web::Json<ImportReport>, Problem> {
+    let limit = state.live.load().config.server.max_body_bytes;
+    let bytes = body.to_bytes_limited(limit).await.map_err(|_| Problem::payload_too_large(limit))?;
+    let bytes =
+        bytes.map_err(|error| Problem::bad_request(format!("the body could not be read: {error}")))?;
+    // Reading a large document takes too long for a thread that serves others.
+    let document = web::block(move || Document::parse(&bytes)).await.map_err(Problem::internal)??;
+    let options = ImportOptions {
+        mode: if query.dry_run { ImportMode::DryRun } else { ImportMode::Apply },
+        missing: if query.prune { Missing::Delete } else { Missing::Keep },
+    };
+    Ok(web::Json(state.catalog.import(&actor.0.name, document, options).await?))
+}
+
+/// The whole catalog as a document that imports without any difference.
+///
+/// # Errors
+/// 422 for an unknown format.
+#[utoipa::path(
+    get, path = "/api/v1/catalog/export", tag = "catalog", operation_id = "exportCatalog",
+    params(ExportQuery),
+    responses((status = 200, description = "The document", content(
+        (String = "application/yaml"),
+        (serde_json::Value = "application/json"),
+    )))
+)]
+pub async fn export(
+    _: Read,
+    query: web::Query<ExportQuery>,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, Problem> {
+    let format = query.format;
+    let document = state.catalog.export().await?;
+    let text = web::block(move || document.write(format)).await.map_err(Problem::internal)?;
+    let text = text.map_err(Problem::internal)?;
+    let (media_type, disposition) = match format {
+        Format::Yaml => ("application/yaml", "attachment; filename=\"catalog.yaml\""),
+        Format::Json => ("application/json", "attachment; filename=\"catalog.json\""),
+    };
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, media_type))
+        .insert_header((CONTENT_DISPOSITION, disposition))
+        .body(text))
+}
+
+impl From<DocumentError> for Problem {
+    fn from(error: DocumentError) -> Self {
+        Self::new(Kind::BadRequest, error.to_string())
+    }
+}
