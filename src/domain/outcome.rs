@@ -45,7 +45,8 @@ pub struct SendReport {
     pub outcome: SendOutcome,
     /// The provider's status code (HTTP status or SMTP reply), when it answered.
     pub status: Option<u16>,
-    /// Why it did not end well: lower case, without any secret. `None` when accepted.
+    /// Why it did not end well: lower case, without any secret. `None` when accepted, but
+    /// for a mail that some of its recipients were refused: they are named.
     pub error: Option<String>,
     /// The head of the provider's answer, bounded and redacted.
     pub response: Option<String>,

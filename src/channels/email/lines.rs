@@ -3,6 +3,9 @@
 //! Nothing beyond the line feed is taken from the network before it is asked for. What a
 //! man in the middle appends to the server's answer to `STARTTLS` therefore never waits in
 //! a buffer to be believed after the handshake, but breaks the handshake.
+//!
+//! A server spoken to over TLS from the first byte is not read through this: it has shown
+//! its certificate before it says anything, and its bounds are the mail library's.
 
 use std::io;
 use std::net::SocketAddr;

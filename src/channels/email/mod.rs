@@ -105,7 +105,7 @@ fn build(config: &ChannelConfig) -> Built {
 
 fn mailboxes(problems: &mut Problems, key: &str, texts: &[String]) -> Vec<Mailbox> {
     let each = texts.iter().enumerate();
-    each.filter_map(|(index, text)| mailbox(problems, &format!("{key}.{index}"), text)).collect()
+    each.filter_map(|(index, text)| mailbox(problems, &format!("{key}[{index}]"), text)).collect()
 }
 
 fn mailbox(problems: &mut Problems, key: &str, text: &str) -> Option<Mailbox> {
@@ -135,3 +135,5 @@ impl Channel for EmailChannel {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;

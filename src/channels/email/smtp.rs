@@ -219,7 +219,16 @@ impl Session<'_> {
         let mut delivery = self.name_recipients(connection, envelope.to).await?;
         self.step(Stage::Envelope, connection.command(Data)).await?;
         let answer = self.step(Stage::Content, connection.message(envelope.mail)).await?;
-        delivery.status = Some(u16::from(answer.code()));
+        let status = u16::from(answer.code());
+        if !(200..=299).contains(&status) {
+            // Dialogue and server are out of step: what was it that it agreed to?
+            return Err(Failure {
+                outcome: SendOutcome::Ambiguous,
+                status: Some(status),
+                ..self.not_processed(format!("answered {status} to the mail"))
+            });
+        }
+        delivery.status = Some(status);
         delivery.answer = answer.message().collect::<Vec<_>>().join(" ");
         Ok(delivery)
     }

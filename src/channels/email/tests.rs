@@ -277,8 +277,8 @@ fn each_way_of_setting_it_up_wrong_is_told_under_its_key() {
         (json!({"from": "nobody"}), "from"),
         (json!({"from": "A\r\nBcc: b@c.d <a@b.c>"}), "from"),
         (json!({"to": []}), "to"),
-        (json!({"to": ["a@b.c", "nobody"]}), "to.1"),
-        (json!({"cc": ["nobody"]}), "cc.0"),
+        (json!({"to": ["a@b.c", "nobody"]}), "to[1]"),
+        (json!({"cc": ["nobody"]}), "cc[0]"),
         (json!({"smtp": {"host": "h", "tls": "maybe"}}), ""),
     ];
     for (wrong, key) in cases {
