@@ -1,13 +1,13 @@
 //! `{{#each}}`: the engine's own, but every turn is paid for from the budget, so that
 //! nested loops over long lists end.
 
+use handlebars::template::TemplateElement;
 use handlebars::{
     BlockContext, BlockParams, Context, Handlebars, Helper, HelperDef, HelperResult, JsonValue, Output,
     PathAndJson, RenderContext, RenderError, RenderErrorReason, Renderable, Template,
 };
 
 use super::budget::spend;
-use super::guard::weight;
 
 /// The loop over a list or over the pairs of a map; `{{else}}` when there is nothing.
 pub(super) struct Each;
@@ -118,4 +118,18 @@ fn name_parts<'rc>(
     }
     block.set_block_params(names);
     Ok(())
+}
+
+/// How many elements a template has, those inside its blocks included.
+fn weight(template: &Template) -> usize {
+    template.elements.iter().map(element_weight).sum()
+}
+
+fn element_weight(element: &TemplateElement) -> usize {
+    match element {
+        TemplateElement::HelperBlock(helper) => {
+            1 + helper.template.as_ref().map_or(0, weight) + helper.inverse.as_ref().map_or(0, weight)
+        }
+        _ => 1,
+    }
 }

@@ -14,8 +14,6 @@ use handlebars::{Template, TemplateErrorReason};
 
 mod tree;
 
-pub(super) use tree::weight;
-
 /// The greatest template, in bytes.
 pub const MAX_SOURCE: usize = 64 * 1024;
 

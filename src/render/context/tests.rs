@@ -132,7 +132,7 @@ fn runbook_and_dashboard_of_the_alert_stand_beside_those_of_the_catalog() {
 #[test]
 fn a_broken_link_of_the_catalog_is_left_out_and_told() {
     let told = firing(|s| {
-        _ = s.entry.as_mut().unwrap().links.insert("logs".to_owned(), "https://x/{{#if}".to_owned())
+        s.entry.as_mut().unwrap().links.insert("logs".to_owned(), "https://x/{{#if}".to_owned());
     });
 
     assert_eq!(link(&told, "logs"), None);

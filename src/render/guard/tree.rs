@@ -9,20 +9,6 @@ use crate::render::helpers::is_known;
 /// Helpers that change what a bare name means inside their block.
 const SCOPING: [&str; 2] = ["each", "with"];
 
-/// How many elements a template has, those inside its blocks included.
-pub(in crate::render) fn weight(template: &Template) -> usize {
-    template.elements.iter().map(element_weight).sum()
-}
-
-fn element_weight(element: &TemplateElement) -> usize {
-    match element {
-        TemplateElement::HelperBlock(helper) => {
-            1 + helper.template.as_ref().map_or(0, weight) + helper.inverse.as_ref().map_or(0, weight)
-        }
-        _ => 1,
-    }
-}
-
 fn literal_depth(value: &JsonValue) -> usize {
     match value {
         JsonValue::Array(items) => 1 + items.iter().map(literal_depth).max().unwrap_or(0),
