@@ -7,6 +7,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::plain::{from_mrkdwn, unescape};
 use crate::channels::{Message, text};
 use crate::render::Link;
 use crate::render::escape::{clean_text, escape_mrkdwn};
@@ -46,7 +47,7 @@ impl Content {
     /// What a reader sees, as plain text.
     pub fn visible_text(&self) -> String {
         if self.blocks.is_empty() {
-            return unescape(&self.text);
+            return from_mrkdwn(&self.text);
         }
         let lines: Vec<String> = self.blocks.iter().flat_map(block_texts).collect();
         lines.join("\n")
@@ -104,7 +105,10 @@ fn button(link: &Link) -> Option<Value> {
 }
 
 fn block_texts(block: &Value) -> Vec<String> {
-    let text_of = |object: &Value| object["text"].as_str().map(unescape);
+    let text_of = |object: &Value| match object["type"].as_str() {
+        Some("mrkdwn") => object["text"].as_str().map(from_mrkdwn),
+        _ => object["text"].as_str().map(unescape),
+    };
     match block["elements"].as_array() {
         Some(elements) => elements
             .iter()
@@ -115,9 +119,4 @@ fn block_texts(block: &Value) -> Vec<String> {
             .collect(),
         None => text_of(&block["text"]).into_iter().collect(),
     }
-}
-
-/// Mrkdwn's three entities undone: what a reader sees.
-pub fn unescape(text: &str) -> String {
-    text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 }

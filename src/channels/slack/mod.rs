@@ -21,6 +21,7 @@ use crate::render::{Escape, TemplateField};
 mod answer;
 mod api;
 mod message;
+mod plain;
 mod target;
 mod webhook;
 
@@ -97,7 +98,7 @@ impl Channel for SlackChannel {
     fn preview(&self, message: &Message<'_>) -> Preview {
         let content = message::compose(message);
         Preview {
-            title: message::unescape(&content.text),
+            title: plain::unescape(&content.text),
             text: content.visible_text(),
             body: shrink::json(&content),
             content_type: "application/json".to_owned(),
