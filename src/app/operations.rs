@@ -37,10 +37,6 @@ impl Operations for Control {
         if self.dispatcher.is_alive() { Vec::new() } else { vec!["dispatch".to_owned()] }
     }
 
-    fn wake_channel(&self, channel: &str) {
-        self.dispatcher.wake([channel]);
-    }
-
     fn reload(&self) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(self.reload_file())
     }

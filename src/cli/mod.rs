@@ -12,6 +12,7 @@ use serde::Serialize;
 mod check_config;
 mod completions;
 mod config_schema;
+mod openapi;
 mod routes;
 mod serve;
 
@@ -62,6 +63,7 @@ commands! {
     CheckConfig => check_config,
     Routes => routes,
     ConfigSchema => config_schema,
+    Openapi => openapi,
     Completions => completions,
 }
 

@@ -329,8 +329,8 @@ mod tests {
         let at = Timestamp::from_millis(0x0199_0c1e_7c53);
 
         assert_eq!(lowest_id(at), "01990c1e-7c53-0000-0000-000000000000");
-        assert!(lowest_id(at) < "01990c1e-7c53-7000-8000-000000000000".to_owned());
-        assert!("01990c1e-7c52-7fff-bfff-ffffffffffff".to_owned() < lowest_id(at));
+        assert!(lowest_id(at).as_str() < "01990c1e-7c53-7000-8000-000000000000");
+        assert!(lowest_id(at).as_str() > "01990c1e-7c52-7fff-bfff-ffffffffffff");
         assert_eq!(lowest_id(Timestamp::from_millis(-5)), "00000000-0000-0000-0000-000000000000");
     }
 

@@ -43,7 +43,7 @@ fn serve(path: &str) -> Result<HttpResponse, Problem> {
     if path == "index.html" {
         // The page names its files relative to itself, but is served without a final slash.
         let page = String::from_utf8_lossy(&file.bytes).replacen("<head>", "<head><base href=\"/docs/\">", 1);
-        return Ok(response.body(page));
+        return Ok(response.content_type("text/html; charset=utf-8").body(page));
     }
     Ok(response.insert_header((CACHE_CONTROL, "max-age=3600")).body(file.bytes.into_owned()))
 }

@@ -14,6 +14,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, web};
 use tracing::Instrument as _;
 
+use super::body::WatchedBody;
 use super::problem::{Kind, Problem};
 use super::state::AppState;
 
@@ -24,6 +25,9 @@ const STRICT_POLICY: &str = "default-src 'none'; frame-ancestors 'none'; base-ur
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
+/// How long a body may take where no configuration says so.
+const BODY_LIMIT: Duration = Duration::from_secs(30);
+
 /// The id under which a request stands in the log.
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
@@ -33,13 +37,15 @@ pub struct RequestId(pub String);
 /// # Errors
 /// Only those of other middlewares; a handler's have become responses by then.
 pub async fn envelop(
-    req: ServiceRequest,
+    mut req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
     let state = req.app_data::<web::Data<AppState>>().cloned();
     let id = take_request_id(&req, state.as_ref());
     req.extensions_mut().insert(RequestId(id.clone()));
+    let body_limit = state.as_ref().map_or(BODY_LIMIT, |s| s.live.load().config.server.client_timeout.0);
+    let body = WatchedBody::watch(&mut req, body_limit);
     let span = tracing::info_span!("http", request_id = %id);
 
     let response = if is_forged(&req) {
@@ -58,7 +64,10 @@ pub async fn envelop(
     if let Some(state) = state {
         seen.count(&response, &state);
     }
-    Ok(response)
+    Ok(match body {
+        Some(body) => body.finish(response),
+        None => response,
+    })
 }
 
 /// The id the client gave, if it is one that may stand in a log, or a new one.

@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod auth;
+pub mod body;
 pub mod docs;
 pub mod envelope;
 pub mod health;
@@ -16,3 +17,4 @@ pub mod problem_pages;
 pub mod routes;
 pub mod server;
 pub mod state;
+pub mod webhooks;

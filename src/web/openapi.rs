@@ -12,9 +12,11 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
-use super::api::{catalog, catalog_history, catalog_import, incidents, notifications, status};
+use super::api::{
+    catalog, catalog_history, catalog_import, channels, events, incidents, notifications, status,
+};
 use super::problem::{PROBLEM_JSON, ProblemBody};
-use super::{health, problem_pages};
+use super::{health, problem_pages, webhooks};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -28,11 +30,17 @@ use super::{health, problem_pages};
         health::reload,
         health::metrics,
         problem_pages::page,
+        webhooks::alertmanager,
         notifications::list,
         notifications::get,
         notifications::redeliver,
         incidents::list,
         incidents::get,
+        events::list,
+        events::get,
+        events::replay,
+        channels::list,
+        channels::test,
         catalog::list,
         catalog::create,
         catalog_import::import,

@@ -15,6 +15,7 @@ use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
+use super::body::is_late;
 use crate::store::StoreError;
 
 /// The media type of every error.
@@ -343,6 +344,9 @@ impl From<&PayloadError> for Problem {
     fn from(error: &PayloadError) -> Self {
         match error {
             PayloadError::Overflow => Self::new(Kind::PayloadTooLarge, "the body is too large"),
+            late if is_late(late) => {
+                Self::new(Kind::RequestTimeout, "the body did not arrive within the server's client_timeout")
+            }
             other => Self::bad_request(format!("the body could not be read: {other}")),
         }
     }

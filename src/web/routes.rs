@@ -10,12 +10,17 @@ use actix_web::middleware::Compress;
 use actix_web::web::{self, JsonConfig, PathConfig, QueryConfig, ServiceConfig};
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder};
 
-use super::api::{catalog, catalog_history, catalog_import, incidents, notifications, status};
+use super::api::{
+    catalog, catalog_history, catalog_import, channels, events, incidents, notifications, status,
+};
 use super::problem::{Kind, Problem};
-use super::{docs, health, openapi, problem_pages};
+use super::{docs, health, openapi, problem_pages, webhooks};
 
 /// The greatest JSON body taken by the API, in bytes: an import of a large catalog.
 const JSON_LIMIT: usize = 16 * 1024 * 1024;
+
+/// For who opens the webhook's address in a browser.
+const WEBHOOK_HINT: &str = "this is where Alertmanager posts: set it as the url of a webhook_configs entry; nothing is to be read here";
 
 /// Every path there is.
 fn table() -> Vec<Path> {
@@ -25,11 +30,21 @@ fn table() -> Vec<Path> {
         path("/-/reload").post(health::reload).hint("a reload changes things: use POST"),
         path("/metrics").get(health::metrics),
         path("/problems/{name}").get(problem_pages::page),
+        path("/webhooks/alertmanager").post(webhooks::alertmanager).hint(WEBHOOK_HINT),
+        path("/webhooks/alertmanager/{tail:.*}")
+            .post(webhooks::alertmanager)
+            .hint(WEBHOOK_HINT)
+            .undescribed(),
         path("/api/v1/notifications").get(notifications::list).compressed(),
         path("/api/v1/notifications/{id}").get(notifications::get).compressed(),
         path("/api/v1/notifications/{id}/redeliver").post(notifications::redeliver),
         path("/api/v1/incidents").get(incidents::list).compressed(),
         path("/api/v1/incidents/{id}").get(incidents::get).compressed(),
+        path("/api/v1/events").get(events::list).compressed(),
+        path("/api/v1/events/{id}").get(events::get).compressed(),
+        path("/api/v1/events/{id}/replay").post(events::replay),
+        path("/api/v1/channels").get(channels::list).compressed(),
+        path("/api/v1/channels/{name}/test").post(channels::test),
         path("/api/v1/catalog").get(catalog::list).post(catalog::create).compressed(),
         // Before the entries: these words are no slugs.
         path("/api/v1/catalog/import").post(catalog_import::import).compressed(),

@@ -16,6 +16,11 @@ use super::{envelope, routes};
 /// minutes: we outlast that, so that it never writes into a connection just closed.
 const KEEP_ALIVE: Duration = Duration::from_secs(330);
 
+/// How long a connection that is to be closed may take to read its answer. Not below a
+/// second: the library counts from a moment that may lie half a second back, and a time
+/// that is over before it began is never noticed.
+const LEAVE: Duration = Duration::from_secs(2);
+
 /// Serves HTTP on `listener` until the returned server's handle stops it. Signals are the
 /// caller's business.
 ///
@@ -26,7 +31,7 @@ pub fn serve(listener: TcpListener, state: AppState) -> io::Result<Server> {
     let state = web::Data::new(state);
     let server = HttpServer::new(move || app(state.clone()))
         .client_request_timeout(limits.client_timeout.0)
-        .client_disconnect_timeout(limits.client_timeout.0)
+        .client_disconnect_timeout(LEAVE)
         .keep_alive(KEEP_ALIVE)
         .shutdown_timeout(limits.shutdown_grace.0.as_secs())
         .disable_signals()

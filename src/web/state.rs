@@ -46,9 +46,6 @@ pub trait Operations: Send + Sync {
     /// The names of workers that ought to run and do not.
     fn stopped_workers(&self) -> Vec<String>;
 
-    /// Says that something new waits for a channel.
-    fn wake_channel(&self, channel: &str);
-
     /// Loads the configuration again and puts it into force, or says what is wrong with it
     /// and changes nothing.
     fn reload(&self) -> BoxFuture<'_, Result<(), String>>;

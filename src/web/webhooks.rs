@@ -6,8 +6,7 @@
 //! help; never 429 and never a redirect (Go's client follows one as a GET without a body).
 //! Answers are short: Alertmanager copies them into its log.
 
-use std::time::Duration;
-
+use actix_web::error::PayloadError;
 use actix_web::http::header::CONTENT_ENCODING;
 use actix_web::{HttpRequest, web};
 use bytes::{Bytes, BytesMut};
@@ -16,6 +15,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::auth::Ingest;
+use super::body::is_late;
 use super::problem::{Kind, Problem};
 use super::state::AppState;
 use crate::intake::alertmanager::Refusal;
@@ -23,9 +23,6 @@ use crate::intake::inbox::{Accepted, IntakeError};
 
 /// How much of a refused body is kept, in bytes.
 pub const KEPT_HEAD: usize = 64 * 1024;
-/// How much of a body beyond the limit is read and thrown away, so that the sender hears
-/// the answer instead of a broken connection, in bytes.
-const DRAINED: usize = 32 * 1024 * 1024;
 
 /// What becomes of a body.
 #[derive(Debug, Serialize, ToSchema)]
@@ -84,10 +81,10 @@ pub async fn alertmanager(
     payload: web::Payload,
     state: web::Data<AppState>,
 ) -> Result<web::Json<Receipt>, Problem> {
-    let limits = state.live.load().config.server.clone();
-    let read = read_body(payload, limits.max_body_bytes, limits.client_timeout.0).await?;
+    let limit = state.live.load().config.server.max_body_bytes;
+    let read = read_body(payload, limit).await?;
     let refused = match &read {
-        Read::TooLarge(_) => Some(Problem::payload_too_large(limits.max_body_bytes)),
+        Read::TooLarge(_) => Some(Problem::payload_too_large(limit)),
         Read::Whole(_) => encoding_problem(&req),
     };
     let body = read.into_bytes();
@@ -106,7 +103,9 @@ pub async fn alertmanager(
 pub fn refusal(error: IntakeError) -> Problem {
     match error {
         IntakeError::Refused(Refusal::NotJson { .. }) => Problem::bad_request(error.to_string()),
-        IntakeError::Refused(Refusal::NotAlertBody { .. }) => Problem::new(Kind::Validation, error.to_string()),
+        IntakeError::Refused(Refusal::NotAlertBody { .. }) => {
+            Problem::new(Kind::Validation, error.to_string())
+        }
         IntakeError::Unavailable => {
             Problem::unavailable("the alert could not be stored now; send it again", error)
         }
@@ -141,31 +140,24 @@ impl Read {
     }
 }
 
-async fn read_body(payload: web::Payload, limit: usize, time_limit: Duration) -> Result<Read, Problem> {
-    match tokio::time::timeout(time_limit, read_within(payload, limit)).await {
-        Ok(read) => read,
-        // Slowness may pass: a 408 would make Alertmanager drop the message.
-        Err(late) => Err(Problem::unavailable(
-            format!("the body did not arrive within {} seconds", time_limit.as_secs()),
-            late,
-        )),
+async fn read_body(mut payload: web::Payload, limit: usize) -> Result<Read, Problem> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|error| unreadable(&error))?;
+        if body.len() + chunk.len() > limit {
+            let room = KEPT_HEAD.saturating_sub(body.len()).min(chunk.len());
+            body.extend_from_slice(&chunk[..room]);
+            return Ok(Read::TooLarge(body.freeze()));
+        }
+        body.extend_from_slice(&chunk);
     }
+    Ok(Read::Whole(body.freeze()))
 }
 
-async fn read_within(mut payload: web::Payload, limit: usize) -> Result<Read, Problem> {
-    let mut body = BytesMut::new();
-    let mut size = 0_usize;
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|error| Problem::from(&error))?;
-        size = size.saturating_add(chunk.len());
-        if size <= limit {
-            body.extend_from_slice(&chunk);
-        } else if size > limit.saturating_add(DRAINED) {
-            break;
-        } else {
-            body.truncate(KEPT_HEAD);
-        }
+fn unreadable(error: &PayloadError) -> Problem {
+    if is_late(error) {
+        // Slowness may pass, and a 408 would make Alertmanager drop the message.
+        return Problem::new(Kind::Unavailable, "the body did not arrive within the server's client_timeout");
     }
-    let body = body.freeze();
-    Ok(if size > limit { Read::TooLarge(body) } else { Read::Whole(body) })
+    Problem::from(error)
 }

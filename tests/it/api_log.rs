@@ -146,7 +146,8 @@ async fn a_failed_notification_is_redelivered_under_its_own_id_and_by_name() {
     assert_eq!(queued.status, StatusCode::ACCEPTED, "{}", queued.text());
     assert_eq!(queued.json()["id"], written.notification);
     assert_eq!(queued.json()["series"], 2);
-    assert_eq!(*site.operations.woken.lock(), ["pager"]);
+    let shown = site.state.store.find_notification(&written.notification).await.unwrap().unwrap();
+    assert_eq!(shown.summary.state, "pending");
 
     let again = site.call(ask("write")).await;
     assert_eq!(problem(&again), (409, "/problems/conflict".to_owned()));

@@ -1,9 +1,12 @@
 //! The integration tests, in one binary: linking it once is what takes the time.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on ends here")]
+
 mod api_catalog;
 mod api_envelope;
 mod api_log;
+mod api_operation;
+mod api_webhooks;
 mod catalog;
 mod cli;
 mod compose;

@@ -36,16 +36,11 @@ pub const START: Timestamp = Timestamp::from_millis(1_787_220_003_125);
 pub struct ScriptedOperations {
     pub stopped: Mutex<Vec<String>>,
     pub reload_problem: Mutex<Option<String>>,
-    pub woken: Mutex<Vec<String>>,
 }
 
 impl Operations for ScriptedOperations {
     fn stopped_workers(&self) -> Vec<String> {
         self.stopped.lock().clone()
-    }
-
-    fn wake_channel(&self, channel: &str) {
-        self.woken.lock().push(channel.to_owned());
     }
 
     fn reload(&self) -> BoxFuture<'_, Result<(), String>> {

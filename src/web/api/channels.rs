@@ -188,5 +188,6 @@ pub async fn test(
         Ok(trial) => Ok(web::Json(trial.into())),
         Err(TrialError::UnknownChannel(_)) => Err(Problem::not_found("enabled channel", &name)),
         Err(TrialError::Store(error)) => Err(error.into()),
+        Err(error @ TrialError::Stopping) => Err(Problem::unavailable("the service is stopping", error)),
     }
 }

@@ -4,6 +4,8 @@ pub mod catalog;
 pub mod catalog_history;
 pub mod catalog_import;
 pub mod catalog_item;
+pub mod channels;
+pub mod events;
 pub mod format;
 pub mod incidents;
 pub mod notifications;

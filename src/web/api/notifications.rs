@@ -169,7 +169,7 @@ pub async fn redeliver(
     let wish = Redeliver { id, actor: &who.0.name, now, expires_at };
     match state.store.redeliver_notification(&wish, &state.ids).await? {
         Redelivery::Queued { channel, series } => {
-            state.operations.wake_channel(&channel);
+            state.dispatcher.wake([channel.as_str()]);
             let answer = Redelivered { id: id.to_owned(), channel, state: "pending", series };
             Ok(HttpResponse::Accepted().json(answer))
         }
