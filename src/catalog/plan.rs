@@ -1,6 +1,6 @@
 //! What an import would change: compared entry by entry before anything is written.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::document::{DeploymentDocument, EntryDocument, VersionDocument, told};
@@ -13,7 +13,7 @@ use crate::domain::ids::IdMaker;
 pub const MAX_DESCRIBED: usize = 1_000;
 
 /// What became, or would become, of an import.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ImportReport {
     /// Whether nothing was written.
     pub dry_run: bool,
@@ -32,25 +32,25 @@ pub struct ImportReport {
 }
 
 /// What happens to one entry.
-#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct EntryChange {
     /// The entry.
     pub slug: String,
     /// Created, changed or deleted.
     pub action: ChangeAction,
     /// The fields that differ.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<FieldChange>,
     /// Versions that join the history.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub versions: Vec<VersionDocument>,
     /// Deployments that join the history.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deployments: Vec<DeploymentDocument>,
 }
 
 /// What is done to an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ChangeAction {
     /// It is new.
@@ -62,7 +62,7 @@ pub enum ChangeAction {
 }
 
 /// One field that differs.
-#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct FieldChange {
     /// The field: `owner`, `links.dashboard`.
     pub field: String,

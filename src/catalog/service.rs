@@ -26,7 +26,7 @@ mod import;
 
 pub use entries::{Outcome, Precondition};
 pub use history::Recorded;
-pub use import::{ImportMode, ImportOptions, Missing};
+pub use import::{ImportMode, ImportOptions, Missing, check_document};
 
 /// What the audit log calls the catalog's entries.
 const SUBJECT: &str = "catalog_entry";

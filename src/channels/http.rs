@@ -254,6 +254,7 @@ impl Failure {
 /// The client of one channel. Nothing is built or opened before the first request.
 pub struct HttpClient {
     connect_limit: Duration,
+    answer_limit: usize,
     client: OnceLock<Result<reqwest::Client, String>>,
 }
 
@@ -263,7 +264,28 @@ impl HttpClient {
     /// Half of it, at most five seconds, is granted to setting up the connection: what
     /// fails there had no effect, and only a limit of its own tells that apart.
     pub fn new(time_limit: Duration) -> Self {
-        Self { connect_limit: (time_limit / 2).min(MAX_CONNECT), client: OnceLock::new() }
+        let connect_limit = (time_limit / 2).min(MAX_CONNECT);
+        Self { connect_limit, answer_limit: BODY_HEAD_BYTES, client: OnceLock::new() }
+    }
+
+    /// The same client, for answers of up to so many bytes in place of [`BODY_HEAD_BYTES`].
+    #[must_use]
+    pub fn reading_up_to(self, bytes: usize) -> Self {
+        Self { answer_limit: bytes, ..self }
+    }
+
+    /// Gets what is there and reads the head of the answer.
+    ///
+    /// # Errors
+    /// When no answer's head arrived in time.
+    pub async fn get(
+        &self,
+        endpoint: &Endpoint,
+        headers: &Headers,
+        deadline: Deadline,
+    ) -> Result<Answer, Failure> {
+        let request = self.client()?.get(endpoint.0.clone()).headers(headers.0.clone());
+        self.exchange(request, endpoint, deadline).await
     }
 
     /// Posts a JSON body and reads the head of the answer.
@@ -277,23 +299,36 @@ impl HttpClient {
         body: impl Into<Bytes>,
         deadline: Deadline,
     ) -> Result<Answer, Failure> {
-        let client = self.client.get_or_init(|| build_client(self.connect_limit)).as_ref();
-        let client = client.map_err(|error| Failure {
-            outcome: SendOutcome::NotProcessed,
-            message: format!("cannot set up TLS: {error}"),
-        })?;
-        let request = client
+        let request = self
+            .client()?
             .post(endpoint.0.clone())
             .header(CONTENT_TYPE, "application/json; charset=utf-8")
             .headers(headers.0.clone())
             .body(body.into());
+        self.exchange(request, endpoint, deadline).await
+    }
+
+    fn client(&self) -> Result<&reqwest::Client, Failure> {
+        let client = self.client.get_or_init(|| build_client(self.connect_limit)).as_ref();
+        client.map_err(|error| Failure {
+            outcome: SendOutcome::NotProcessed,
+            message: format!("cannot set up TLS: {error}"),
+        })
+    }
+
+    async fn exchange(
+        &self,
+        request: reqwest::RequestBuilder,
+        endpoint: &Endpoint,
+        deadline: Deadline,
+    ) -> Result<Answer, Failure> {
         match timeout_at(deadline.0, request.send()).await {
             Err(_) => Err(Failure {
                 outcome: SendOutcome::Ambiguous,
                 message: format!("no answer from {} in time", endpoint.origin()),
             }),
             Ok(Err(error)) => Err(describe(error, endpoint)),
-            Ok(Ok(response)) => Ok(read_answer(response, deadline).await),
+            Ok(Ok(response)) => Ok(read_answer(response, self.answer_limit, deadline).await),
         }
     }
 }
@@ -317,7 +352,7 @@ fn build_client(connect_limit: Duration) -> Result<reqwest::Client, String> {
         .map_err(|error| error_chain(&error.without_url()))
 }
 
-async fn read_answer(mut response: reqwest::Response, deadline: Deadline) -> Answer {
+async fn read_answer(mut response: reqwest::Response, limit: usize, deadline: Deadline) -> Answer {
     let header = |name: HeaderName| {
         response.headers().get(name).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned)
     };
@@ -333,7 +368,7 @@ async fn read_answer(mut response: reqwest::Response, deadline: Deadline) -> Ans
             answer.body_end = BodyEnd::Complete;
             break;
         };
-        let room = BODY_HEAD_BYTES - answer.body.len();
+        let room = limit - answer.body.len();
         answer.body.extend_from_slice(&chunk[..chunk.len().min(room)]);
         if chunk.len() > room {
             answer.body_end = BodyEnd::Cut;

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use serde::Serialize;
 
+mod catalog;
 mod check_config;
 mod completions;
 mod config_schema;
@@ -62,6 +63,7 @@ commands! {
     Serve => serve,
     CheckConfig => check_config,
     Routes => routes,
+    Catalog => catalog,
     ConfigSchema => config_schema,
     Openapi => openapi,
     Completions => completions,

@@ -9,6 +9,7 @@ mod api_operation;
 mod api_webhooks;
 mod catalog;
 mod cli;
+mod cli_catalog;
 mod compose;
 mod config_files;
 mod log_support;

@@ -1,0 +1,109 @@
+//! `modelpager catalog`: the catalog as a file, checked, brought to a running server, and
+//! taken from it.
+
+use std::io::{Read as _, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Subcommand;
+use serde::Serialize;
+
+use crate::catalog::document::Document;
+use crate::catalog::service::check_document;
+use crate::catalog::validate::FieldProblem;
+use crate::domain::clock::{Clock as _, SystemClock};
+
+mod export;
+mod import;
+mod remote;
+
+/// Check a catalog file, import it into a running server, or export it from there.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Validate(ValidateArgs),
+    Import(import::Args),
+    Export(export::Args),
+}
+
+/// Check a catalog file without any server: every wrong field of every entry at once.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  modelpager catalog validate catalog.yml
+  modelpager catalog validate --json catalog.yml | jq '.problems[]'
+
+Exits 0 when the file could be imported into an empty catalog, 1 when it could not.")]
+struct ValidateArgs {
+    #[command(flatten)]
+    file: FileArg,
+    #[command(flatten)]
+    format: super::FormatArg,
+}
+
+/// `FILE`
+#[derive(Debug, clap::Args)]
+struct FileArg {
+    /// The document, YAML or JSON; `-` for the standard input.
+    #[arg(value_name = "FILE")]
+    path: PathBuf,
+}
+
+/// The answer for programs.
+#[derive(Debug, Serialize)]
+struct Verdict<'a> {
+    file: String,
+    valid: bool,
+    entries: usize,
+    problems: &'a [FieldProblem],
+}
+
+/// Does what was asked for.
+pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    match &args.command {
+        Command::Validate(args) => validate(args, out),
+        Command::Import(args) => import::run(args, out),
+        Command::Export(args) => export::run(args, out),
+    }
+}
+
+fn validate(args: &ValidateArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let document = args.file.read()?;
+    let problems = check_document(&document, SystemClock.now());
+    let valid = problems.is_empty();
+    let (file, entries) = (args.file.path.display().to_string(), document.entries.len());
+    if args.format.json {
+        super::print_json(out, &Verdict { file, valid, entries, problems: &problems })?;
+    } else if valid {
+        writeln!(out, "{file}: {entries} entries, no problem")?;
+    } else {
+        print_problems(out, &args.file.path, &problems)?;
+    }
+    Ok(if valid { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn print_problems(out: &mut dyn Write, file: &Path, problems: &[FieldProblem]) -> anyhow::Result<()> {
+    for FieldProblem { field, message } in problems {
+        writeln!(out, "{}: {field}: {message}", file.display())?;
+    }
+    Ok(())
+}
+
+impl FileArg {
+    fn read(&self) -> anyhow::Result<Document> {
+        let name = self.path.display();
+        let bytes = if self.path == Path::new("-") {
+            let mut bytes = Vec::new();
+            std::io::stdin().read_to_end(&mut bytes).context("could not read the standard input")?;
+            bytes
+        } else {
+            std::fs::read(&self.path).with_context(|| format!("could not read {name}"))?
+        };
+        Document::parse(&bytes).with_context(|| format!("could not use {name}"))
+    }
+}

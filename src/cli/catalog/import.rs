@@ -1,0 +1,104 @@
+//! `modelpager catalog import FILE`
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use serde_json::Value;
+
+use super::remote::{Refusal, ServerArgs};
+use super::{FileArg, print_problems};
+use crate::catalog::document::Format;
+use crate::catalog::plan::{ChangeAction, EntryChange, ImportReport};
+use crate::catalog::service::check_document;
+use crate::config::Scope;
+use crate::domain::clock::{Clock as _, SystemClock};
+
+/// Bring a catalog file into a running server, all or nothing, and print what changed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  modelpager catalog import --dry-run catalog.yml
+  modelpager catalog import --config modelpager.yml --prune catalog.yml
+  MODELPAGER_TOKEN=… modelpager catalog import --server https://pager.example.org catalog.yml
+
+Entries are created or replaced; versions and deployments join the histories. Exits 1 when
+a field is wrong or the server refuses; then nothing was changed.")]
+pub(super) struct Args {
+    #[command(flatten)]
+    file: FileArg,
+    /// Only print what would change.
+    #[arg(long)]
+    dry_run: bool,
+    /// Delete entries that the file does not have.
+    #[arg(long)]
+    prune: bool,
+    #[command(flatten)]
+    server: ServerArgs,
+    #[command(flatten)]
+    format: crate::cli::FormatArg,
+}
+
+/// Imports and prints the report.
+pub(super) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let document = args.file.read()?;
+    let problems = check_document(&document, SystemClock.now());
+    if !problems.is_empty() {
+        print_problems(out, &args.file.path, &problems)?;
+        return Ok(ExitCode::FAILURE);
+    }
+    let path = format!("/api/v1/catalog/import?dry_run={}&prune={}", args.dry_run, args.prune);
+    let answer = match args.server.connect(Scope::Write)?.post(&path, document.write(Format::Json)?) {
+        Ok(answer) => answer,
+        Err(Refusal::Other(error)) => return Err(error),
+        Err(Refusal::Fields(problems)) => {
+            print_problems(out, &args.file.path, &problems)?;
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    let report: ImportReport =
+        serde_json::from_slice(&answer).context("the server's answer is not an import report")?;
+    if args.format.json {
+        crate::cli::print_json(out, &report)?;
+    } else {
+        print_report(out, &report)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_report(out: &mut dyn Write, report: &ImportReport) -> anyhow::Result<()> {
+    for change in &report.entries {
+        print_change(out, change)?;
+    }
+    if report.entries_omitted > 0 {
+        writeln!(out, "… {} more", report.entries_omitted)?;
+    }
+    let ImportReport { created, changed, deleted, unchanged, .. } = report;
+    let end = if report.dry_run { "; nothing was written (dry run)" } else { "" };
+    writeln!(out, "{created} created, {changed} changed, {deleted} deleted, {unchanged} unchanged{end}")?;
+    Ok(())
+}
+
+fn print_change(out: &mut dyn Write, change: &EntryChange) -> anyhow::Result<()> {
+    let sign = match change.action {
+        ChangeAction::Created => '+',
+        ChangeAction::Changed => '~',
+        ChangeAction::Deleted => '-',
+    };
+    writeln!(out, "{sign} {}", change.slug)?;
+    if change.action == ChangeAction::Deleted {
+        return Ok(());
+    }
+    for field in &change.fields {
+        match &field.before {
+            Value::Null => writeln!(out, "    {}: {}", field.field, field.after)?,
+            before => writeln!(out, "    {}: {before} → {}", field.field, field.after)?,
+        }
+    }
+    for version in &change.versions {
+        writeln!(out, "    version {}", version.version)?;
+    }
+    for deployment in &change.deployments {
+        writeln!(out, "    deployment of {}", deployment.version)?;
+    }
+    Ok(())
+}
