@@ -76,12 +76,7 @@ pub fn compose(
     addresses: &Addresses,
 ) -> Result<Vec<u8>, lettre::error::Error> {
     let sender = &addresses.from.email;
-    let root = root_id(message, sender);
-    let known = Reference::read(message.reference);
-    let (references, reply_to) = match clean_id(&known.first) {
-        Some(first) => (format!("{root} {first}"), first),
-        None => (root.clone(), root),
-    };
+    let (references, reply_to) = thread(message, sender);
     let mut builder = Mail::builder()
         .from(addresses.from.clone())
         .subject(content.subject.clone())
@@ -93,12 +88,8 @@ pub fn compose(
             HeaderName::new_from_ascii_str("Auto-Submitted"),
             "auto-generated".to_owned(),
         ));
-    for mailbox in &addresses.to {
-        builder = builder.to(mailbox.clone());
-    }
-    for mailbox in &addresses.cc {
-        builder = builder.cc(mailbox.clone());
-    }
+    builder = addresses.to.iter().fold(builder, |builder, mailbox| builder.to(mailbox.clone()));
+    builder = addresses.cc.iter().fold(builder, |builder, mailbox| builder.cc(mailbox.clone()));
     let text = part(ContentType::TEXT_PLAIN, &content.text);
     let mail = match &content.html {
         None => builder.singlepart(text),
@@ -110,6 +101,15 @@ pub fn compose(
         ),
     }?;
     Ok(mail.formatted())
+}
+
+/// `References` and `In-Reply-To`.
+fn thread(message: &Message<'_>, sender: &Address) -> (String, String) {
+    let root = root_id(message, sender);
+    match clean_id(&Reference::read(message.reference).first) {
+        Some(first) => (format!("{root} {first}"), first),
+        None => (root.clone(), root),
+    }
 }
 
 /// Quoted-printable always: lines stay short and every server can carry them.

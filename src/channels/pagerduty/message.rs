@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use super::event::{Action, Event, EventLink, Payload};
 use crate::channels::{Message, shrink, text};
 use crate::domain::incident::Member;
-use crate::domain::notification::{NotificationKind, Snapshot};
+use crate::domain::notification::{EntryFacts, NotificationKind, Snapshot};
 use crate::domain::severity::Severity;
 
 /// In characters.
@@ -134,41 +134,54 @@ fn links<'a>(message: &Message<'a>) -> Vec<EventLink<'a>> {
 fn details(message: &Message<'_>) -> Value {
     let snapshot = message.snapshot;
     let incident = &snapshot.incident;
-    let mut table = Map::new();
-    let mut put = |name: &str, value: &str| {
-        if !value.is_empty() {
-            table.insert(name.to_owned(), json!(value));
-        }
-    };
-    put("status", snapshot.status.as_str());
-    put("reason", &snapshot.reason);
-    put("severity", incident.severity.as_str());
-    put("previous_severity", snapshot.previous_severity.map_or("", |severity| severity.as_str()));
-    put("entry", &incident.entry);
-    put("version", &incident.version);
+    let mut table = Table::default();
+    table.put("status", snapshot.status.as_str());
+    table.put("reason", &snapshot.reason);
+    table.put("severity", incident.severity.as_str());
+    table.put("previous_severity", snapshot.previous_severity.map_or("", Severity::as_str));
+    table.put("entry", &incident.entry);
+    table.put("version", &incident.version);
     if let Some(entry) = &snapshot.entry {
-        put("version_live", entry.version_live.as_deref().unwrap_or_default());
-        put("owner", &entry.owner);
-        put("team", &entry.team);
-        put("tier", &entry.tier.map_or_else(String::new, |tier| tier.to_string()));
-        put("environment", &entry.environment);
-        put("business_impact", &entry.business_impact);
-        if let Some(deployment) = &entry.deployment {
-            put("last_deployment", &format!("{} at {}", deployment.version, deployment.at));
-            put("deployed_by", &deployment.actor);
-            put("rollback_command", &deployment.rollback_command);
+        put_entry(&mut table, entry);
+    }
+    table.put("template_problem", message.rendered.problem.as_deref().unwrap_or_default());
+    table.count("alerts_firing", incident.firing.into());
+    table.0.insert("alerts".to_owned(), snapshot.alerts.iter().map(alert).collect());
+    table.count("alerts_omitted", snapshot.alerts_omitted);
+    table.count("alerts_truncated_by_alertmanager", incident.truncated);
+    Value::Object(table.0)
+}
+
+fn put_entry(table: &mut Table, entry: &EntryFacts) {
+    table.put("version_live", entry.version_live.as_deref().unwrap_or_default());
+    table.put("owner", &entry.owner);
+    table.put("team", &entry.team);
+    table.put("tier", &entry.tier.map_or_else(String::new, |tier| tier.to_string()));
+    table.put("environment", &entry.environment);
+    table.put("business_impact", &entry.business_impact);
+    if let Some(deployment) = &entry.deployment {
+        table.put("last_deployment", &format!("{} at {}", deployment.version, deployment.at));
+        table.put("deployed_by", &deployment.actor);
+        table.put("rollback_command", &deployment.rollback_command);
+    }
+}
+
+/// Rows that have something to say.
+#[derive(Default)]
+struct Table(Map<String, Value>);
+
+impl Table {
+    fn put(&mut self, name: &str, value: &str) {
+        if !value.is_empty() {
+            self.0.insert(name.to_owned(), json!(value));
         }
     }
-    put("template_problem", message.rendered.problem.as_deref().unwrap_or_default());
-    table.insert("alerts_firing".to_owned(), json!(incident.firing));
-    table.insert("alerts".to_owned(), snapshot.alerts.iter().map(alert).collect());
-    if snapshot.alerts_omitted > 0 {
-        table.insert("alerts_omitted".to_owned(), json!(snapshot.alerts_omitted));
+
+    fn count(&mut self, name: &str, count: u64) {
+        if count > 0 {
+            self.0.insert(name.to_owned(), json!(count));
+        }
     }
-    if incident.truncated > 0 {
-        table.insert("alerts_truncated_by_alertmanager".to_owned(), json!(incident.truncated));
-    }
-    Value::Object(table)
 }
 
 fn alert(member: &Member) -> Value {
