@@ -13,6 +13,7 @@ mod cli_catalog;
 mod compose;
 mod config_files;
 mod log_support;
+mod readme;
 mod real_programs;
 mod routes_amtool;
 mod support;
