@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::case::Case;
 use super::decide::{Decision, decide};
-use super::desk::Case;
 use super::incidents::Observation;
 use super::routes::Timing;
 use super::rules::Rules;
