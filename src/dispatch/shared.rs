@@ -1,5 +1,5 @@
-//! What all tasks of the dispatcher share: the parts it is made of, the plan in force, and
-//! the bells that wake workers.
+//! What the tasks of the dispatcher share: its parts, the plan in force, and the bells by
+//! which workers are woken.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -57,13 +57,12 @@ impl Shared {
         }
     }
 
-    pub fn plan(&self) -> Arc<Plan> {
-        self.plan.load_full()
-    }
-
-    /// From now on this plan is in force.
     pub fn replace_plan(&self, plan: Plan) {
         self.plan.store(Arc::new(plan));
+    }
+
+    pub fn plan(&self) -> Arc<Plan> {
+        self.plan.load_full()
     }
 
     /// Tells a channel's worker to look into the outbox.

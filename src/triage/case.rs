@@ -1,8 +1,20 @@
-//! One incident on the desk of triage, with all that belongs to it.
+//! What triage works on and with: one incident laid open, and its surroundings.
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::rules::Rules;
+use crate::catalog::Catalog;
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::IdMaker;
 use crate::domain::incident::{Conversation, Incident, Member};
+
+/// What triage works with besides the incidents.
+pub(super) struct Surroundings<'a> {
+    pub rules: &'a Rules,
+    pub catalog: &'a Catalog,
+    pub ids: &'a IdMaker,
+    pub now: Timestamp,
+}
 
 /// One incident under work.
 pub(super) struct Case {
@@ -14,7 +26,7 @@ pub(super) struct Case {
     pub matched_by: String,
     /// Whether it is the present incident of its dedup key.
     pub is_current: bool,
-    /// Whether there is something of it to write.
+    /// Whether there is anything to write.
     pub is_changed: bool,
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::case::Case;
-use super::evaluate::{self, Surroundings};
+use super::case::{Case, Surroundings};
+use super::evaluate;
 use super::incidents::{self, Happening, Observation};
 use crate::domain::alert::AlertStatus;
 use crate::domain::clock::Timestamp;

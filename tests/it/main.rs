@@ -16,5 +16,6 @@ mod log_support;
 mod readme;
 mod real_programs;
 mod routes_amtool;
+mod spine;
 mod support;
 mod web_support;
