@@ -38,6 +38,9 @@ pub struct ParsedEvent {
 /// senders' formats.
 pub type ParseEvent = fn(&PendingEvent) -> Result<ParsedEvent, String>;
 
+/// Tells the dispatcher which channels are owed something.
+pub type TellOwed = Box<dyn Fn(&[&str]) + Send + Sync>;
+
 /// What triage is made of.
 pub struct Parts {
     /// Events in, consequences out.
@@ -57,7 +60,7 @@ pub struct Parts {
     /// Told by the inbox when events were stored, and by whoever changes what is true.
     pub wake: Arc<Notify>,
     /// Tells the dispatcher which channels are owed something.
-    pub owed: Box<dyn Fn(&[&str]) + Send + Sync>,
+    pub owed: TellOwed,
 }
 
 /// Takes events through triage.

@@ -5,7 +5,6 @@ mod intake;
 mod outbox;
 mod triage;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -96,8 +95,7 @@ impl World {
         let ids = IdMaker::new(shared.clone(), Arc::new(SeededRandom::new(7)));
         let metrics = Metrics::new(START);
         let snapshot = Arc::new(Catalog::new(config.catalog.clone()));
-        let catalog =
-            CatalogService::new(store.clone(), snapshot.clone(), shared.clone(), ids.clone(), |_| Ok(()));
+        let catalog = CatalogService::new(store.clone(), snapshot.clone(), shared.clone(), ids.clone());
         catalog.refresh().await.unwrap();
         let rules = Rules::build(config).unwrap_or_else(|problems| panic!("{problems:?}"));
         let (inbox, _) = Inbox::start(inbox::Parts {
@@ -206,13 +204,4 @@ pub fn body(alerts: &[Value]) -> Value {
         "externalURL": "http://am.example:9093",
         "alerts": alerts,
     })
-}
-
-/// Counts equal texts.
-pub fn counted(texts: &[String]) -> BTreeMap<&str, usize> {
-    let mut counts = BTreeMap::new();
-    for text in texts {
-        *counts.entry(text.as_str()).or_default() += 1;
-    }
-    counts
 }
