@@ -37,6 +37,14 @@ pub fn load(file: Option<&Path>) -> Result<Configuration, Problems> {
     complete(loaded)
 }
 
+/// Checks a configuration given as text; nothing of the environment reaches it.
+///
+/// # Errors
+/// As [`load`].
+pub fn parse(text: &str) -> Result<Configuration, Problems> {
+    complete(config::parse(text, Path::new(""), &|_| None, &kinds())?)
+}
+
 /// What the configuration needs to know of every kind of channel.
 pub fn kinds() -> Vec<KindSchema> {
     let describe = |kind: &&channels::Kind| KindSchema {

@@ -13,6 +13,7 @@ mod catalog;
 mod check_config;
 mod completions;
 mod config_schema;
+mod demo;
 mod openapi;
 mod routes;
 mod serve;
@@ -22,6 +23,7 @@ mod serve;
 #[derive(Debug, Parser)]
 #[command(name = "modelpager", version, propagate_version = true, max_term_width = 100)]
 #[command(after_help = "Examples:
+  modelpager demo
   modelpager serve --config modelpager.yml
   modelpager check-config modelpager.yml
   modelpager routes test --config modelpager.yml severity=page model=churn
@@ -61,6 +63,7 @@ macro_rules! commands {
 
 commands! {
     Serve => serve,
+    Demo => demo,
     CheckConfig => check_config,
     Routes => routes,
     Catalog => catalog,

@@ -14,10 +14,8 @@ pub mod plan;
 mod dispatcher;
 mod recorder;
 mod recovery;
-mod shared;
 mod trial;
 mod worker;
 
-pub use dispatcher::Dispatcher;
-pub use shared::Parts;
+pub use dispatcher::{Dispatcher, Parts};
 pub use trial::{Trial, TrialError};

@@ -63,9 +63,10 @@ impl Plan {
                 }
                 Ok(_) => {}
                 Err(found) => {
-                    let keyed =
-                        |(key, message)| PlanProblem { key: format!("channels[{index}]{key}"), message };
-                    problems.extend(found.into_iter().map(keyed));
+                    problems.extend(found.into_iter().map(|(key, message)| PlanProblem {
+                        key: format!("channels[{index}]{key}"),
+                        message,
+                    }))
                 }
             }
         }
