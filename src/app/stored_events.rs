@@ -3,7 +3,7 @@
 
 use crate::domain::clock::Timestamp;
 use crate::intake::alertmanager;
-use crate::store::triage::PendingEvent;
+use crate::store::triage_read::PendingEvent;
 use crate::triage::processor::ParsedEvent;
 
 /// Reads a stored body in the format of its source.

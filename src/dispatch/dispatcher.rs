@@ -1,71 +1,22 @@
 //! The dispatcher: owns the workers, the recorder and the recovery, replaces the plan on a
 //! reload, and stops them all in time.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use parking_lot::{Mutex, RwLock};
-use tokio::sync::{Notify, mpsc, watch};
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::plan::{ChannelPlan, Plan};
 use super::recorder::{self, Ended};
+use super::shared::{Parts, Shared};
 use super::{recovery, worker};
-use crate::domain::clock::{SharedClock, Timestamp};
-use crate::domain::ids::IdMaker;
-use crate::domain::random::SharedRandom;
-use crate::store::{Store, StoreError};
-use crate::telemetry::metrics::Metrics;
+use crate::domain::clock::Timestamp;
+use crate::store::StoreError;
 
 /// How many ended attempts may wait for the recorder.
 const RECORDER_QUEUE: usize = 1_024;
-
-/// What the dispatcher is made of.
-#[derive(Clone)]
-pub struct Parts {
-    /// The outbox.
-    pub store: Store,
-    /// The time.
-    pub clock: SharedClock,
-    /// Draws the waits.
-    pub random: SharedRandom,
-    /// Ids of attempts.
-    pub ids: IdMaker,
-    /// What is counted.
-    pub metrics: Metrics,
-}
-
-/// What all tasks of the dispatcher share.
-pub(super) struct Shared {
-    pub store: Store,
-    pub clock: SharedClock,
-    pub random: SharedRandom,
-    pub ids: IdMaker,
-    pub metrics: Metrics,
-    /// Names this process in leases.
-    pub owner: String,
-    plan: ArcSwap<Plan>,
-    wakes: RwLock<HashMap<String, Arc<Notify>>>,
-}
-
-impl Shared {
-    pub fn plan(&self) -> Arc<Plan> {
-        self.plan.load_full()
-    }
-
-    /// Tells a channel's worker to look into the outbox.
-    pub fn wake(&self, channel: &str) {
-        if let Some(notify) = self.wakes.read().get(channel) {
-            notify.notify_one();
-        }
-    }
-
-    pub fn wake_of(&self, channel: &str) -> Arc<Notify> {
-        self.wakes.write().entry(channel.to_owned()).or_default().clone()
-    }
-}
 
 /// Sends what is owed.
 pub struct Dispatcher {
@@ -90,17 +41,7 @@ impl Dispatcher {
     /// # Errors
     /// When the store does not answer.
     pub async fn start(parts: Parts, plan: Plan) -> Result<Self, StoreError> {
-        let owner = parts.ids.next_id();
-        let shared = Arc::new(Shared {
-            store: parts.store,
-            clock: parts.clock,
-            random: parts.random,
-            ids: parts.ids,
-            metrics: parts.metrics,
-            owner,
-            plan: ArcSwap::from_pointee(plan),
-            wakes: RwLock::default(),
-        });
+        let shared = Arc::new(Shared::new(parts, plan));
         take_over(&shared).await?;
         let (records, inbox) = mpsc::channel(RECORDER_QUEUE);
         let mut tasks = Tasks {
@@ -121,7 +62,7 @@ impl Dispatcher {
     /// When the store does not answer; the new plan is in use all the same, and what is owed
     /// to removed channels is withdrawn at the next start.
     pub async fn apply(&self, plan: Plan) -> Result<(), StoreError> {
-        self.shared.plan.store(Arc::new(plan));
+        self.shared.replace_plan(plan);
         if let Some(tasks) = self.tasks.lock().as_mut() {
             tasks.retire_workers();
             tasks.start_workers(&self.shared);

@@ -14,8 +14,10 @@ pub mod plan;
 mod dispatcher;
 mod recorder;
 mod recovery;
+mod shared;
 mod trial;
 mod worker;
 
-pub use dispatcher::{Dispatcher, Parts};
+pub use dispatcher::Dispatcher;
+pub use shared::Parts;
 pub use trial::{Trial, TrialError};

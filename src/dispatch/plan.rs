@@ -63,10 +63,9 @@ impl Plan {
                 }
                 Ok(_) => {}
                 Err(found) => {
-                    problems.extend(found.into_iter().map(|(key, message)| PlanProblem {
-                        key: format!("channels[{index}]{key}"),
-                        message,
-                    }))
+                    let keyed =
+                        |(key, message)| PlanProblem { key: format!("channels[{index}]{key}"), message };
+                    problems.extend(found.into_iter().map(keyed));
                 }
             }
         }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::conclude::{Terms, conclude};
-use super::dispatcher::Shared;
 use super::plan::Plan;
+use super::shared::Shared;
 use crate::config::OnAmbiguous;
 use crate::domain::clock::Timestamp;
 use crate::domain::outcome::{SendOutcome, SendReport};

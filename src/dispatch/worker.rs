@@ -12,9 +12,9 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::conclude::{Terms, conclude};
-use super::dispatcher::Shared;
 use super::plan::ChannelPlan;
 use super::recorder::Ended;
+use super::shared::Shared;
 use crate::channels::Message;
 use crate::domain::clock::Timestamp;
 use crate::domain::notification::Snapshot;

@@ -34,6 +34,7 @@ pub mod log_notifications;
 pub mod outbox;
 pub mod outbox_hand;
 pub mod triage;
+pub mod triage_read;
 mod open;
 
 pub use catalog_rows::StoredEntry;

@@ -1,44 +1,20 @@
 //! The desk: the incidents of one transaction, laid out to be worked on. Pure once loaded.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
-use super::evaluate::{self, Surroundings};
+use super::case::{Case, Surroundings};
+use super::evaluate;
 use super::incidents::{self, Happening, Observation};
 use crate::domain::alert::AlertStatus;
 use crate::domain::clock::Timestamp;
 use crate::domain::incident::{Conversation, Incident, IncidentState, Member, ResolveReason};
 use crate::store::triage::{Consequences, IncidentChange, MemberChange, TimelineRow};
 
-/// One incident under work.
-pub(super) struct Case {
-    pub incident: Incident,
-    /// Those that matter most, and those that this transaction touches.
-    pub members: HashMap<String, Member>,
-    pub conversations: BTreeMap<String, Conversation>,
-    /// How the catalog entry was found by the alert seen last.
-    pub matched_by: String,
-    is_current: bool,
-    is_changed: bool,
-}
-
 /// All incidents under work, and what has been concluded so far.
 #[derive(Default)]
 pub(super) struct Desk {
     cases: HashMap<String, Case>,
     pub conclusions: Consequences,
-}
-
-impl Case {
-    fn new(incident: Incident) -> Self {
-        Self {
-            incident,
-            members: HashMap::new(),
-            conversations: BTreeMap::new(),
-            matched_by: String::new(),
-            is_current: true,
-            is_changed: false,
-        }
-    }
 }
 
 impl Desk {

@@ -5,29 +5,19 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::case::{Case, Surroundings};
 use super::decide::{Decision, decide};
-use super::desk::Case;
 use super::incidents::Observation;
 use super::routes::Timing;
-use super::rules::Rules;
-use crate::catalog::{Catalog, facts};
+use crate::catalog::facts;
 use crate::domain::alert::AlertStatus;
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{Entry, EntryRecord};
-use crate::domain::ids::IdMaker;
 use crate::domain::incident::{Conversation, Incident, IncidentState, Member, Told};
 use crate::domain::labels::Labels;
 use crate::domain::notification::{EntryFacts, NotificationKind, SNAPSHOT_ALERTS, Snapshot};
 use crate::domain::severity::Severity;
 use crate::store::triage::{Consequences, DecisionRow, NewNotification};
-
-/// What triage works with besides the incidents.
-pub(super) struct Surroundings<'a> {
-    pub rules: &'a Rules,
-    pub catalog: &'a Catalog,
-    pub ids: &'a IdMaker,
-    pub now: Timestamp,
-}
 
 /// A channel to ask about, and why it is asked about.
 struct Place {

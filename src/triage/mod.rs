@@ -5,6 +5,8 @@
 //! the routing tree and asks [`decide`] per channel. Event and consequences commit
 //! together, so a crash at any point leaves either both or neither.
 
+mod batch;
+mod case;
 pub mod decide;
 mod desk;
 mod evaluate;

@@ -1,0 +1,195 @@
+//! What triage reads in its transaction: pending events, the incidents they touch, and
+//! what timers are due.
+
+use std::time::Duration;
+
+use super::dialect::PerDialect;
+use super::error::Doing as _;
+use super::rows::{ConversationRow, IncidentRow, MemberRow};
+use super::{Store, StoreError, Tx};
+use crate::domain::clock::Timestamp;
+use crate::domain::incident::{Conversation, Incident, Member};
+use crate::domain::notification::SNAPSHOT_ALERTS;
+
+/// A stored event that waits for triage.
+#[derive(Debug, sqlx::FromRow)]
+pub struct PendingEvent {
+    /// Its id.
+    pub id: String,
+    /// When it was received, milliseconds.
+    pub received_at: i64,
+    /// `alertmanager`.
+    pub source: String,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+const PENDING: PerDialect = PerDialect {
+    sqlite: "SELECT id, received_at, source, body FROM events WHERE state = 'pending' ORDER BY id LIMIT $1",
+    postgres: "SELECT id, received_at, source, body FROM events WHERE state = 'pending' ORDER BY id LIMIT $1 \
+               FOR UPDATE SKIP LOCKED",
+};
+const CURRENT: &str =
+    concat!("SELECT ", incident_columns!(), " FROM incidents WHERE is_current AND dedup_key IN");
+const BY_ID: &str = concat!("SELECT ", incident_columns!(), " FROM incidents WHERE id IN");
+const TOP_MEMBERS: &str = concat!(
+    "SELECT ",
+    member_columns!(),
+    " FROM (SELECT m.*, ROW_NUMBER() OVER (PARTITION BY incident_id ORDER BY \
+     CASE status WHEN 'firing' THEN 0 ELSE 1 END, \
+     CASE severity WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 WHEN 'low' THEN 3 ELSE 4 END, \
+     starts_at, fingerprint) AS place FROM members m WHERE incident_id IN"
+);
+const TOP_MEMBERS_LIMIT: &str = ") AS ranked WHERE place <= 50";
+const _: () = assert!(SNAPSHOT_ALERTS == 50, "the limit in TOP_MEMBERS_LIMIT is SNAPSHOT_ALERTS");
+const MEMBERS: &str = concat!("SELECT ", member_columns!(), " FROM (");
+const MEMBERS_JOIN: &str = ") AS v JOIN members ON incident_id = v.column1 AND fingerprint = v.column2";
+const CONVERSATIONS: &str =
+    "SELECT incident_id, channel, told, next_due_at, last_answer FROM conversations WHERE incident_id IN";
+const DUE: PerDialect = PerDialect {
+    sqlite: "SELECT incident_id FROM conversations WHERE next_due_at <= $1 ORDER BY next_due_at LIMIT $2",
+    postgres: "SELECT incident_id FROM conversations WHERE next_due_at <= $1 ORDER BY next_due_at LIMIT $2 \
+               FOR UPDATE SKIP LOCKED",
+};
+const STALE: PerDialect = PerDialect {
+    sqlite: "SELECT id FROM incidents WHERE state = 'open' AND last_seen_at <= $1 ORDER BY last_seen_at LIMIT $2",
+    postgres: "SELECT id FROM incidents WHERE state = 'open' AND last_seen_at <= $1 ORDER BY last_seen_at LIMIT $2 \
+               FOR UPDATE SKIP LOCKED",
+};
+
+const NEXT_TIMER: &str = "SELECT MIN(at) FROM (SELECT MIN(next_due_at) AS at FROM conversations \
+     WHERE next_due_at IS NOT NULL UNION ALL \
+     SELECT MIN(last_seen_at) + $1 AS at FROM incidents WHERE state = 'open') AS timers";
+
+impl Store {
+    /// When the next conversation is to be decided again or the next incident grows stale,
+    /// whichever comes first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn next_timer(&self, stale_after: Duration) -> Result<Option<Timestamp>, StoreError> {
+        let stale_ms = i64::try_from(stale_after.as_millis()).unwrap_or(i64::MAX / 2);
+        let (at,): (Option<i64>,) =
+            with_reader!(self, |conn| sqlx::query_as(NEXT_TIMER).bind(stale_ms).fetch_one(&mut *conn).await)
+                .doing("look for the next timer")?;
+        Ok(at.map(Timestamp::from_millis))
+    }
+}
+
+impl Tx {
+    /// The oldest events that wait for triage; on PostgreSQL they stay locked until the
+    /// transaction ends, so that replicas do not meet.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn pending_events(&mut self, limit: u32) -> Result<Vec<PendingEvent>, StoreError> {
+        let sql = PENDING.pick(self);
+        with_tx!(self, |conn| sqlx::query_as(sql).bind(i64::from(limit)).fetch_all(&mut *conn).await)
+            .doing("read pending events")
+    }
+
+    /// The present incidents of these dedup keys, locked against other replicas.
+    ///
+    /// # Errors
+    /// When the database does not answer or a row is unreadable.
+    pub async fn current_incidents(&mut self, dedup_keys: &[&str]) -> Result<Vec<Incident>, StoreError> {
+        self.read_incidents(dedup_keys, CURRENT).await
+    }
+
+    /// The incidents of these ids, locked against other replicas.
+    ///
+    /// # Errors
+    /// When the database does not answer or a row is unreadable.
+    pub async fn incidents_by_id(&mut self, ids: &[&str]) -> Result<Vec<Incident>, StoreError> {
+        self.read_incidents(ids, BY_ID).await
+    }
+
+    async fn read_incidents(
+        &mut self,
+        keys: &[&str],
+        sql: &'static str,
+    ) -> Result<Vec<Incident>, StoreError> {
+        // Locked in one order everywhere, so that replicas wait for instead of block each other.
+        let lock = PerDialect { sqlite: "", postgres: "ORDER BY id FOR UPDATE" }.pick(self);
+        let rows = read_by_keys!(*self, IncidentRow, keys, sql, lock).doing("read incidents")?;
+        rows.into_iter().map(IncidentRow::into_incident).collect()
+    }
+
+    /// Of each incident the members that matter most: firing first, higher severity first,
+    /// then oldest first; at most [`SNAPSHOT_ALERTS`].
+    ///
+    /// # Errors
+    /// When the database does not answer or a row is unreadable.
+    pub async fn top_members(&mut self, incident_ids: &[&str]) -> Result<Vec<(String, Member)>, StoreError> {
+        let rows = read_by_keys!(*self, MemberRow, incident_ids, TOP_MEMBERS, TOP_MEMBERS_LIMIT)
+            .doing("read members of incidents")?;
+        rows.into_iter().map(MemberRow::into_member).collect()
+    }
+
+    /// These members, each named by its incident and fingerprint.
+    ///
+    /// # Errors
+    /// When the database does not answer or a row is unreadable.
+    pub async fn members(&mut self, pairs: &[(&str, &str)]) -> Result<Vec<(String, Member)>, StoreError> {
+        let mut rows: Vec<MemberRow> = Vec::new();
+        for batch in super::dialect::batches(pairs, 2) {
+            let sql = super::dialect::values_sql(MEMBERS, 2, batch.len(), MEMBERS_JOIN);
+            let found = with_tx!(self, |conn| {
+                let mut query = sqlx::query_as(sql);
+                for (incident_id, fingerprint) in batch {
+                    query = query.bind(incident_id).bind(fingerprint);
+                }
+                query.fetch_all(&mut *conn).await
+            });
+            rows.extend(found.doing("read members")?);
+        }
+        rows.into_iter().map(MemberRow::into_member).collect()
+    }
+
+    /// What these incidents have said.
+    ///
+    /// # Errors
+    /// When the database does not answer or a row is unreadable.
+    pub async fn conversations(
+        &mut self,
+        incident_ids: &[&str],
+    ) -> Result<Vec<(String, Conversation)>, StoreError> {
+        let rows = read_by_keys!(*self, ConversationRow, incident_ids, CONVERSATIONS, "")
+            .doing("read conversations")?;
+        rows.into_iter().map(ConversationRow::into_conversation).collect()
+    }
+
+    /// Incidents with a conversation whose time has come.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn due_incident_ids(&mut self, now: Timestamp, limit: u32) -> Result<Vec<String>, StoreError> {
+        self.ids_before(DUE, now, limit).await
+    }
+
+    /// Open incidents not heard of since `before`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn stale_incident_ids(
+        &mut self,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<String>, StoreError> {
+        self.ids_before(STALE, before, limit).await
+    }
+
+    async fn ids_before(
+        &mut self,
+        sql: PerDialect,
+        at: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<String>, StoreError> {
+        let sql = sql.pick(self);
+        let rows: Vec<(String,)> = with_tx!(self, |conn| {
+            sqlx::query_as(sql).bind(at.as_millis()).bind(i64::from(limit)).fetch_all(&mut *conn).await
+        })
+        .doing("read what is due")?;
+        Ok(rows.into_iter().map(|(id,)| id).collect())
+    }
+}

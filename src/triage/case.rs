@@ -1,0 +1,44 @@
+//! What triage works on and with: one incident laid open, and its surroundings.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::rules::Rules;
+use crate::catalog::Catalog;
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::IdMaker;
+use crate::domain::incident::{Conversation, Incident, Member};
+
+/// What triage works with besides the incidents.
+pub(super) struct Surroundings<'a> {
+    pub rules: &'a Rules,
+    pub catalog: &'a Catalog,
+    pub ids: &'a IdMaker,
+    pub now: Timestamp,
+}
+
+/// One incident under work.
+pub(super) struct Case {
+    pub incident: Incident,
+    /// Those that matter most, and those that this transaction touches.
+    pub members: HashMap<String, Member>,
+    pub conversations: BTreeMap<String, Conversation>,
+    /// How the catalog entry was found by the alert seen last.
+    pub matched_by: String,
+    /// Whether it is the present incident of its dedup key.
+    pub is_current: bool,
+    /// Whether there is anything to write.
+    pub is_changed: bool,
+}
+
+impl Case {
+    pub fn new(incident: Incident) -> Self {
+        Self {
+            incident,
+            members: HashMap::new(),
+            conversations: BTreeMap::new(),
+            matched_by: String::new(),
+            is_current: true,
+            is_changed: false,
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Intake, triage and dispatch over one real store, on a clock that tests move.
+
+mod dispatch;
+mod intake;
+mod outbox;
+mod triage;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use modelpager::catalog::Catalog;
+use modelpager::catalog::service::CatalogService;
+use modelpager::config::{ChannelConfig, Config, RouteConfig};
+use modelpager::domain::clock::{ManualClock, SharedClock, Timestamp};
+use modelpager::domain::entry::Entry;
+use modelpager::domain::ids::IdMaker;
+use modelpager::domain::random::SeededRandom;
+use modelpager::intake::alertmanager;
+use modelpager::intake::inbox::{self, Accepted, Inbox, IntakeError};
+use modelpager::store::Store;
+use modelpager::store::log::PageKey;
+use modelpager::store::log_events::{EventFilter, EventSummary};
+use modelpager::store::log_incidents::{IncidentFilter, IncidentSummary};
+use modelpager::store::log_notifications::{NotificationFilter, NotificationSummary};
+use modelpager::store::triage_read::PendingEvent;
+use modelpager::telemetry::metrics::Metrics;
+use modelpager::triage::processor::{ParsedEvent, Parts, Processor};
+use modelpager::triage::rules::Rules;
+use serde_json::{Value, json};
+
+use crate::support::databases::Fresh;
+
+pub const START: Timestamp = Timestamp::from_millis(1_787_220_000_000);
+
+/// Everything but the HTTP surface and the dispatcher.
+pub struct World {
+    pub clock: ManualClock,
+    pub store: Store,
+    pub ids: IdMaker,
+    pub inbox: Inbox,
+    pub processor: Processor,
+    pub catalog: CatalogService,
+    pub metrics: Metrics,
+    _fresh: Option<Fresh>,
+}
+
+/// A channel of kind `log` with that name.
+pub fn log_channel(name: &str) -> ChannelConfig {
+    ChannelConfig::new(name, "log")
+}
+
+pub fn route(channels: &[&str], matchers: &[&str]) -> RouteConfig {
+    let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+    RouteConfig { channels: owned(channels), matchers: owned(matchers), ..RouteConfig::default() }
+}
+
+pub fn config() -> Config {
+    let mut config = Config::default();
+    config.channels = vec![log_channel("console"), log_channel("oncall")];
+    config.route = route(&["console"], &[]);
+    config.route.routes =
+        vec![RouteConfig { continue_: true, ..route(&["oncall", "console"], &["severity=\"critical\""]) }];
+    config
+}
+
+fn parse(event: &PendingEvent) -> Result<ParsedEvent, String> {
+    let delivery = alertmanager::parse(&event.body, Timestamp::from_millis(event.received_at))
+        .map_err(|e| e.to_string())?;
+    assert!(
+        !delivery.alerts.iter().any(|alert| alert.labels.contains_key("make_triage_panic")),
+        "asked to panic"
+    );
+    Ok(ParsedEvent {
+        receiver: delivery.receiver,
+        external_url: delivery.external_url,
+        truncated: delivery.truncated,
+        alerts: delivery.alerts,
+    })
+}
+
+impl World {
+    pub async fn open(fresh: Fresh, config: &Config) -> Self {
+        let mut world = Self::on(&fresh.url(), config).await;
+        world._fresh = Some(fresh);
+        world
+    }
+
+    /// A second process on the same database, or the first after a restart.
+    pub async fn on(url: &str, config: &Config) -> Self {
+        let store = Store::open(url, 4).await.unwrap();
+        let clock = ManualClock::at(START);
+        let shared: SharedClock = Arc::new(clock.clone());
+        let ids = IdMaker::new(shared.clone(), Arc::new(SeededRandom::new(7)));
+        let metrics = Metrics::new(START);
+        let snapshot = Arc::new(Catalog::new(config.catalog.clone()));
+        let catalog = CatalogService::new(store.clone(), snapshot.clone(), shared.clone(), ids.clone());
+        catalog.refresh().await.unwrap();
+        let rules = Rules::build(config).unwrap_or_else(|problems| panic!("{problems:?}"));
+        let (inbox, _) = Inbox::start(inbox::Parts {
+            store: store.clone(),
+            clock: shared.clone(),
+            ids: ids.clone(),
+            metrics: metrics.clone(),
+            dedup_window: config.intake.dedup_window.0,
+            stored: Arc::default(),
+        });
+        let processor = Processor::new(Parts {
+            store: store.clone(),
+            catalog: snapshot,
+            rules: Arc::new(ArcSwap::from_pointee(rules)),
+            clock: shared,
+            ids: ids.clone(),
+            metrics: metrics.clone(),
+            parse,
+            wake: Arc::default(),
+            owed: Box::new(|_| {}),
+        });
+        Self { clock, store, ids, inbox, processor, catalog, metrics, _fresh: None }
+    }
+
+    pub async fn post(&self, body: &Value) -> Result<Accepted, IntakeError> {
+        self.inbox.accept(Bytes::from(body.to_string()), "test").await
+    }
+
+    /// Posts and triages.
+    pub async fn tell(&self, alerts: &[Value]) {
+        self.post(&body(alerts)).await.unwrap();
+        self.processor.settle().await.unwrap();
+    }
+
+    /// Lets time pass, then does what is due.
+    pub async fn pass(&self, by: Duration) {
+        self.clock.advance(by);
+        self.processor.settle().await.unwrap();
+    }
+
+    /// Every message owed so far, oldest first, as `channel kind severity`.
+    pub async fn owed(&self) -> Vec<String> {
+        let told = |n: &NotificationSummary| format!("{} {} {}", n.channel, n.kind, n.severity);
+        self.notifications().await.iter().map(told).collect()
+    }
+
+    pub async fn notifications(&self) -> Vec<NotificationSummary> {
+        let filter = NotificationFilter::default();
+        let page = PageKey { before: None, limit: 500 };
+        let mut found = self.store.list_notifications(&filter, &page).await.unwrap().items;
+        found.reverse();
+        found
+    }
+
+    /// The newest incidents.
+    pub async fn incidents(&self) -> Vec<IncidentSummary> {
+        let page = PageKey { before: None, limit: 100 };
+        self.store.list_incidents(&IncidentFilter::default(), &page).await.unwrap().items
+    }
+
+    /// The newest events.
+    pub async fn events(&self) -> Vec<EventSummary> {
+        let page = PageKey { before: None, limit: 100 };
+        self.store.list_events(&EventFilter::default(), &page).await.unwrap().items
+    }
+
+    pub async fn add_entry(&self, slug: &str) {
+        let entry =
+            Entry { slug: slug.to_owned(), tier: Some(1), owner: "risk".to_owned(), ..Entry::default() };
+        self.catalog.create("test", entry).await.unwrap();
+    }
+}
+
+/// One alert: `("firing", "fraud", "critical", "a")` is status, model, severity, instance.
+pub fn alert((status, model, severity, instance): (&str, &str, &str, &str)) -> Value {
+    let ends_at = if status == "resolved" { "2026-08-20T10:30:00Z" } else { "0001-01-01T00:00:00Z" };
+    json!({
+        "status": status,
+        "labels": {"alertname": "AccuracyDrop", "model": model, "severity": severity, "instance": instance},
+        "annotations": {"summary": "accuracy 0.81 < 0.9"},
+        "startsAt": "2026-08-20T10:00:00Z",
+        "endsAt": ends_at,
+        "generatorURL": "http://prom.example:9090/graph?g0.expr=x",
+    })
+}
+
+pub fn firing(instance: &str, severity: &str) -> Value {
+    alert(("firing", "fraud", severity, instance))
+}
+
+pub fn resolved(instance: &str, severity: &str) -> Value {
+    alert(("resolved", "fraud", severity, instance))
+}
+
+/// A body with these alerts.
+pub fn body(alerts: &[Value]) -> Value {
+    json!({
+        "version": "4",
+        "receiver": "modelpager",
+        "status": "firing",
+        "groupKey": "{}:{alertname=\"AccuracyDrop\"}",
+        "truncatedAlerts": 0,
+        "groupLabels": {},
+        "commonLabels": {},
+        "commonAnnotations": {},
+        "externalURL": "http://am.example:9093",
+        "alerts": alerts,
+    })
+}

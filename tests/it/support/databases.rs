@@ -1,0 +1,45 @@
+//! Runs one test on SQLite and on PostgreSQL.
+
+/// A fresh database and what keeps it alive.
+pub enum Fresh {
+    Sqlite(tempfile::TempDir),
+    Postgres(super::postgres::Database),
+}
+
+impl Fresh {
+    pub fn sqlite() -> Self {
+        Self::Sqlite(tempfile::tempdir().unwrap())
+    }
+
+    pub async fn postgres(test: &str) -> Option<Self> {
+        super::postgres::create_database(test).await.map(Self::Postgres)
+    }
+
+    pub fn url(&self) -> String {
+        match self {
+            Self::Sqlite(folder) => format!("sqlite://{}", folder.path().join("test.db").display()),
+            Self::Postgres(database) => database.url().to_owned(),
+        }
+    }
+}
+
+/// `on_both_databases! { a_test, another }`: each is an `async fn(Fresh)` beside it.
+macro_rules! on_both_databases {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name($crate::support::databases::Fresh::sqlite()).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                if let Some(fresh) = $crate::support::databases::Fresh::postgres(stringify!($name)).await {
+                    super::$name(fresh).await;
+                }
+            })*
+        }
+    };
+}
+pub(crate) use on_both_databases;
