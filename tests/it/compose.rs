@@ -2,6 +2,7 @@
 //! checked with the tools that will read them, and then run.
 
 mod image;
+mod live;
 mod local;
 mod rules;
 mod services;

@@ -81,7 +81,7 @@ fn embedded_tops(folder: &Path) -> BTreeSet<String> {
         let path = entry.unwrap().path();
         if path.is_dir() {
             tops.extend(embedded_tops(&path));
-        } else if !path.ends_with("tests.rs") {
+        } else if !path.to_string_lossy().ends_with("tests.rs") {
             let text = std::fs::read_to_string(&path).unwrap_or_default();
             let code = text.split("#[cfg(test)]").next().unwrap_or_default();
             for marker in ["include_str!(\"", "include_bytes!(\"", "migrate!(\""] {
