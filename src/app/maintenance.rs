@@ -45,6 +45,7 @@ impl Upkeep {
         self.show(Queue::Notifications, self.store.notifications_waiting().await?, now);
         self.store.forget_twin_keys(now).await?;
         self.catalog.refresh().await?;
+        self.metrics.set_catalog_entries(self.catalog.catalog().len());
         Ok(())
     }
 

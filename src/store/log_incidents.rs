@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use super::log::{Condition, Moment, PageKey, Scan, Slice, StoredJson, rows_of};
 use super::log_notifications::{DecisionRecord, decision_columns};
 use super::{Store, StoreError};
+use crate::domain::incident::Told;
 
 /// An incident as a list shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema, FromRow)]
@@ -122,12 +123,36 @@ pub struct ChannelWhy {
     pub channel: String,
     /// The last decision in one sentence.
     pub why: String,
-    /// What it was last told, and when; null before the first message.
-    pub told: Option<StoredJson>,
+    /// What it was last told; null before the first message.
+    pub told: Option<ToldRecord>,
     /// When it is decided again although nothing happens.
     pub next_due_at: Option<Moment>,
     /// The last decision.
     pub decision: Option<DecisionRecord>,
+}
+
+/// What a channel was last told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ToldRecord {
+    /// `firing` or `resolved`.
+    pub status: String,
+    /// At which severity.
+    pub severity: String,
+    /// When it was decided to tell it.
+    pub at: Moment,
+    /// By which notification.
+    pub notification_id: String,
+}
+
+impl From<Told> for ToldRecord {
+    fn from(told: Told) -> Self {
+        Self {
+            status: told.status.as_str().to_owned(),
+            severity: told.severity.as_str().to_owned(),
+            at: told.at.into(),
+            notification_id: told.notification_id,
+        }
+    }
 }
 
 /// Which incidents; what is `None` does not matter.
@@ -150,6 +175,13 @@ struct ConversationRow {
     channel: String,
     told: Option<StoredJson>,
     next_due_at: Option<Moment>,
+}
+
+impl ConversationRow {
+    /// What was told; a text of another version of this program is not shown.
+    fn told(&self) -> Option<ToldRecord> {
+        serde_json::from_value::<Told>(self.told.as_ref()?.value()).ok().map(ToldRecord::from)
+    }
 }
 
 macro_rules! summary_columns {
@@ -223,15 +255,15 @@ fn explain(conversations: Vec<ConversationRow>, decisions: Vec<DecisionRecord>) 
                 channel: decision.channel.clone(),
                 why: sentence(&decision),
                 next_due_at: talk.as_ref().and_then(|row| row.next_due_at),
-                told: talk.and_then(|row| row.told),
+                told: talk.and_then(|row| row.told()),
                 decision: Some(decision),
             }
         })
         .collect();
     channels.extend(told.into_values().map(|row| ChannelWhy {
+        told: row.told(),
         channel: row.channel,
         why: "nothing was decided yet".to_owned(),
-        told: row.told,
         next_due_at: row.next_due_at,
         decision: None,
     }));
