@@ -1,13 +1,26 @@
-//! The delivery log and incidents over HTTP, against a real store.
+//! The delivery log and incidents over HTTP, on both databases.
 
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
+use modelpager::config::Config;
 use modelpager::domain::severity::Severity;
 use modelpager::store::outbox::Next;
 use serde_json::Value;
 
-use crate::log_support::{Told1, told};
+use crate::log_support::{Case, told};
+use crate::support::databases::{Fresh, on_both_databases};
 use crate::web_support::{Answer, Site, config_with_tokens};
+
+on_both_databases! {
+    the_delivery_log_pages_newest_first_without_loss_or_repetition,
+    every_filter_chooses_what_it_names,
+    a_notification_shows_its_text_incidents_decisions_and_attempts,
+    an_incident_says_why_each_channel_was_told,
+    a_failed_notification_is_redelivered_under_its_own_id_and_by_name,
+    the_log_comes_whole_as_lines_or_for_a_spreadsheet,
+    wrong_parameters_are_all_named_and_hostile_ones_do_nothing,
+    a_cursor_of_another_list_is_refused,
+}
 
 fn ids(answer: &Answer) -> Vec<String> {
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
@@ -19,9 +32,8 @@ fn problem(answer: &Answer) -> (u16, String) {
     (answer.status.as_u16(), answer.json()["type"].as_str().unwrap().to_owned())
 }
 
-#[actix_web::test]
-async fn the_delivery_log_pages_newest_first_without_loss_or_repetition() {
-    let site = Site::open().await;
+async fn the_delivery_log_pages_newest_first_without_loss_or_repetition(database: Fresh) {
+    let site = Site::over(database, Config::default()).await;
     let mut written = Vec::new();
     for _ in 0..23 {
         written.push(site.tell(&told("console", "LatencyHigh")).await.notification);
@@ -42,10 +54,9 @@ async fn the_delivery_log_pages_newest_first_without_loss_or_repetition() {
     assert_eq!(seen, written);
 }
 
-#[actix_web::test]
-async fn every_filter_chooses_what_it_names() {
-    let site = Site::open().await;
-    let failed = Told1 {
+async fn every_filter_chooses_what_it_names(database: Fresh) {
+    let site = Site::over(database, Config::default()).await;
+    let failed = Case {
         entry: "llm-gateway",
         severity: Severity::Critical,
         end: Some(Next::Failed("gone".to_owned())),
@@ -53,7 +64,7 @@ async fn every_filter_chooses_what_it_names() {
     };
     let a = site.tell(&told("console", "LatencyHigh")).await;
     let b = site.tell(&failed).await;
-    let c = site.tell(&Told1 { end: None, entry: "", ..told("console", "ErrorBudget") }).await;
+    let c = site.tell(&Case { end: None, entry: "", ..told("console", "ErrorBudget") }).await;
     let (a, b, c, incident) = (a.notification, b.notification, c.notification, b.incident);
 
     for (query, expected) in [
@@ -84,9 +95,8 @@ async fn every_filter_chooses_what_it_names() {
     }
 }
 
-#[actix_web::test]
-async fn a_notification_shows_its_text_incidents_decisions_and_attempts() {
-    let site = Site::open().await;
+async fn a_notification_shows_its_text_incidents_decisions_and_attempts(database: Fresh) {
+    let site = Site::over(database, Config::default()).await;
     let written = site.tell(&told("console", "LatencyHigh")).await;
 
     let answer = site.get(&format!("/api/v1/notifications/{}", written.notification)).await;
@@ -107,11 +117,10 @@ async fn a_notification_shows_its_text_incidents_decisions_and_attempts() {
     }
 }
 
-#[actix_web::test]
-async fn an_incident_says_why_each_channel_was_told() {
-    let site = Site::open().await;
+async fn an_incident_says_why_each_channel_was_told(database: Fresh) {
+    let site = Site::over(database, Config::default()).await;
     let written = site.tell(&told("console", "LatencyHigh")).await;
-    site.tell(&Told1 { entry: "llm-gateway", ..told("console", "ErrorBudget") }).await;
+    site.tell(&Case { entry: "llm-gateway", ..told("console", "ErrorBudget") }).await;
 
     let listed = site.get("/api/v1/incidents?state=open&q=latency").await;
     assert_eq!(ids(&listed), [written.incident.as_str()]);
@@ -131,10 +140,9 @@ async fn an_incident_says_why_each_channel_was_told() {
     assert_eq!(shown["channels"][0]["next_due_at"], "2026-08-20T14:00:04.125Z");
 }
 
-#[actix_web::test]
-async fn a_failed_notification_is_redelivered_under_its_own_id_and_by_name() {
-    let site = Site::with_config(config_with_tokens()).await;
-    let failed = Told1 { end: Some(Next::Failed("gone".to_owned())), ..told("pager", "LatencyHigh") };
+async fn a_failed_notification_is_redelivered_under_its_own_id_and_by_name(database: Fresh) {
+    let site = Site::over(database, config_with_tokens()).await;
+    let failed = Case { end: Some(Next::Failed("gone".to_owned())), ..told("pager", "LatencyHigh") };
     let written = site.tell(&failed).await;
     let uri = format!("/api/v1/notifications/{}/redeliver", written.notification);
     let ask = |name: &str| {
@@ -157,9 +165,8 @@ async fn a_failed_notification_is_redelivered_under_its_own_id_and_by_name() {
     assert_eq!((line.kind.as_str(), line.actor.as_str()), ("redelivered", "write"));
 }
 
-#[actix_web::test]
-async fn the_log_comes_whole_as_lines_or_for_a_spreadsheet() {
-    let site = Site::open().await;
+async fn the_log_comes_whole_as_lines_or_for_a_spreadsheet(database: Fresh) {
+    let site = Site::over(database, Config::default()).await;
     for _ in 0..3 {
         site.tell(&told("console", "=HYPERLINK(1)")).await;
     }
@@ -186,9 +193,8 @@ async fn the_log_comes_whole_as_lines_or_for_a_spreadsheet() {
     );
 }
 
-#[actix_web::test]
-async fn wrong_parameters_are_all_named_and_hostile_ones_do_nothing() {
-    let site = Site::open().await;
+async fn wrong_parameters_are_all_named_and_hostile_ones_do_nothing(database: Fresh) {
+    let site = Site::over(database, Config::default()).await;
     let written = site.tell(&told("console", "LatencyHigh")).await;
 
     let answer = site.get("/api/v1/notifications?state=delivred&severity=bad&since=now&q=%00").await;
@@ -226,9 +232,8 @@ async fn wrong_parameters_are_all_named_and_hostile_ones_do_nothing() {
     assert_eq!(ids(&site.get("/api/v1/notifications").await), [written.notification]);
 }
 
-#[actix_web::test]
-async fn a_cursor_of_another_list_is_refused() {
-    let site = Site::open().await;
+async fn a_cursor_of_another_list_is_refused(database: Fresh) {
+    let site = Site::over(database, Config::default()).await;
     for _ in 0..2 {
         site.tell(&told("console", "LatencyHigh")).await;
     }

@@ -20,7 +20,7 @@ use crate::web_support::{START, Site};
 
 /// What one notification of the log is to be.
 #[derive(Clone)]
-pub struct Told1 {
+pub struct Case {
     pub channel: &'static str,
     pub alertname: &'static str,
     pub entry: &'static str,
@@ -28,14 +28,8 @@ pub struct Told1 {
     pub end: Option<Next>,
 }
 
-pub fn told(channel: &'static str, alertname: &'static str) -> Told1 {
-    Told1 {
-        channel,
-        alertname,
-        entry: "fraud-detector",
-        severity: Severity::High,
-        end: Some(Next::Delivered),
-    }
+pub fn told(channel: &'static str, alertname: &'static str) -> Case {
+    Case { channel, alertname, entry: "fraud-detector", severity: Severity::High, end: Some(Next::Delivered) }
 }
 
 /// The ids of what was written.
@@ -47,7 +41,7 @@ pub struct Ids {
 impl Site {
     /// Writes one incident with one member, a decision, a timeline line and a notification
     /// that has been tried as `what` says.
-    pub async fn tell(&self, what: &Told1) -> Ids {
+    pub async fn tell(&self, what: &Case) -> Ids {
         use modelpager::domain::clock::Clock as _;
         self.clock.advance(Duration::from_secs(1));
         let now = self.clock.now();
@@ -95,7 +89,7 @@ impl Site {
     }
 }
 
-fn incident(id: &str, what: &Told1, now: Timestamp) -> Incident {
+fn incident(id: &str, what: &Case, now: Timestamp) -> Incident {
     let mut tally = Tally::default();
     tally.join("3fff2c2d7595e046", what.severity);
     Incident {
@@ -124,7 +118,7 @@ fn incident(id: &str, what: &Told1, now: Timestamp) -> Incident {
     }
 }
 
-fn consequences(site: &Site, what: &Told1, ids: &Ids, incident: Incident, now: Timestamp) -> Consequences {
+fn consequences(site: &Site, what: &Case, ids: &Ids, incident: Incident, now: Timestamp) -> Consequences {
     let labels = Labels::from([("alertname".to_owned(), what.alertname.to_owned())]);
     let member = Member {
         fingerprint: "3fff2c2d7595e046".to_owned(),

@@ -1,5 +1,5 @@
-//! The HTTP application in the test's own process, over a real SQLite store in a folder
-//! that lives as long as the fixture.
+//! The HTTP application in the test's own process, over a real store that lives as
+//! long as the fixture.
 
 use std::sync::Arc;
 
@@ -28,6 +28,8 @@ use modelpager::web::state::{AppState, Live, Operations};
 use parking_lot::Mutex;
 use serde_json::Value;
 
+use crate::support::databases::Fresh;
+
 /// When every test begins.
 pub const START: Timestamp = Timestamp::from_millis(1_787_220_003_125);
 
@@ -54,7 +56,7 @@ pub struct Site {
     pub state: AppState,
     pub clock: ManualClock,
     pub operations: Arc<ScriptedOperations>,
-    _folder: tempfile::TempDir,
+    _database: Fresh,
 }
 
 /// An answer, read whole.
@@ -96,10 +98,14 @@ impl Site {
         Self::with_config(Config::default()).await
     }
 
+    /// With a configuration, on SQLite.
     pub async fn with_config(config: Config) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", folder.path().join("test.db").display());
-        let store = Store::open(&url, 4).await.unwrap();
+        Self::over(Fresh::sqlite(), config).await
+    }
+
+    /// With a configuration, on the database given.
+    pub async fn over(database: Fresh, config: Config) -> Self {
+        let store = Store::open(&database.url(), 4).await.unwrap();
         let clock = ManualClock::at(START);
         let operations = Arc::new(ScriptedOperations::default());
         let shared_clock: SharedClock = Arc::new(clock.clone());
@@ -137,7 +143,7 @@ impl Site {
             started_at: START,
             operations: operations.clone(),
         };
-        Self { state, clock, operations, _folder: folder }
+        Self { state, clock, operations, _database: database }
     }
 
     /// One request through the whole application.
