@@ -149,5 +149,6 @@ pub fn test_snapshot(channel: &Arc<ChannelPlan>, actor: &str, now: Timestamp) ->
         alerts_omitted: 0,
         entry: None,
         route: Vec::new(),
+        by_default_route: false,
     }
 }

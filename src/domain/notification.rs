@@ -125,6 +125,9 @@ pub struct Snapshot {
     pub entry: Option<EntryFacts>,
     /// The path through the routing tree that led to this channel, root first.
     pub route: Vec<String>,
+    /// No child of the routing tree took it: the root's channels stand in.
+    #[serde(default)]
+    pub by_default_route: bool,
 }
 
 /// What the catalog knew about the entry when the message was decided.

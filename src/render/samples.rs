@@ -224,6 +224,7 @@ fn snapshot(kind: NotificationKind, reason: &str, alerts: Vec<Member>) -> Snapsh
         alerts_omitted: 0,
         entry: Some(entry()),
         route: vec!["(default)".to_owned(), "severity=\"critical\"".to_owned()],
+        by_default_route: false,
     }
 }
 

@@ -121,6 +121,7 @@ struct Inner {
     events: Family<Words<2>, Counter>,
     alerts: Family<Words<1>, Counter>,
     entry_matches: Family<Words<1>, Counter>,
+    default_route: Counter,
     unmatched: Family<Texts<1>, Counter>,
     unmatched_names: Mutex<HashSet<String>>,
     broken_annotations: Counter,
@@ -161,6 +162,8 @@ impl Metrics {
                 "broken_annotations",
                 "Annotations that hold a template error of the rule instead of text",
             ),
+            default_route: new
+                .add("default_route_notifications", "Messages that no child of the routing tree took"),
             decisions: new.add("decisions", "Answers to whether a channel must be told"),
             queue_depth: new.add("queue_depth", "Rows that wait for work"),
             queue_oldest: new
@@ -265,6 +268,11 @@ impl Metrics {
     /// An annotation held `<error expanding template …>` instead of text.
     pub fn broken_annotation(&self) {
         self.0.broken_annotations.inc();
+    }
+
+    /// A message is owed by the default route, since no other took it.
+    pub fn default_route(&self) {
+        self.0.default_route.inc();
     }
 
     /// One decision was taken.

@@ -220,6 +220,8 @@ impl Processor {
                 _ => DecisionOutcome::Nothing,
             });
         }
+        let by_default = conclusions.notifications.iter().filter(|n| n.snapshot.by_default_route);
+        by_default.for_each(|_| metrics.default_route());
         let mut channels: Vec<&str> = conclusions.notifications.iter().map(|n| n.channel.as_str()).collect();
         channels.sort_unstable();
         channels.dedup();

@@ -52,6 +52,7 @@ pub(super) fn evaluate(
                         .filter(|s| *s != case.incident.severity),
                     entry: facts.clone(),
                     route: place.path.clone(),
+                    by_default_route: around.rules.tree.is_default(&place.path),
                     ..snapshot(case, around.now)
                 };
                 Some(owed(&place, snapshot, received_at, around))
@@ -288,6 +289,7 @@ fn snapshot(case: &Case, now: Timestamp) -> Snapshot {
         alerts_omitted: omitted,
         entry: None,
         route: Vec::new(),
+        by_default_route: false,
     }
 }
 

@@ -141,6 +141,12 @@ impl RouteTree {
         destinations
     }
 
+    /// Whether that path ends at the root although the root has children: none of them
+    /// took what was routed.
+    pub fn is_default(&self, path: &[String]) -> bool {
+        !self.root.children.is_empty() && path == self.root.path
+    }
+
     /// The names of all labels any matcher looks at.
     pub fn label_names(&self) -> BTreeSet<&str> {
         let mut names = BTreeSet::new();

@@ -157,6 +157,7 @@ fn consequences(site: &Site, what: &Case, ids: &Ids, incident: Incident, now: Ti
         alerts_omitted: 0,
         entry: None,
         route: vec!["root".to_owned()],
+        by_default_route: false,
     };
     Consequences {
         incidents: vec![IncidentChange { incident, is_current: true }],

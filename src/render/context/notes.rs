@@ -25,6 +25,9 @@ pub(super) fn of(snapshot: &Snapshot, version_note: &str, now: Timestamp) -> Vec
     if snapshot.entry.is_none() {
         notes.push("no catalog entry matches these labels".to_owned());
     }
+    if snapshot.by_default_route {
+        notes.push("no route matches it: sent by the default route".to_owned());
+    }
     if !version_note.is_empty() {
         notes.push(version_note.to_owned());
     }

@@ -13,9 +13,10 @@ use bytes::Bytes;
 use modelpager::catalog::Catalog;
 use modelpager::catalog::service::CatalogService;
 use modelpager::config::{ChannelConfig, Config, RouteConfig};
-use modelpager::domain::clock::{ManualClock, SharedClock, Timestamp};
+use modelpager::domain::clock::{Clock as _, ManualClock, SharedClock, Timestamp};
 use modelpager::domain::entry::Entry;
 use modelpager::domain::ids::IdMaker;
+use modelpager::domain::notification::Snapshot;
 use modelpager::domain::random::SeededRandom;
 use modelpager::intake::alertmanager;
 use modelpager::intake::inbox::{self, Accepted, Inbox, IntakeError};
@@ -24,6 +25,7 @@ use modelpager::store::log::PageKey;
 use modelpager::store::log_events::{EventFilter, EventSummary};
 use modelpager::store::log_incidents::{IncidentFilter, IncidentSummary};
 use modelpager::store::log_notifications::{NotificationFilter, NotificationSummary};
+use modelpager::store::outbox::Lease;
 use modelpager::store::triage_read::PendingEvent;
 use modelpager::telemetry::metrics::Metrics;
 use modelpager::triage::processor::{ParsedEvent, Parts, Processor};
@@ -148,6 +150,14 @@ impl World {
         let mut found = self.store.list_notifications(&filter, &page).await.unwrap().items;
         found.reverse();
         found
+    }
+
+    /// What a message that is owed will say: leases it, so once for each.
+    pub async fn snapshot(&self, id: &str) -> Snapshot {
+        let lease = Lease { owner: "reader", now: self.clock.now(), length: Duration::from_secs(60) };
+        let claimed = self.store.claim_notifications("console", &lease, 100).await.unwrap();
+        let message = claimed.iter().find(|message| message.id == id).unwrap();
+        serde_json::from_str(&message.snapshot).unwrap()
     }
 
     /// The newest incidents.

@@ -164,6 +164,10 @@ async fn an_unmatched_alert_is_delivered_all_the_same(fresh: Fresh) {
     world.tell(&[alert(("firing", "nobody-knows-me", "🔥", "a"))]).await;
 
     assert_eq!(world.owed().await, ["console firing medium"]);
+    let message = &world.notifications().await[0].id;
+    let snapshot = world.snapshot(message).await;
+    assert!(snapshot.by_default_route, "no child of the tree took it");
+    assert!(snapshot.entry.is_none());
 }
 
 async fn an_event_that_cannot_be_triaged_is_set_aside_and_its_neighbours_go_on(fresh: Fresh) {
