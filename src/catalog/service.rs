@@ -60,7 +60,7 @@ pub enum CatalogError {
         revision: Option<i64>,
     },
     /// Fields are wrong; all of them are named.
-    #[error("{} of the catalog entry are wrong", .0.len())]
+    #[error("{} fields are wrong", .0.len())]
     Invalid(Vec<FieldProblem>),
     /// The store failed.
     #[error(transparent)]
