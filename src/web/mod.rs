@@ -17,4 +17,5 @@ pub mod problem_pages;
 pub mod routes;
 pub mod server;
 pub mod state;
+pub mod tokens;
 pub mod webhooks;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
 
-use super::auth::TokenSet;
+use super::tokens::TokenSet;
 use crate::catalog::service::CatalogService;
 use crate::config::Config;
 use crate::dispatch::Dispatcher;
