@@ -43,6 +43,7 @@ async fn record(shared: &Shared, batch: &[Ended]) {
         timeline: batch.iter().filter_map(|ended| timeline(shared, ended)).collect(),
         health: health(batch),
     };
+    let begun = shared.clock.now();
     while let Err(error) = shared.store.record_attempts(&recording).await {
         tracing::warn!(
             attempts = batch.len(),
@@ -51,6 +52,7 @@ async fn record(shared: &Shared, batch: &[Ended]) {
         );
         shared.clock.sleep_until(shared.clock.now().plus(RETRY)).await;
     }
+    shared.metrics.store_operation("record_attempts", shared.clock.now().since(begun));
     for ended in batch {
         count(shared, ended);
         shared.wake(&ended.finished.channel);

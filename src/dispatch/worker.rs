@@ -97,6 +97,7 @@ impl Worker {
         }
         let lease = Lease { owner: &shared.owner, now, length: channel.timeout + LEASE_MARGIN };
         let claimed = shared.store.claim_notifications(&channel.name, &lease, room).await?;
+        shared.metrics.store_operation("claim_notifications", self.now().since(now));
         let found = claimed.len();
         for message in claimed {
             sends.spawn(self.sender.clone().deliver(message));

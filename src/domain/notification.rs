@@ -26,6 +26,8 @@ pub enum NotificationKind {
     Reopened,
     /// Nothing changed for as long as the repeat interval.
     Repeated,
+    /// Somebody took it on.
+    Acknowledged,
     /// It is over.
     Resolved,
     /// Somebody tries the channel.
@@ -34,13 +36,14 @@ pub enum NotificationKind {
 
 impl NotificationKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Firing,
         Self::Updated,
         Self::SeverityRaised,
         Self::SeverityLowered,
         Self::Reopened,
         Self::Repeated,
+        Self::Acknowledged,
         Self::Resolved,
         Self::Test,
     ];
@@ -55,6 +58,7 @@ impl NotificationKind {
             Self::SeverityLowered => "severity_lowered",
             Self::Reopened => "reopened",
             Self::Repeated => "repeated",
+            Self::Acknowledged => "acknowledged",
             Self::Resolved => "resolved",
             Self::Test => "test",
         }

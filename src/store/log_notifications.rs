@@ -17,7 +17,7 @@ pub struct NotificationSummary {
     /// The channel it is owed to.
     pub channel: String,
     /// Why it is sent: `firing`, `updated`, `severity_raised`, `severity_lowered`,
-    /// `reopened`, `repeated`, `resolved`, `test`.
+    /// `reopened`, `repeated`, `acknowledged`, `resolved`, `test`.
     pub kind: String,
     /// `pending`, `sending`, `delivered`, `failed`, `superseded`, `cancelled`.
     pub state: String,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION};
 use actix_web::{HttpResponse, web};
 use utoipa_swagger_ui::Config;
 
@@ -31,6 +31,17 @@ pub async fn index() -> Result<HttpResponse, Problem> {
 /// 404 for a file that does not.
 pub async fn file(path: web::Path<String>) -> Result<HttpResponse, Problem> {
     serve(&path)
+}
+
+/// A person at the bare address is shown what there is.
+pub async fn from_root() -> HttpResponse {
+    HttpResponse::Found().insert_header((LOCATION, "/docs")).finish()
+}
+
+/// The address of an incident as messages give it.
+pub async fn from_incident(id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let id = super::api::query::checked_id("incident", &id)?;
+    Ok(HttpResponse::Found().insert_header((LOCATION, format!("/api/v1/incidents/{id}"))).finish())
 }
 
 fn serve(path: &str) -> Result<HttpResponse, Problem> {

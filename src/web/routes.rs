@@ -63,6 +63,8 @@ fn table() -> Vec<Path> {
             .get(catalog_history::list_deployments)
             .post(catalog_history::record_deployment)
             .compressed(),
+        path("/").get(docs::from_root).undescribed(),
+        path("/incidents/{id}").get(docs::from_incident).undescribed(),
         path("/docs").get(docs::index),
         path("/docs/{file:.*}").get(docs::file).undescribed(),
         path("/api/v1/openapi.json").get(openapi::get_openapi).compressed(),

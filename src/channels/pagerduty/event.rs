@@ -23,6 +23,8 @@ pub struct Event<'a> {
 pub enum Action {
     /// Open an incident of this dedup key, or bring the open one up to date.
     Trigger,
+    /// Somebody took it on.
+    Acknowledge,
     /// Close it.
     Resolve,
 }

@@ -74,6 +74,7 @@ pub fn compose(message: &Message<'_>, routing_key: &str) -> Composed {
 fn action(kind: NotificationKind) -> Action {
     match kind {
         NotificationKind::Resolved => Action::Resolve,
+        NotificationKind::Acknowledged => Action::Acknowledge,
         NotificationKind::Firing
         | NotificationKind::Updated
         | NotificationKind::SeverityRaised
@@ -208,6 +209,7 @@ fn small_details(mut details: Value) -> Value {
 fn visible_text(event: &Event<'_>) -> String {
     let action = match event.event_action {
         Action::Trigger => "trigger",
+        Action::Acknowledge => "acknowledge",
         Action::Resolve => "resolve",
     };
     let head = format!("{action} ({}): {}", event.payload.severity, event.payload.summary);

@@ -75,13 +75,35 @@ fn the_event_has_this_shape() {
 }
 
 #[test]
-fn every_kind_of_notification_but_resolved_triggers() {
+fn every_kind_of_notification_has_its_action() {
     for kind in NotificationKind::ALL {
-        let mut snapshot = samples::firing();
-        snapshot.kind = kind;
-        let expected = if kind == NotificationKind::Resolved { "resolve" } else { "trigger" };
-        assert_eq!(event(&snapshot, &rendered())["event_action"], expected, "{kind:?}");
+        let snapshot = Snapshot { kind, ..samples::firing() };
+
+        let expected = match kind {
+            NotificationKind::Resolved => "resolve",
+            NotificationKind::Acknowledged => "acknowledge",
+            _ => "trigger",
+        };
+
+        assert_eq!(event(&snapshot, &rendered())["event_action"], expected);
     }
+}
+
+#[tokio::test]
+async fn an_open_incident_is_acknowledged_under_its_dedup_key() {
+    let fake = PagerDutyFake::start(Arc::new(ManualClock::at(samples::NOW))).await.unwrap();
+    let channel = build(&config(json!({"routing_key": ROUTING_KEY, "url": fake.events_url()}))).ok().unwrap();
+    let rendered = rendered();
+
+    for kind in [NotificationKind::Firing, NotificationKind::Acknowledged] {
+        let snapshot = Snapshot { kind, ..samples::firing() };
+        let report = channel.send(&message(&snapshot, &rendered), LIMIT).await;
+        assert_eq!(report.outcome, SendOutcome::Accepted);
+    }
+
+    let incident = fake.incident(&samples::firing().incident.dedup_key).unwrap();
+    assert_eq!(incident.state, State::Acknowledged);
+    fake.violations().assert_clean();
 }
 
 #[test]

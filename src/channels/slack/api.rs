@@ -145,6 +145,7 @@ const fn concerns_everybody(kind: NotificationKind) -> bool {
         NotificationKind::Firing
         | NotificationKind::Updated
         | NotificationKind::SeverityLowered
+        | NotificationKind::Acknowledged
         | NotificationKind::Resolved
         | NotificationKind::Test => false,
     }

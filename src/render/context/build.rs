@@ -120,6 +120,7 @@ fn lead(snapshot: &Snapshot) -> String {
         NotificationKind::SeverityLowered => format!("{severity}, lowered from {before}"),
         NotificationKind::Reopened => format!("{severity}, firing again"),
         NotificationKind::Repeated => format!("{severity}, still firing"),
+        NotificationKind::Acknowledged => format!("{severity}, acknowledged"),
         NotificationKind::Resolved => "RESOLVED".to_owned(),
         NotificationKind::Test => "TEST".to_owned(),
     }
