@@ -10,6 +10,12 @@ use crate::domain::clock::Timestamp;
 
 /// An event as a list shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema, FromRow)]
+#[schema(example = json!({
+    "id": "01990c1e-7c53-7d1c-8000-000000000000", "received_at": "2026-08-20T10:00:03.125Z", "state": "processed",
+    "source": "alertmanager", "receiver": "modelpager", "group_key": "{}:{alertname=\"ModelLatencyHigh\"}",
+    "external_url": "http://alertmanager:9093", "actor": "alertmanager", "alerts": 2, "rejected": 0, "truncated": 0,
+    "twins": 1, "replay_of": null, "reason": "", "processed_at": "2026-08-20T10:00:03.140Z"
+}))]
 pub struct EventSummary {
     /// Its id.
     pub id: String,

@@ -12,6 +12,15 @@ use crate::domain::incident::Told;
 
 /// An incident as a list shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema, FromRow)]
+#[schema(example = json!({
+    "id": "01990c1e-7c53-7d1c-8000-4f0f7a2c5b21", "dedup_key": "ModelLatencyHigh:fraud-detector", "state": "open",
+    "severity": "critical", "severity_raw": "page", "entry": "fraud-detector", "version": "v42",
+    "alertname": "ModelLatencyHigh", "source": "alertmanager", "receiver": "modelpager",
+    "external_url": "http://alertmanager:9093", "truncated": 0, "started_at": "2026-08-20T09:58:00.000Z",
+    "opened_at": "2026-08-20T10:00:03.125Z", "updated_at": "2026-08-20T10:00:03.125Z",
+    "last_seen_at": "2026-08-20T10:05:03.125Z", "resolved_at": null, "resolve_reason": null, "reopened": 0,
+    "firing": 2, "member_count": 2
+}))]
 pub struct IncidentSummary {
     /// Its id.
     pub id: String,

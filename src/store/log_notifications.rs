@@ -11,6 +11,15 @@ use crate::domain::clock::Timestamp;
 
 /// A notification as a list shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema, FromRow)]
+#[schema(example = json!({
+    "id": "01990c1e-7c53-7d1c-8000-1c6b1d3f9a10", "channel": "ml-alerts", "kind": "firing", "state": "delivered",
+    "severity": "critical", "entry": "fraud-detector", "alertname": "ModelLatencyHigh",
+    "dedup_key": "ModelLatencyHigh:fraud-detector", "title": "🔴 CRITICAL: ModelLatencyHigh on Fraud detector",
+    "received_at": "2026-08-20T10:00:03.125Z", "created_at": "2026-08-20T10:00:03.140Z",
+    "due_at": "2026-08-20T10:00:03.140Z", "expires_at": "2026-08-21T10:00:03.140Z",
+    "finished_at": "2026-08-20T10:00:03.402Z", "attempt_count": 1, "series": 1,
+    "reason": "the provider accepted it", "maybe_sent_twice": false
+}))]
 pub struct NotificationSummary {
     /// Its id: stable over retries and redeliveries.
     pub id: String,

@@ -33,6 +33,11 @@ pub enum ChannelState {
 
 /// A channel and how it fares. Its settings are not shown: they hold secrets.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "name": "ml-alerts", "kind": "slack", "state": "healthy", "enabled": true, "send_resolved": true, "failures": 0,
+    "paused_until": null, "last_success_at": "2026-08-20T10:00:03.402Z", "last_failure_at": null, "last_error": null,
+    "delivered": 128, "failed": 0, "waiting": 0, "oldest_waiting_at": null
+}))]
 pub struct ChannelView {
     /// The name routes use.
     name: String,
@@ -75,6 +80,10 @@ pub struct ChannelList {
 
 /// How trying a channel ended.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "notification_id": "01990c1e-7c53-7d1c-8000-1c6b1d3f9a10", "outcome": "rejected", "status": 404,
+    "error": "the provider says the webhook is gone", "response": "no_service", "duration_ms": 131
+}))]
 pub struct TestResult {
     /// The notification in the delivery log.
     notification_id: String,

@@ -136,6 +136,9 @@ pub async fn get(
 
 /// What follows from a redelivery.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "id": "01990c1e-7c53-7d1c-8000-1c6b1d3f9a10", "channel": "ml-alerts", "state": "pending", "series": 2
+}))]
 pub struct Redelivered {
     /// The notification; it keeps its id, so that providers can tell it is the same.
     id: String,

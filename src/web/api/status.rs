@@ -14,6 +14,17 @@ use crate::web::state::AppState;
 
 /// What runs here.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "version": "0.1.0", "started_at": "2026-08-20T08:00:00.000Z", "uptime_seconds": 7203, "storage": "sqlite",
+    "config": {"digest": "42a8c2fe015131312407ae5dc18bb20244b865848104c9600820de7608085ab2",
+        "loaded_at": "2026-08-20T08:00:00.000Z"},
+    "queues": {"events": {"depth": 0, "oldest_at": null, "oldest_age_seconds": 0},
+        "notifications": {"depth": 1, "oldest_at": "2026-08-20T10:00:01.000Z", "oldest_age_seconds": 2}},
+    "stopped_workers": [],
+    "alertmanagers": [{"external_url": "http://alertmanager:9093", "receiver": "modelpager",
+        "source": "alertmanager", "first_seen_at": "2026-08-20T08:01:00.000Z",
+        "last_seen_at": "2026-08-20T10:00:03.125Z", "events": 311}]
+}))]
 pub struct Status {
     /// The program's version.
     version: &'static str,
