@@ -28,7 +28,7 @@ use crate::web::state::{AppState, Live};
 pub mod configuration;
 mod maintenance;
 mod operations;
-mod stored_events;
+pub mod stored_events;
 
 use configuration::Configuration;
 use operations::Control;

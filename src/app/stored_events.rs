@@ -2,7 +2,7 @@
 //! formats and triage.
 
 use crate::domain::clock::Timestamp;
-use crate::intake::alertmanager;
+use crate::intake::alertmanager::{self, Delivery};
 use crate::store::triage_read::PendingEvent;
 use crate::triage::processor::ParsedEvent;
 
@@ -10,10 +10,15 @@ use crate::triage::processor::ParsedEvent;
 pub(super) fn parse(event: &PendingEvent) -> Result<ParsedEvent, String> {
     let received_at = Timestamp::from_millis(event.received_at);
     let delivery = alertmanager::parse(&event.body, received_at).map_err(|refusal| refusal.to_string())?;
-    Ok(ParsedEvent {
+    Ok(understood(delivery))
+}
+
+/// What a body tells, in the words of triage.
+pub fn understood(delivery: Delivery) -> ParsedEvent {
+    ParsedEvent {
         receiver: delivery.receiver,
         external_url: delivery.external_url,
         truncated: delivery.truncated,
         alerts: delivery.alerts,
-    })
+    }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::document::{DeploymentDocument, EntryDocument, VersionDocument, told};
+use super::document::{DeploymentDocument, Document, EntryDocument, VersionDocument, told};
 use super::history::{self, Undated};
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{Deployment, Entry, EntryHistory, EntryRecord, Version};
@@ -104,6 +104,20 @@ pub(super) fn plan_entry(
         || !versions.is_empty()
         || !deployments.is_empty();
     PlannedEntry { entry, versions, deployments, change: differs.then_some(change) }
+}
+
+/// The entries of a document as an empty catalog would hold them once it was imported.
+pub fn imagine(document: Document, now: Timestamp, ids: &IdMaker) -> Vec<EntryRecord> {
+    let record = |document| {
+        let PlannedEntry { entry, versions, deployments, .. } = plan_entry(document, None, now, ids);
+        let mut history = EntryHistory::default();
+        versions.into_iter().for_each(|version| history::add_version(&mut history, version));
+        for deployment in deployments {
+            history::add_deployment(&mut history, deployment);
+        }
+        EntryRecord { entry, revision: 1, created_at: now, updated_at: now, history }
+    };
+    document.entries.into_iter().map(record).collect()
 }
 
 fn join_versions(

@@ -1,7 +1,7 @@
 //! `modelpager catalog`: the catalog as a file, checked, brought to a running server, and
 //! taken from it.
 
-use std::io::{Read as _, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -97,13 +97,7 @@ fn print_problems(out: &mut dyn Write, file: &Path, problems: &[FieldProblem]) -
 impl FileArg {
     fn read(&self) -> anyhow::Result<Document> {
         let name = self.path.display();
-        let bytes = if self.path == Path::new("-") {
-            let mut bytes = Vec::new();
-            std::io::stdin().read_to_end(&mut bytes).context("could not read the standard input")?;
-            bytes
-        } else {
-            std::fs::read(&self.path).with_context(|| format!("could not read {name}"))?
-        };
+        let bytes = super::read_input(&self.path)?;
         Document::parse(&bytes).with_context(|| format!("could not use {name}"))
     }
 }

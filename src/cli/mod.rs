@@ -2,20 +2,27 @@
 //! and `run`, a `mod` line and a line in the table below. Exit codes are amtool's: 0 when
 //! all is well, 1 when what was asked for failed or does not hold, 2 for a wrong call.
 
-use std::io::Write;
-use std::path::PathBuf;
+use std::io::{Read as _, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use serde::Serialize;
+
+use crate::dispatch::plan::{ChannelPlan, Plan};
 
 mod catalog;
 mod check_config;
 mod completions;
 mod config_schema;
 mod demo;
+mod healthcheck;
 mod openapi;
+mod render;
 mod routes;
+mod send_test;
 mod serve;
 
 /// The alert receiver for ML teams: takes Alertmanager's webhooks, finds the model behind
@@ -66,6 +73,9 @@ commands! {
     Demo => demo,
     CheckConfig => check_config,
     Routes => routes,
+    Render => render,
+    SendTest => send_test,
+    Healthcheck => healthcheck,
     Catalog => catalog,
     ConfigSchema => config_schema,
     Openapi => openapi,
@@ -86,6 +96,29 @@ pub(crate) struct FormatArg {
     /// Print JSON, for programs.
     #[arg(long)]
     pub json: bool,
+}
+
+/// The bytes of a file; `-` is the standard input.
+fn read_input(file: &Path) -> anyhow::Result<Vec<u8>> {
+    if file == Path::new("-") {
+        let mut bytes = Vec::new();
+        std::io::stdin().read_to_end(&mut bytes).context("could not read the standard input")?;
+        return Ok(bytes);
+    }
+    std::fs::read(file).with_context(|| format!("could not read {}", name_of(file)))
+}
+
+/// What messages call a file given on the command line.
+fn name_of(file: &Path) -> String {
+    if file == Path::new("-") { "the standard input".to_owned() } else { file.display().to_string() }
+}
+
+/// The enabled channel of that name.
+fn find_channel(plan: &Plan, name: &str) -> anyhow::Result<Arc<ChannelPlan>> {
+    plan.channel(name).ok_or_else(|| {
+        let known: Vec<&str> = plan.channels().map(|channel| channel.name.as_str()).collect();
+        anyhow::anyhow!("no enabled channel is named {name:?}; there are {}", known.join(", "))
+    })
 }
 
 /// Prints a value as JSON for programs and people.

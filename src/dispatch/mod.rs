@@ -9,6 +9,7 @@
 //! a send leaves a lease behind; [`recovery`] finds it and says that the message may have
 //! been sent.
 
+pub mod attempt;
 pub mod conclude;
 pub mod plan;
 mod dispatcher;
@@ -20,4 +21,4 @@ mod worker;
 
 pub use dispatcher::Dispatcher;
 pub use shared::Parts;
-pub use trial::{Trial, TrialError};
+pub use trial::{Trial, TrialError, send_unlogged};

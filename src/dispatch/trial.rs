@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use super::attempt::{Letter, attempt};
 use super::dispatcher::Dispatcher;
-use super::plan::ChannelPlan;
+use super::plan::{ChannelPlan, Plan};
 use super::recorder::Ended;
 use super::worker::Sender;
 use crate::domain::alert::AlertStatus;
-use crate::domain::clock::Timestamp;
+use crate::domain::clock::{SharedClock, Timestamp};
+use crate::domain::ids::IdMaker;
 use crate::domain::incident::{Incident, IncidentState, Tally};
 use crate::domain::notification::{NotificationKind, Snapshot};
 use crate::domain::outcome::SendOutcome;
@@ -19,7 +21,7 @@ use crate::store::triage::NewNotification;
 /// How trying a channel ended.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Trial {
-    /// The notification in the delivery log.
+    /// The notification, as the delivery log and the receiver know it.
     pub notification_id: String,
     /// How it ended.
     pub outcome: SendOutcome,
@@ -79,13 +81,47 @@ impl Dispatcher {
             status: ended.finished.status,
             error: ended.finished.error.clone(),
             response: ended.finished.response.clone(),
-            duration_ms: u64::try_from(ended.finished.ended_at.since(ended.finished.started_at).as_millis())
-                .unwrap_or(u64::MAX),
+            duration_ms: millis_between(ended.finished.started_at, ended.finished.ended_at),
         };
         // The recorder ends only with the dispatcher; then the lease runs out.
         let _ = records.send(ended).await;
         Ok(trial)
     }
+}
+
+/// Sends one test message through a channel now, without retries and without a database:
+/// nobody but who asked and the receiver will know of it.
+///
+/// # Errors
+/// When there is no such channel. A message the provider did not take is not an error but a
+/// [`Trial`] that says so.
+pub async fn send_unlogged(
+    plan: &Plan,
+    channel: &str,
+    actor: &str,
+    clock: &SharedClock,
+    ids: &IdMaker,
+) -> Result<Trial, TrialError> {
+    let target = plan.channel(channel).ok_or_else(|| TrialError::UnknownChannel(channel.to_owned()))?;
+    let started_at = clock.now();
+    let snapshot = test_snapshot(&target, actor, started_at);
+    let notification_id = ids.next_id();
+    let dedup_key = &snapshot.incident.dedup_key;
+    let letter =
+        Letter { notification_id: &notification_id, dedup_key, snapshot: &snapshot, reference: None };
+    let report = attempt(plan, &target, letter, started_at).await.report;
+    Ok(Trial {
+        notification_id,
+        outcome: report.outcome,
+        status: report.status,
+        error: report.error,
+        response: report.response,
+        duration_ms: millis_between(started_at, clock.now()),
+    })
+}
+
+fn millis_between(begin: Timestamp, end: Timestamp) -> u64 {
+    u64::try_from(end.since(begin).as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A test is told once: who asked sees the end and may ask again.

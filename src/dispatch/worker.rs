@@ -1,21 +1,19 @@
 //! One channel's worker: leases due messages, sends several at a time, hands the ends to
 //! the recorder.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use serde_json::Value;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::attempt::{Letter, Sent, attempt};
 use super::conclude::{Terms, conclude};
 use super::plan::ChannelPlan;
 use super::recorder::Ended;
 use super::shared::Shared;
-use crate::channels::Message;
 use crate::domain::clock::Timestamp;
 use crate::domain::notification::Snapshot;
 use crate::domain::outcome::{SendOutcome, SendReport};
@@ -174,8 +172,17 @@ impl Sender {
         snapshot: &Snapshot,
         now: Timestamp,
     ) -> (SendReport, Option<String>) {
-        let rendered = self.shared.plan().render(&self.channel, snapshot, now);
-        if let Some(problem) = &rendered.problem {
+        let reference: Option<Value> =
+            message.reference.as_deref().and_then(|json| serde_json::from_str(json).ok());
+        let letter = Letter {
+            notification_id: &message.id,
+            dedup_key: &message.dedup_key,
+            snapshot,
+            reference: reference.as_ref(),
+        };
+        let Sent { report, preview, template_problem } =
+            attempt(&self.shared.plan(), &self.channel, letter, now).await;
+        if let Some(problem) = template_problem {
             self.shared.metrics.template_failed(&self.channel.name);
             tracing::warn!(
                 channel = self.channel.name,
@@ -183,28 +190,7 @@ impl Sender {
                 "a template failed, the built-in text stands in"
             );
         }
-        let reference: Option<Value> =
-            message.reference.as_deref().and_then(|json| serde_json::from_str(json).ok());
-        let outgoing = Message {
-            notification_id: &message.id,
-            dedup_key: &message.dedup_key,
-            snapshot,
-            rendered: &rendered,
-            reference: reference.as_ref(),
-            now,
-        };
-        let preview = serde_json::to_string(&self.channel.channel.preview(&outgoing)).ok();
-        let send =
-            AssertUnwindSafe(self.channel.channel.send(&outgoing, self.channel.timeout)).catch_unwind();
-        // The channel keeps its time limit; this one only guards against a defect in it.
-        let report = match tokio::time::timeout(self.channel.timeout + LEASE_MARGIN / 2, send).await {
-            Ok(Ok(report)) => report,
-            Ok(Err(_)) => SendReport::failed(SendOutcome::Ambiguous, None, "the channel's code panicked"),
-            Err(_) => {
-                SendReport::failed(SendOutcome::Ambiguous, None, "the channel did not keep its time limit")
-            }
-        };
-        (report, preview)
+        (report, serde_json::to_string(&preview).ok())
     }
 
     fn conclude(

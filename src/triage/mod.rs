@@ -13,6 +13,7 @@ mod evaluate;
 pub mod incidents;
 mod observe;
 pub mod processor;
+pub mod rehearsal;
 pub mod routes;
 pub mod rules;
 mod timers;

@@ -41,7 +41,17 @@ const EXAMPLE: &str = "modelpager.example.yml";
 
 #[test]
 fn help_names_every_command_and_shows_examples() {
-    for command in ["check-config", "routes", "config-schema", "completions"] {
+    for command in [
+        "serve",
+        "demo",
+        "check-config",
+        "routes",
+        "render",
+        "send-test",
+        "healthcheck",
+        "config-schema",
+        "completions",
+    ] {
         modelpager(&["--help"]).assert().success().stdout(contains(command));
         modelpager(&[command, "--help"]).assert().success();
     }

@@ -23,7 +23,7 @@ fn the_story_is_told_to_its_end_and_every_message_arrives() {
         "v8 deployed by ci@payments-ml 14 min before the alert began (was v7)",
         "CRITICAL, raised from medium",
         "incident triggered, somebody is paged",
-        "pending after 2 attempts",
+        "The delivery log says of ml-alerts: firing, ",
         "HIGH: RankingQualityLow on Search ranker",
         "no catalog entry matches these labels",
         "mail in the same thread",

@@ -1,0 +1,210 @@
+//! `modelpager render`: the message that an Alertmanager body would become on a channel,
+//! with nothing sent and nothing stored.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, ensure};
+use serde::Serialize;
+
+use crate::app::configuration::{self, Configuration};
+use crate::app::stored_events;
+use crate::catalog::document::Document;
+use crate::catalog::service::check_document;
+use crate::catalog::{Catalog, plan};
+use crate::channels::Preview;
+use crate::config::RouteConfig;
+use crate::dispatch::plan::ChannelPlan;
+use crate::domain::clock::{Clock as _, ManualClock, SystemClock, Timestamp};
+use crate::domain::ids::IdMaker;
+use crate::domain::random::SeededRandom;
+use crate::intake::alertmanager::{self, Delivery};
+use crate::store::triage::NewNotification;
+use crate::triage::rehearsal::{Props, rehearse};
+use crate::triage::rules::Rules;
+
+/// Show the exact message that an event would become on a channel; nothing is sent.
+///
+/// The event is a body as Alertmanager posts it. It is understood by the configuration as a
+/// running server with an empty database would; resolved alerts count as told before.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  modelpager render --config modelpager.yml --channel ml-alerts --event event.json
+  modelpager render --config modelpager.yml --channel ml-mail --event event.json --catalog catalog.yml
+  modelpager render --config modelpager.yml --channel audit --event - --json < event.json
+
+Exits 1 when the event is not Alertmanager's or would lead to no message.")]
+pub struct Args {
+    #[command(flatten)]
+    config: super::ConfigArg,
+    /// The channel's name.
+    #[arg(long, value_name = "NAME")]
+    channel: String,
+    /// A file with the body; `-` for the standard input.
+    #[arg(long, value_name = "FILE")]
+    event: PathBuf,
+    /// A catalog document to find the entry in; without one nothing matches.
+    #[arg(long, value_name = "FILE")]
+    catalog: Option<PathBuf>,
+    /// The moment at which the event arrives, RFC 3339; now when absent.
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse_rfc3339)]
+    at: Option<Timestamp>,
+    #[command(flatten)]
+    format: super::FormatArg,
+}
+
+/// One message for programs.
+#[derive(Debug, Serialize)]
+struct Shown {
+    channel: String,
+    kind: &'static str,
+    incident: String,
+    entry: Option<String>,
+    reason: String,
+    /// Empty when the routes do not lead here.
+    route: Vec<String>,
+    #[serde(flatten)]
+    preview: Preview,
+}
+
+/// The answer for programs.
+#[derive(Debug, Serialize)]
+struct Answer {
+    messages: Vec<Shown>,
+    notes: Vec<String>,
+}
+
+/// Whether the routing tree has a say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Routing {
+    /// As configured.
+    AsConfigured,
+    /// Everything goes to the channel asked about.
+    Straight,
+}
+
+/// Shows the message.
+pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let configuration = configuration::load(args.config.config.as_deref())?;
+    let channel = super::find_channel(&configuration.plan, &args.channel)?;
+    let now = args.at.unwrap_or_else(|| SystemClock.now());
+    let answer = rehearsed(args, &configuration, &channel, now)?;
+    if args.format.json {
+        super::print_json(out, &answer)?;
+    } else {
+        print_answer(out, &channel, &answer)?;
+    }
+    Ok(if answer.messages.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn rehearsed(
+    args: &Args,
+    configuration: &Configuration,
+    channel: &ChannelPlan,
+    now: Timestamp,
+) -> anyhow::Result<Answer> {
+    let name = super::name_of(&args.event);
+    let body = super::read_input(&args.event)?;
+    let delivery = alertmanager::parse(&body, now).with_context(|| format!("could not use {name}"))?;
+    let mut notes = rejected(&delivery);
+    notes.extend(configuration.template_problems.iter().map(ToString::to_string));
+    // The same ids for the same moment: what is shown twice is the same.
+    let ids = IdMaker::new(Arc::new(ManualClock::at(now)), Arc::new(SeededRandom::new(0)));
+    let catalog = catalog(args, configuration, &ids, now)?;
+    let try_with = |routing: Routing| {
+        let rules = rules(configuration, channel, routing)?;
+        let props = Props { rules: &rules, catalog: &catalog, ids: &ids, now };
+        let told = rehearse(stored_events::understood(delivery.clone()), &props);
+        anyhow::Ok(told.into_iter().filter(|told| told.channel == channel.name).collect::<Vec<_>>())
+    };
+    let mut told = try_with(Routing::AsConfigured)?;
+    if told.is_empty() {
+        told = try_with(Routing::Straight)?;
+        told.iter_mut().for_each(|told| told.snapshot.route.clear());
+        notes.push(if told.is_empty() {
+            format!("this event has nothing to tell on {}", channel.name)
+        } else {
+            format!("the routes do not lead this event to {}; shown all the same", channel.name)
+        });
+    }
+    let messages = told.iter().map(|told| show(configuration, channel, told, now)).collect();
+    Ok(Answer { messages, notes })
+}
+
+fn rejected(delivery: &Delivery) -> Vec<String> {
+    let note = |alert: &alertmanager::RejectedAlert| {
+        format!("alert {} of the event is rejected: {}", alert.index, alert.reason)
+    };
+    delivery.rejected.iter().map(note).collect()
+}
+
+fn catalog(
+    args: &Args,
+    configuration: &Configuration,
+    ids: &IdMaker,
+    now: Timestamp,
+) -> anyhow::Result<Catalog> {
+    let catalog = Catalog::new(configuration.loaded.config.catalog.clone());
+    if let Some(file) = &args.catalog {
+        let name = super::name_of(file);
+        let document =
+            Document::parse(&super::read_input(file)?).with_context(|| format!("could not use {name}"))?;
+        let problems = check_document(&document, now);
+        let lines = problems.iter().map(|problem| format!("{}: {}", problem.field, problem.message));
+        ensure!(problems.is_empty(), "could not use {name}:\n  {}", lines.collect::<Vec<_>>().join("\n  "));
+        catalog.replace(plan::imagine(document, now, ids), 1);
+    }
+    Ok(catalog)
+}
+
+fn rules(configuration: &Configuration, channel: &ChannelPlan, routing: Routing) -> anyhow::Result<Rules> {
+    let mut config = configuration.loaded.config.clone();
+    if routing == Routing::Straight {
+        config.route = RouteConfig { channels: vec![channel.name.clone()], ..RouteConfig::default() };
+    }
+    // The configuration passed its checks: the same rules were built then.
+    Rules::build(&config).map_err(|problems| anyhow::anyhow!("the rules cannot be built: {problems:?}"))
+}
+
+fn show(
+    configuration: &Configuration,
+    channel: &ChannelPlan,
+    told: &NewNotification,
+    now: Timestamp,
+) -> Shown {
+    let snapshot = &told.snapshot;
+    Shown {
+        channel: channel.name.clone(),
+        kind: snapshot.kind.as_str(),
+        incident: snapshot.incident.dedup_key.clone(),
+        entry: snapshot.entry.as_ref().map(|entry| entry.slug.clone()),
+        reason: snapshot.reason.clone(),
+        route: snapshot.route.clone(),
+        preview: configuration.plan.preview(channel, snapshot, now),
+    }
+}
+
+fn print_answer(out: &mut dyn Write, channel: &ChannelPlan, answer: &Answer) -> std::io::Result<()> {
+    for (n, shown) in answer.messages.iter().enumerate() {
+        if n > 0 {
+            writeln!(out)?;
+        }
+        let Shown { kind, incident, reason, route, preview, .. } = shown;
+        writeln!(out, "{} ({}), {kind}: {reason}", channel.name, channel.kind.name)?;
+        writeln!(out, "incident: {incident}")?;
+        if !route.is_empty() {
+            writeln!(out, "route: {}", route.join(" > "))?;
+        }
+        if !preview.text.starts_with(&preview.title) {
+            writeln!(out, "\n{}", preview.title)?;
+        }
+        writeln!(out, "\n{}", preview.text.trim_end())?;
+        writeln!(out, "\n{}:\n{}", preview.content_type, preview.body.trim_end())?;
+    }
+    for note in &answer.notes {
+        writeln!(out, "\nnote: {note}")?;
+    }
+    Ok(())
+}
