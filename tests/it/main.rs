@@ -16,6 +16,7 @@ mod cli_send_test;
 mod compose;
 mod config_files;
 mod demo;
+mod e2e;
 mod log_support;
 mod readme;
 mod real_programs;

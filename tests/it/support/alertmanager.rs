@@ -18,6 +18,8 @@ pub struct Settings {
     pub webhook_url: String,
     /// The bearer token it sends along.
     pub token: Option<String>,
+    /// The user and the password it sends along.
+    pub login: Option<(String, String)>,
     /// The labels that make a group.
     pub group_by: Vec<String>,
     /// How long a new group waits for others.
@@ -36,6 +38,7 @@ impl Settings {
         Self {
             webhook_url: webhook_url.to_owned(),
             token: None,
+            login: None,
             group_by: vec!["alertname".to_owned()],
             group_wait: "200ms",
             group_interval: "1s",
@@ -51,6 +54,9 @@ impl Settings {
         });
         if let Some(token) = &self.token {
             webhook["http_config"] = json!({"authorization": {"credentials": token}});
+        }
+        if let Some((user, password)) = &self.login {
+            webhook["http_config"] = json!({"basic_auth": {"username": user, "password": password}});
         }
         json!({
             "route": {

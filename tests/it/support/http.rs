@@ -59,7 +59,11 @@ pub async fn get_with_token(url: &str, token: &str) -> io::Result<Reply> {
     request_with("GET", url, &format!("Authorization: Bearer {token}"), "").await
 }
 
-async fn request_with(method: &str, url: &str, header: &str, body: &str) -> io::Result<Reply> {
+/// Sends a request with one header of the caller's choice, written as `Name: value`.
+///
+/// # Errors
+/// When nobody answers in time, or not in HTTP.
+pub async fn request_with(method: &str, url: &str, header: &str, body: &str) -> io::Result<Reply> {
     tokio::time::timeout(LIMIT, exchange(method, url, header, body))
         .await
         .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, format!("no answer from {url}"))))

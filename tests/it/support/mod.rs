@@ -5,4 +5,5 @@ pub mod databases;
 pub mod http;
 pub mod postgres;
 pub mod program;
+pub mod service;
 pub mod smtp_real;

@@ -6,7 +6,7 @@
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long a program may take to be ready. Generous: the machine may be busy.
@@ -98,6 +98,27 @@ impl Program {
     /// Everything it has printed.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Sends a signal: `TERM`, `HUP`.
+    pub fn signal(&self, name: &str) {
+        let command = format!("kill -{name} {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &command]).status().unwrap().success(), "{command}");
+    }
+
+    /// Waits for it to end by itself.
+    ///
+    /// # Panics
+    /// When it still runs after [`READY_LIMIT`].
+    pub async fn wait_for_end(&mut self) -> ExitStatus {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(began.elapsed() < READY_LIMIT, "{} still runs after {READY_LIMIT:?}", self.name);
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
     }
 
     /// Ends it at once, as `kill -9` does.
