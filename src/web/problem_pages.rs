@@ -23,7 +23,9 @@ const fn advice(kind: Kind) -> &'static str {
         Kind::PreconditionFailed => {
             "`If-Match` names a revision that is no longer the newest. Read it again, apply the change to that, and send its ETag."
         }
-        Kind::PayloadTooLarge => "The body is larger than `server.max_body_bytes`.",
+        Kind::PayloadTooLarge => {
+            "The body is larger than the limit named in the detail. For webhooks and imports it is `server.max_body_bytes`."
+        }
         Kind::UnsupportedMediaType => "Send the body uncompressed and in the type the API description names.",
         Kind::Validation => "The field `errors` names every wrong field at once.",
         Kind::PreconditionRequired => "Send `If-Match` with the ETag of the revision you mean to change.",

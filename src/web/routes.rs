@@ -16,8 +16,9 @@ use super::api::{
 use super::problem::{Kind, Problem};
 use super::{docs, health, openapi, problem_pages, webhooks};
 
-/// The greatest JSON body taken by the API, in bytes: an import of a large catalog.
-const JSON_LIMIT: usize = 16 * 1024 * 1024;
+/// The greatest single JSON document the API takes, in bytes: an entry with a long runbook.
+/// Webhooks and imports go by `server.max_body_bytes`.
+const JSON_LIMIT: usize = 2 * 1024 * 1024;
 
 /// For who opens the webhook's address in a browser.
 const WEBHOOK_HINT: &str = "this is where Alertmanager posts: set it as the url of a webhook_configs entry; nothing is to be read here";
