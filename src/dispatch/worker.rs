@@ -239,37 +239,15 @@ impl Sender {
 }
 
 fn log_end(channel: &str, message: &Claimed, report: &SendReport) {
-    let outcome = report.outcome.as_str();
+    let (id, attempt, outcome) = (message.id.as_str(), message.attempts, report.outcome.as_str());
     let error = report.error.as_deref().unwrap_or_default();
     match report.outcome {
-        SendOutcome::Accepted => {
-            tracing::debug!(
-                channel,
-                notification.id = message.id,
-                attempt = message.attempts,
-                outcome,
-                "sent"
-            );
-        }
+        SendOutcome::Accepted => tracing::debug!(channel, notification.id = id, attempt, outcome, "sent"),
         SendOutcome::Rejected => {
-            tracing::error!(
-                channel,
-                notification.id = message.id,
-                attempt = message.attempts,
-                outcome,
-                error,
-                "not sent"
-            );
+            tracing::error!(channel, notification.id = id, attempt, outcome, error, "not sent");
         }
         SendOutcome::NotProcessed | SendOutcome::Ambiguous => {
-            tracing::warn!(
-                channel,
-                notification.id = message.id,
-                attempt = message.attempts,
-                outcome,
-                error,
-                "not sent"
-            );
+            tracing::warn!(channel, notification.id = id, attempt, outcome, error, "not sent");
         }
     }
 }

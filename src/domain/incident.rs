@@ -26,6 +26,14 @@ impl IncidentState {
             Self::Resolved => "resolved",
         }
     }
+
+    /// What is told of an incident in this state.
+    pub const fn told_as(self) -> AlertStatus {
+        match self {
+            Self::Open => AlertStatus::Firing,
+            Self::Resolved => AlertStatus::Resolved,
+        }
+    }
 }
 
 /// What ended an incident. Absence is not among them: silence is not recovery.

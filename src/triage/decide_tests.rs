@@ -64,10 +64,7 @@ fn over(mut incident: Incident, when: Timestamp) -> Incident {
 
 fn told(incident: &Incident, when: Timestamp) -> Told {
     Told {
-        status: match incident.state {
-            IncidentState::Open => AlertStatus::Firing,
-            IncidentState::Resolved => AlertStatus::Resolved,
-        },
+        status: incident.state.told_as(),
         severity: incident.severity,
         digest: incident.tally.digest,
         joins: incident.tally.joins,

@@ -135,10 +135,7 @@ fn look_up<'v>(
 ) -> Option<&'v str> {
     match name {
         "severity" => Some(incident.severity.as_str()),
-        "status" => Some(match incident.state {
-            IncidentState::Open => AlertStatus::Firing.as_str(),
-            IncidentState::Resolved => AlertStatus::Resolved.as_str(),
-        }),
+        "status" => Some(incident.state.told_as().as_str()),
         "source" => Some(&incident.source),
         "receiver" => Some(&incident.receiver),
         "version" if !incident.version.is_empty() => Some(&incident.version),
@@ -206,10 +203,7 @@ fn remember(
 
 fn told(incident: &Incident, notification_id: &str, now: Timestamp) -> Told {
     Told {
-        status: match incident.state {
-            IncidentState::Open => AlertStatus::Firing,
-            IncidentState::Resolved => AlertStatus::Resolved,
-        },
+        status: incident.state.told_as(),
         severity: incident.severity,
         digest: incident.tally.digest,
         joins: incident.tally.joins,
@@ -279,10 +273,7 @@ fn snapshot(case: &Case, now: Timestamp) -> Snapshot {
         kind: NotificationKind::Firing,
         reason: String::new(),
         at: now,
-        status: match case.incident.state {
-            IncidentState::Open => AlertStatus::Firing,
-            IncidentState::Resolved => AlertStatus::Resolved,
-        },
+        status: case.incident.state.told_as(),
         previous_severity: None,
         incident: case.incident.clone(),
         alerts: alerts.into_iter().cloned().collect(),
