@@ -83,11 +83,16 @@ async fn perform(args: &Args, narrator: &mut Narrator<'_>) -> anyhow::Result<Exi
     let mut stage = Stage::set(args.listen, &clock).await?;
     let ended = tokio::select! {
         ended = show(args, &mut stage, &clock, narrator) => ended,
-        () = super::serve::stop_signal() => Ok(ExitCode::SUCCESS),
+        () = super::serve::stop_signal() => Ok(interrupted(args)),
     };
     let struck = stage.strike().await;
     let code = ended?;
     struck.map(|()| code)
+}
+
+/// A reader who has seen enough leaves; a check that was broken off has not passed.
+fn interrupted(args: &Args) -> ExitCode {
+    if args.once { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 async fn show(

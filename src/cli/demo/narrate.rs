@@ -137,10 +137,9 @@ impl<'o> Narrator<'o> {
         for line in lines {
             writeln!(self.out, "{MARGIN}{}", self.ink.faint(&line))?;
         }
-        writeln!(
-            self.out,
-            "\n Then point an Alertmanager at it: webhook_configs: [{{url: {base}/webhooks/alertmanager}}]"
-        )?;
+        writeln!(self.out, "\n {}\n", self.ink.bold("Then point an Alertmanager at it"))?;
+        let line = format!("webhook_configs: [{{url: \"{base}/webhooks/alertmanager\"}}]");
+        writeln!(self.out, "{MARGIN}{}", self.ink.faint(&line))?;
         self.out.flush()
     }
 }
