@@ -1,15 +1,17 @@
 //! What surrounds every request: its id, the security headers, the shape of errors, one
 //! line in the log and one observation in the metrics.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::Method;
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
+use actix_web::http::uri::Authority;
+use actix_web::http::{Method, Uri};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, web};
 use tracing::Instrument as _;
@@ -48,12 +50,9 @@ pub async fn envelop(
     let body = WatchedBody::watch(&mut req, body_limit);
     let span = tracing::info_span!("http", request_id = %id);
 
-    let response = if is_forged(&req) {
-        let problem =
-            Problem::new(Kind::Forbidden, "a page of another site made the browser send this: refused");
-        req.error_response(problem)
-    } else {
-        next.call(req).instrument(span.clone()).await?.map_into_boxed_body()
+    let response = match misuse(&req, state.as_ref()) {
+        Some(detail) => req.error_response(Problem::new(Kind::Forbidden, detail)),
+        None => next.call(req).instrument(span.clone()).await?.map_into_boxed_body(),
     };
 
     let cause = causes(&response);
@@ -83,6 +82,44 @@ fn take_request_id(req: &ServiceRequest, state: Option<&web::Data<AppState>>) ->
         (None, Some(state)) => state.ids.next_id(),
         (None, None) => String::new(),
     }
+}
+
+/// What a browser was made to do by a page of somebody else, if that is what this is.
+fn misuse(req: &ServiceRequest, state: Option<&web::Data<AppState>>) -> Option<&'static str> {
+    if is_forged(req) {
+        return Some("a page of another site made the browser send this: refused");
+    }
+    let is_open = |state: &web::Data<AppState>| {
+        let live = state.live.load();
+        live.config.auth.tokens.is_empty() && !live.config.server.allow_unauthenticated
+    };
+    let is_known =
+        |state: &web::Data<AppState>| names_this_server(req, &state.live.load().config.server.external_url);
+    match state {
+        Some(state) if is_private(req.path()) && is_open(state) && !is_known(state) => Some(
+            "this server is open to this machine only, and does not know the host name it was called by: \
+             set server.external_url to that name, or configure tokens",
+        ),
+        _ => None,
+    }
+}
+
+/// What a page of somebody else must not read or change. Alerts are not among it: they are
+/// taken by whatever name the sender knows this server.
+fn is_private(path: &str) -> bool {
+    path.starts_with("/api/") || path == "/-/reload"
+}
+
+/// Whether the `Host` is an address, `localhost`, or the configured name. A name that some
+/// page's owner made point to this machine (DNS rebinding) is none of them.
+fn names_this_server(req: &ServiceRequest, external_url: &str) -> bool {
+    let Some(authority) = req.headers().get(HOST).and_then(|value| value.to_str().ok()) else { return true };
+    let Ok(authority) = authority.parse::<Authority>() else { return false };
+    let host = authority.host().trim_matches(['[', ']']);
+    let external: Option<Uri> = external_url.parse().ok();
+    let is_configured =
+        external.as_ref().and_then(Uri::host).is_some_and(|name| name.eq_ignore_ascii_case(host));
+    is_configured || host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok()
 }
 
 /// A change that a browser sends on behalf of a page of another site. Programs do not

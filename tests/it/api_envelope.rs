@@ -148,3 +148,18 @@ async fn requests_are_counted_by_route_not_by_path() {
     assert!(text.contains(&format!("{} 1\n", series("/problems/{name}", "404"))));
     assert!(text.contains(&format!("{} 2\n", series("unmatched", "404"))));
 }
+
+#[actix_web::test]
+async fn without_tokens_a_name_made_to_point_here_is_refused() {
+    let open = Site::open().await;
+    let guarded = Site::with_config(config_with_tokens()).await;
+    let called_by = |host: &str| TestRequest::get().uri("/api/v1/status").insert_header(("host", host));
+
+    for host in ["localhost:9095", "127.0.0.1:9095", "[::1]:9095", "LOCALHOST"] {
+        assert_eq!(open.call(called_by(host)).await.status, StatusCode::OK, "{host}");
+    }
+    assert_eq!(open.call(called_by("attacker.example:9095")).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(guarded.call(called_by("attacker.example:9095")).await.status, StatusCode::UNAUTHORIZED);
+    let health = TestRequest::get().uri("/-/healthy").insert_header(("host", "some-name:9095"));
+    assert_eq!(open.call(health).await.status, StatusCode::OK);
+}

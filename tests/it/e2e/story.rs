@@ -110,7 +110,7 @@ fn check_webhook(providers: &Providers) {
 fn check_mail(providers: &Providers) {
     let mails = providers.mail.mails();
     assert_eq!(mails.len(), 4);
-    let ids: Vec<String> = mails.iter().map(|mail| mail.message_id()).collect();
+    let ids: Vec<String> = mails.iter().map(modelpager::fakes::smtp::Mail::message_id).collect();
     let root = mails[0].header("References").unwrap();
     for (n, mail) in mails.iter().enumerate() {
         assert_eq!(
