@@ -32,6 +32,7 @@ async fn an_alert_of_the_toy_exporter_arrives_as_a_mail_and_in_the_log() {
 
     let _toy = site.start_toy(python).await;
     let _modelpager = site.start_modelpager().await;
+    site.ask_for_health();
     site.import_catalog();
     let _alertmanager = site.start_alertmanager(alertmanager).await;
     let _prometheus = site.start_prometheus(prometheus).await;
@@ -76,6 +77,12 @@ impl Site {
         let mut command = Command::new(env!("CARGO_BIN_EXE_modelpager"));
         command.args(self.local.arguments("modelpager")).env_remove("MODELPAGER_STORAGE");
         self.start("modelpager", command, &self.addresses.modelpager, "/-/ready").await
+    }
+
+    /// As the image's health check does.
+    fn ask_for_health(&self) {
+        let url = format!("http://{}", self.addresses.modelpager);
+        run(Command::new(env!("CARGO_BIN_EXE_modelpager")).args(["healthcheck", "--url", &url]));
     }
 
     fn import_catalog(&self) {

@@ -46,6 +46,7 @@ fn every_image_is_pinned() {
         let (_, tag) = image.rsplit_once(':').unwrap_or_else(|| panic!("{name}: {image} has no tag"));
         let own = image == "modelpager:dev";
         assert!(own || tag.matches('.').count() >= 1 && tag != "latest", "{name}: {image} is not pinned");
+        assert_eq!(own, service["build"] == ".", "{name}: our image is built here, the others are not");
     }
 }
 
