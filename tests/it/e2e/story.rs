@@ -2,6 +2,7 @@
 
 use modelpager::fakes::pagerduty::{Action, Effect, State};
 use modelpager::fakes::slack;
+use modelpager::fakes::smtp::Mail;
 use serde_json::{Value, json};
 
 use super::{CHANNELS, Providers, describe_the_model, kinds, latency_alert, wait_everywhere};
@@ -110,7 +111,7 @@ fn check_webhook(providers: &Providers) {
 fn check_mail(providers: &Providers) {
     let mails = providers.mail.mails();
     assert_eq!(mails.len(), 4);
-    let ids: Vec<String> = mails.iter().map(modelpager::fakes::smtp::Mail::message_id).collect();
+    let ids: Vec<String> = mails.iter().map(Mail::message_id).collect();
     let root = mails[0].header("References").unwrap();
     for (n, mail) in mails.iter().enumerate() {
         assert_eq!(
