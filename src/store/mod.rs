@@ -128,6 +128,19 @@ impl Tx {
         }
         .doing("commit a transaction")
     }
+
+    /// Undoes the transaction's writes and lets go of its locks at once; a transaction that
+    /// is only dropped does so a little later.
+    ///
+    /// # Errors
+    /// When the connection broke; then the database undoes it by itself.
+    pub async fn rollback(self) -> Result<(), StoreError> {
+        match self.0 {
+            TxKind::Sqlite(tx) => tx.rollback().await,
+            TxKind::Postgres(tx) => tx.rollback().await,
+        }
+        .doing("undo a transaction")
+    }
 }
 
 /// How long to wait for a connection or a lock before calling the store unavailable.

@@ -25,10 +25,11 @@ pub struct PendingEvent {
 }
 
 const PENDING: PerDialect = PerDialect {
-    sqlite: "SELECT id, received_at, source, body FROM events WHERE state = 'pending' ORDER BY id LIMIT $1",
-    postgres: "SELECT id, received_at, source, body FROM events WHERE state = 'pending' ORDER BY id LIMIT $1 \
+    sqlite: "SELECT id, LENGTH(body) FROM events WHERE state = 'pending' ORDER BY id LIMIT $1",
+    postgres: "SELECT id, LENGTH(body)::BIGINT FROM events WHERE state = 'pending' ORDER BY id LIMIT $1 \
                FOR UPDATE SKIP LOCKED",
 };
+const BODIES: &str = "SELECT id, received_at, source, body FROM events WHERE id IN";
 const CURRENT: &str =
     concat!("SELECT ", incident_columns!(), " FROM incidents WHERE is_current AND dedup_key IN");
 const BY_ID: &str = concat!("SELECT ", incident_columns!(), " FROM incidents WHERE id IN");
@@ -78,14 +79,34 @@ impl Store {
 
 impl Tx {
     /// The oldest events that wait for triage; on PostgreSQL they stay locked until the
-    /// transaction ends, so that replicas do not meet.
+    /// transaction ends, so that replicas do not meet. At most `limit`, and at most
+    /// `most_bytes` of bodies: memory stays bounded however much waits. One event always
+    /// comes, whatever its size.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn pending_events(&mut self, limit: u32) -> Result<Vec<PendingEvent>, StoreError> {
+    pub async fn pending_events(
+        &mut self,
+        limit: u32,
+        most_bytes: i64,
+    ) -> Result<Vec<PendingEvent>, StoreError> {
         let sql = PENDING.pick(self);
-        with_tx!(self, |conn| sqlx::query_as(sql).bind(i64::from(limit)).fetch_all(&mut *conn).await)
-            .doing("read pending events")
+        let found: Vec<(String, i64)> =
+            with_tx!(self, |conn| sqlx::query_as(sql).bind(i64::from(limit)).fetch_all(&mut *conn).await)
+                .doing("look for pending events")?;
+        let mut bytes = 0;
+        let mut ids: Vec<&str> = Vec::with_capacity(found.len());
+        for (id, size) in &found {
+            bytes += size;
+            if bytes > most_bytes && !ids.is_empty() {
+                break;
+            }
+            ids.push(id);
+        }
+        let mut events: Vec<PendingEvent> =
+            read_by_keys!(*self, PendingEvent, &ids, BODIES, "").doing("read pending events")?;
+        events.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(events)
     }
 
     /// The present incidents of these dedup keys, locked against other replicas.

@@ -18,6 +18,8 @@ use crate::telemetry::metrics::DecisionOutcome;
 
 /// How many events share one transaction at most.
 const BATCH: u32 = 256;
+/// How many bytes of bodies share one transaction at most; a body of its own may be larger.
+const BATCH_BYTES: i64 = 16 * 1_024 * 1_024;
 /// How often an event is tried alone before it is set aside.
 const RETRIES: u32 = 3;
 /// How Prometheus marks an annotation whose template failed.
@@ -34,6 +36,13 @@ enum BatchError {
     /// A defect.
     #[error("triage panicked over a batch")]
     Panicked,
+}
+
+/// One transaction's events and what follows from them.
+#[derive(Default)]
+struct Batch {
+    conclusions: Consequences,
+    bodies: Vec<Vec<Observation>>,
 }
 
 impl Processor {
@@ -53,20 +62,39 @@ impl Processor {
                 self.process_one_by_one().await?
             }
         };
-        Ok(if found == BATCH as usize { Progress::More } else { Progress::Idle })
+        Ok(if found > 0 { Progress::More } else { Progress::Idle })
     }
 
     /// One transaction over the oldest events; answers how many there were.
     async fn process_batch(&self, limit: u32) -> Result<usize, BatchError> {
         let begun = self.parts.clock.now();
         let mut tx = self.parts.store.begin_write().await?;
-        let events = tx.pending_events(limit).await?;
+        let Batch { conclusions, bodies } = match self.triage(&mut tx, limit, begun).await {
+            Ok(batch) => batch,
+            Err(error) => {
+                // The next look skips what is locked, so these events must not be any more.
+                // A broken connection has no locks.
+                let _ = tx.rollback().await;
+                return Err(error);
+            }
+        };
+        tx.commit().await?;
+        if !conclusions.events.is_empty() {
+            self.parts.metrics.store_operation("triage", self.parts.clock.now().since(begun));
+            self.after_commit(&conclusions, bodies.iter().flatten());
+        }
+        Ok(conclusions.events.len())
+    }
+
+    /// What follows from the oldest events, written but not committed.
+    async fn triage(&self, tx: &mut Tx, limit: u32, begun: Timestamp) -> Result<Batch, BatchError> {
+        let events = tx.pending_events(limit, BATCH_BYTES).await?;
         if events.is_empty() {
-            return Ok(0);
+            return Ok(Batch::default());
         }
         let rules = self.parts.rules.load_full();
         let (bodies, sources, mut outcomes) = self.read_bodies(&events, &rules, begun);
-        let mut desk = self.load_desk(&mut tx, &bodies).await?;
+        let mut desk = self.load_desk(tx, &bodies).await?;
         let around = self.surroundings(&rules, begun);
         let work = AssertUnwindSafe(|| {
             for body in &bodies {
@@ -86,10 +114,7 @@ impl Processor {
         conclusions.events = outcomes;
         conclusions.sources = sources;
         tx.save_consequences(&conclusions).await?;
-        tx.commit().await?;
-        self.parts.metrics.store_operation("triage", self.parts.clock.now().since(begun));
-        self.after_commit(&conclusions, bodies.iter().flatten());
-        Ok(events.len())
+        Ok(Batch { conclusions, bodies })
     }
 
     /// As many transactions as a batch has events: what spoils one of them spoils no other.
@@ -115,7 +140,7 @@ impl Processor {
     async fn set_aside_oldest(&self, error: &BatchError) -> Result<(), StoreError> {
         let mut tx = self.parts.store.begin_write().await?;
         let at = self.parts.clock.now();
-        let events = tx.pending_events(1).await?;
+        let events = tx.pending_events(1, BATCH_BYTES).await?;
         for event in &events {
             tracing::error!(
                 event.id = event.id,

@@ -7,6 +7,7 @@ use crate::catalog::Catalog;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::IdMaker;
 use crate::domain::incident::{Conversation, Incident, Member};
+use crate::store::triage::MemberChange;
 
 /// What triage works with besides the incidents.
 pub(super) struct Surroundings<'a> {
@@ -21,6 +22,8 @@ pub(super) struct Case {
     pub incident: Incident,
     /// Those that matter most, and those that this transaction touches.
     pub members: HashMap<String, Member>,
+    /// By fingerprint: each member is written once, however often it was heard of.
+    pub member_changes: BTreeMap<String, MemberChange>,
     pub conversations: BTreeMap<String, Conversation>,
     /// How the catalog entry was found by the alert seen last.
     pub matched_by: String,
@@ -35,6 +38,7 @@ impl Case {
         Self {
             incident,
             members: HashMap::new(),
+            member_changes: BTreeMap::new(),
             conversations: BTreeMap::new(),
             matched_by: String::new(),
             is_current: true,

@@ -113,12 +113,13 @@ impl Desk {
                 around,
             ));
         }
-        self.conclusions.members.push(MemberChange {
+        let change = MemberChange {
             incident_id: case.incident.id.clone(),
             event_id: seen.origin.event_id.clone(),
             at: now,
             member: member.clone(),
-        });
+        };
+        case.member_changes.insert(member.fingerprint.clone(), change);
         case.members.insert(member.fingerprint.clone(), member);
     }
 
@@ -147,6 +148,7 @@ impl Desk {
 
 fn put_away(conclusions: &mut Consequences, case: Case) {
     let id = case.incident.id.clone();
+    conclusions.members.extend(case.member_changes.into_values());
     if case.is_changed {
         conclusions.incidents.push(IncidentChange { incident: case.incident, is_current: case.is_current });
     }

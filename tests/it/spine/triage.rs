@@ -23,6 +23,8 @@ on_both_databases! {
     an_event_that_cannot_be_triaged_is_set_aside_and_its_neighbours_go_on,
     a_large_incident_counts_every_member,
     a_second_hearing_changes_nothing,
+    what_is_read_at_once_is_bounded_by_bytes,
+    the_same_alert_twice_in_one_body_is_one_alert,
 }
 
 async fn an_alert_becomes_an_incident_with_a_message_a_decision_and_a_timeline(fresh: Fresh) {
@@ -211,4 +213,36 @@ async fn a_second_hearing_changes_nothing(fresh: Fresh) {
     world.processor.settle().await.unwrap();
 
     assert_eq!(world.owed().await, ["console firing high"]);
+}
+
+async fn what_is_read_at_once_is_bounded_by_bytes(fresh: Fresh) {
+    let world = World::open(fresh, &config()).await;
+    let bodies: Vec<_> = ["a", "b", "c", "d", "e"].map(|instance| body(&[firing(instance, "high")])).into();
+    let size = i64::try_from(bodies[0].to_string().len()).unwrap();
+    for body in &bodies {
+        world.post(body).await.unwrap();
+    }
+    let ids: Vec<String> = world.events().await.into_iter().rev().map(|event| event.id).collect();
+
+    for (limit, most_bytes, expected) in
+        [(256, i64::MAX, 5), (2, i64::MAX, 2), (256, 3 * size, 3), (256, 3 * size - 1, 2), (256, 1, 1)]
+    {
+        let mut tx = world.store.begin_write().await.unwrap();
+        let events = tx.pending_events(limit, most_bytes).await.unwrap();
+        let found: Vec<&str> = events.iter().map(|event| event.id.as_str()).collect();
+        assert_eq!(found, ids[..expected], "{limit} events, {most_bytes} bytes");
+        tx.rollback().await.unwrap();
+    }
+}
+
+async fn the_same_alert_twice_in_one_body_is_one_alert(fresh: Fresh) {
+    let world = World::open(fresh, &config()).await;
+    world.add_entry("fraud").await;
+
+    world.tell(&[firing("a", "high"), firing("a", "high")]).await;
+
+    let events = world.events().await;
+    assert_eq!((events[0].state.as_str(), events[0].reason.as_str()), ("processed", ""));
+    assert_eq!(world.owed().await, ["console firing high"]);
+    assert_eq!((world.incidents().await[0].firing, world.incidents().await[0].member_count), (1, 1));
 }
