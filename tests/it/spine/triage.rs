@@ -16,6 +16,7 @@ on_both_databases! {
     a_rise_of_severity_reaches_the_channels_of_the_new_severity_at_once,
     the_end_is_told_where_firing_was_told,
     messages_do_not_depend_on_how_many_events_share_a_transaction,
+    an_alert_told_twice_in_one_body_is_triaged,
     the_repeat_comes_exactly_at_its_time_and_after_a_restart,
     a_refire_within_the_cooldown_folds_and_a_later_one_is_new,
     an_incident_not_heard_of_ends_as_stale_and_says_so,
@@ -98,6 +99,23 @@ async fn messages_do_not_depend_on_how_many_events_share_a_transaction(fresh: Fr
     world.processor.settle().await.unwrap();
 
     assert_eq!(world.owed().await, ["console firing high", "console resolved high"]);
+}
+
+async fn an_alert_told_twice_in_one_body_is_triaged(fresh: Fresh) {
+    let world = World::open(fresh, &config()).await;
+    world.add_entry("fraud").await;
+
+    world
+        .tell(&[firing("a", "high"), firing("b", "high"), firing("a", "critical"), resolved("b", "high")])
+        .await;
+    world.tell(&[firing("a", "high"), firing("a", "high")]).await;
+
+    assert!(
+        world.events().await.iter().all(|event| event.state == "processed"),
+        "{:?}",
+        world.events().await
+    );
+    assert_eq!(world.owed().await.first().map(String::as_str), Some("oncall firing critical"));
 }
 
 async fn the_repeat_comes_exactly_at_its_time_and_after_a_restart(fresh: Fresh) {
