@@ -3,6 +3,7 @@
 //!
 //! An exported document imports without any difference.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::value::MapAccessDeserializer;
@@ -10,7 +11,7 @@ use serde::de::{DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, Visi
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::validate::FieldProblem;
+use super::validate::{FieldProblem, check_entry};
 use crate::domain::clock::{Timestamp, rfc3339_option};
 use crate::domain::entry::{Deployment, Entry, EntryHistory, Version};
 
@@ -259,24 +260,43 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Rest<'_, A> {
 /// Reads an entry from a request's body. `slug` is the path's, which the body may repeat.
 ///
 /// # Errors
-/// Every key that is unknown or of the wrong type.
+/// When a key is unknown, missing or of the wrong type: everything that is wrong, values
+/// that fit their type but break a rule of [`check_entry`] included.
 pub fn read_entry(body: Value, slug: Option<&str>) -> Result<Entry, Vec<FieldProblem>> {
     let mut map = object(body)?;
     map.retain(|key, _| !READ_ONLY.contains(&key.as_str()));
-    if let Some(slug) = slug {
-        let named = map.entry("slug").or_insert_with(|| slug.into());
-        if named != slug {
-            let message = format!("must be {slug:?} as in the path: an entry keeps its slug");
-            return Err(vec![FieldProblem::new("slug", message)]);
+    let mut problems = settle_slug(&mut map, slug);
+    let entry = match Entry::deserialize(&Value::Object(map.clone())) {
+        Ok(entry) if problems.is_empty() => return Ok(entry),
+        Ok(entry) => entry,
+        Err(_) => {
+            let base = Map::from_iter([("slug".to_owned(), Value::from(""))]);
+            let unfit = wrong_keys::<Entry>(&map, &base);
+            map.retain(|key, _| unfit.iter().all(|problem| problem.field != *key));
+            problems.extend(unfit);
+            map.entry("slug").or_insert_with(|| "".into());
+            Entry::deserialize(&Value::Object(map)).unwrap_or_default()
         }
-    }
-    let is_named = map.contains_key("slug");
-    let base = Map::from_iter([("slug".to_owned(), Value::from(""))]);
-    let mut read = read_fields::<Entry>(map, &base);
-    if let (false, Err(problems)) = (is_named, &mut read) {
-        problems.insert(0, FieldProblem::new("slug", "must be given"));
-    }
-    read
+    };
+    let named: HashSet<String> = problems.iter().map(|problem| problem.field.clone()).collect();
+    problems.extend(check_entry(&entry).into_iter().filter(|problem| !named.contains(&problem.field)));
+    Err(problems)
+}
+
+/// Puts the entry's slug where it belongs, and says what is wrong with it.
+fn settle_slug(map: &mut Map<String, Value>, slug: Option<&str>) -> Vec<FieldProblem> {
+    let problem = match slug {
+        Some(slug) => {
+            let is_other = map.insert("slug".to_owned(), slug.into()).is_some_and(|named| named != slug);
+            is_other.then(|| format!("must be {slug:?} as in the path: an entry keeps its slug"))
+        }
+        None if map.contains_key("slug") => None,
+        None => {
+            map.insert("slug".to_owned(), "".into());
+            Some("must be given".to_owned())
+        }
+    };
+    problem.into_iter().map(|message| FieldProblem::new("slug", message)).collect()
 }
 
 /// Reads a version or a deployment from a request's body.
@@ -284,7 +304,8 @@ pub fn read_entry(body: Value, slug: Option<&str>) -> Result<Entry, Vec<FieldPro
 /// # Errors
 /// Every key that is unknown or of the wrong type.
 pub fn read_record<T: for<'de> Deserialize<'de>>(body: Value) -> Result<T, Vec<FieldProblem>> {
-    read_fields(object(body)?, &Map::new())
+    let map = object(body)?;
+    T::deserialize(&Value::Object(map.clone())).map_err(|_| wrong_keys::<T>(&map, &Map::new()))
 }
 
 fn object(body: Value) -> Result<Map<String, Value>, Vec<FieldProblem>> {
@@ -294,22 +315,18 @@ fn object(body: Value) -> Result<Map<String, Value>, Vec<FieldProblem>> {
     }
 }
 
-/// Reads all keys at once; when that fails, each by itself beside the keys that must be
-/// there (`base`), so that every wrong one is named.
-fn read_fields<T: for<'de> Deserialize<'de>>(
-    map: Map<String, Value>,
+/// What is wrong with each key, read by itself beside the keys that must be there (`base`).
+fn wrong_keys<T: for<'de> Deserialize<'de>>(
+    map: &Map<String, Value>,
     base: &Map<String, Value>,
-) -> Result<T, Vec<FieldProblem>> {
-    if let Ok(read) = T::deserialize(&Value::Object(map.clone())) {
-        return Ok(read);
-    }
-    let problems = map.into_iter().filter_map(|(key, value)| {
+) -> Vec<FieldProblem> {
+    let problems = map.iter().filter_map(|(key, value)| {
         let mut probe = base.clone();
-        probe.insert(key.clone(), value);
+        probe.insert(key.clone(), value.clone());
         let error = T::deserialize(&Value::Object(probe)).err()?;
         Some(FieldProblem::new(key, error.to_string()))
     });
-    Err(problems.collect())
+    problems.collect()
 }
 
 impl From<&Version> for VersionDocument {

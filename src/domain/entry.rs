@@ -124,7 +124,10 @@ impl Entry {
 
 /// A set of matchers that recognises an entry's alerts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a mapping such as {\"matchers\": [\"job=\\\"serving\\\"\"], \"priority\": 0}"
+)]
 pub struct EntryMatcher {
     /// Alertmanager matchers, all of which must hold.
     pub matchers: Vec<String>,
@@ -135,7 +138,10 @@ pub struct EntryMatcher {
 
 /// Someone or some room to turn to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a mapping such as {\"name\": \"#risk-oncall\", \"kind\": \"slack\"}"
+)]
 pub struct Contact {
     /// A person's or room's name.
     pub name: String,

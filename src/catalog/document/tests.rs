@@ -81,6 +81,24 @@ fn a_body_names_every_wrong_key() {
 }
 
 #[test]
+fn wrong_types_do_not_hide_wrong_values() {
+    let body = json!({
+        "slug": "Not A Slug", "kind": "x", "tier": 9, "links": {"logs": "ftp://a"}, "contacts": ["#ml"],
+        "matchers": ["job=a"],
+    });
+
+    let problems = read_entry(body, None).unwrap_err();
+
+    let fields: Vec<&str> = problems.iter().map(|p| p.field.as_str()).collect();
+    assert_eq!(fields, ["kind", "contacts", "matchers", "slug", "links.logs", "tier"]);
+    assert!(problems[1].message.contains("expected a mapping such as"), "{}", problems[1].message);
+    assert!(problems[2].message.contains("expected a mapping such as"), "{}", problems[2].message);
+
+    let moved = read_entry(json!({"slug": "b", "tier": 9}), Some("a")).unwrap_err();
+    assert_eq!(moved.iter().map(|p| p.field.as_str()).collect::<Vec<_>>(), ["slug", "tier"]);
+}
+
+#[test]
 fn a_body_takes_its_slug_from_the_path_and_may_repeat_what_was_told() {
     let told = json!({"kind": "llm", "revision": 3, "created_at": "x", "updated_at": "y"});
 
