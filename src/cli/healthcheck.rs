@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use serde::Serialize;
 
 use crate::app::configuration;
 use crate::channels::http::{Deadline, Endpoint, Headers, HttpClient};
@@ -19,6 +20,7 @@ use crate::domain::secret::Secret;
 #[command(after_help = "Examples:
   modelpager healthcheck
   modelpager healthcheck --config modelpager.yml --timeout 2s
+  modelpager healthcheck --json | jq .ready
   modelpager healthcheck --url http://127.0.0.1:9095
 
 Exits 0 when it is ready, 1 when it is not or does not answer.")]
@@ -31,6 +33,16 @@ pub struct Args {
     /// How long it may take.
     #[arg(long, value_name = "DURATION", default_value = "5s")]
     timeout: PromDuration,
+    #[command(flatten)]
+    format: super::FormatArg,
+}
+
+/// The answer as `--json` prints it.
+#[derive(Debug, Serialize)]
+struct Verdict<'a> {
+    server: &'a str,
+    ready: bool,
+    reason: Option<&'a str>,
 }
 
 /// Asks, and says the answer in one line.
@@ -44,16 +56,16 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let verdict = runtime.block_on(ask(&endpoint, args.timeout.0));
     let origin = endpoint.origin();
-    match verdict {
-        Ok(()) => {
-            writeln!(out, "{origin} is ready")?;
-            Ok(ExitCode::SUCCESS)
+    let reason = verdict.err();
+    match &reason {
+        reason if args.format.json => {
+            let ready = reason.is_none();
+            super::print_json(out, &Verdict { server: &origin, ready, reason: reason.as_deref() })?;
         }
-        Err(reason) => {
-            writeln!(out, "{origin} is not ready: {reason}")?;
-            Ok(ExitCode::FAILURE)
-        }
+        None => writeln!(out, "{origin} is ready")?,
+        Some(reason) => writeln!(out, "{origin} is not ready: {reason}")?,
     }
+    Ok(if reason.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn ask(endpoint: &Endpoint, timeout: Duration) -> Result<(), String> {

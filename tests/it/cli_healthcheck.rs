@@ -44,11 +44,15 @@ async fn a_running_server_is_ready_and_a_stopped_one_is_not() {
 async fn a_server_that_says_no_or_nothing_is_not_ready() {
     let fake = WebhookFake::start(std::sync::Arc::new(SystemClock)).await.unwrap();
     let url = fake.http().url();
-    fake.http().script([Step::status(503), Step::hang()]);
+    fake.http().script([Step::status(503), Step::hang(), Step::status(503)]);
 
     let refused = healthcheck(&["--url", &url]).await;
     let silent = healthcheck(&["--url", &url, "--timeout", "200ms"]).await;
+    let told = healthcheck(&["--url", &url, "--json"]).await;
 
     assert_eq!(refused, (false, format!("{url} is not ready: it answered 503\n")));
+    let document: serde_json::Value = serde_json::from_str(&told.1).unwrap();
+    assert_eq!(document, serde_json::json!({"server": url, "ready": false, "reason": "it answered 503"}));
+    assert!(!told.0);
     assert_eq!(silent, (false, format!("{url} is not ready: no answer from {url} in time\n")));
 }
