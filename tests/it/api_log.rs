@@ -84,6 +84,7 @@ async fn every_filter_chooses_what_it_names(database: Fresh) {
         ("until=2026-08-20T10:00:05.125Z", vec![&b, &a]),
         ("since=2026-08-20T12:00:05.125%2B02:00&until=2026-08-20T10:00:05.125Z", vec![&b]),
         ("q=GATEWAY", vec![&b]),
+        ("text=GATEWAY", vec![&b]),
         ("q=2.4%20s", vec![&b, &a]),
         ("q=100%25", vec![]),
         ("q=_", vec![]),

@@ -55,6 +55,7 @@ pub struct NotificationQuery {
     /// Decided at this time (RFC 3339) or earlier.
     until: Option<String>,
     /// A text in the dedup key, the rule's name, the reason or the rendered message.
+    #[serde(alias = "text")]
     q: Option<String>,
     /// `json` (default), `ndjson` or `csv`; goes before the header `Accept`.
     format: Option<String>,
