@@ -14,6 +14,14 @@ pub const MAX_DESCRIBED: usize = 1_000;
 
 /// What became, or would become, of an import.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(example = json!({
+    "dry_run": true, "created": 0, "changed": 1, "deleted": 0, "unchanged": 41,
+    "entries": [{
+        "slug": "fraud-detector", "action": "changed",
+        "fields": [{"field": "tier", "before": 2, "after": 1}]
+    }],
+    "entries_omitted": 0
+}))]
 pub struct ImportReport {
     /// Whether nothing was written.
     pub dry_run: bool,

@@ -156,7 +156,9 @@ pub async fn get(
         ("If-Match" = Option<String>, Header, description = "Write only at this revision; `*`: only if it exists"),
         ("If-None-Match" = Option<String>, Header, description = "`*`: only if it does not exist"),
     ),
-    request_body(content = Entry),
+    request_body(content = Entry, example = json!({
+        "kind": "model", "owner": "ada@example.org", "team": "risk", "tier": 1, "current_version": "2.4.1"
+    })),
     responses(
         (status = 200, description = "Replaced, or as it was", body = CatalogItem),
         (status = 201, description = "Created", body = CatalogItem),
