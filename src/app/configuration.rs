@@ -23,6 +23,15 @@ pub struct Configuration {
     pub template_problems: Vec<TemplateProblem>,
 }
 
+impl Configuration {
+    /// Says in the log which template overrides are not used, and why.
+    pub fn warn_about_templates(&self) {
+        for problem in &self.template_problems {
+            tracing::warn!(%problem, "a template override is not used, the built-in text stands in");
+        }
+    }
+}
+
 /// Reads and checks the configuration; without a file the defaults, which always work.
 ///
 /// # Errors

@@ -60,6 +60,7 @@ impl Control {
 
     /// Nothing here can fail half-way: everything is built, it is only swapped in.
     async fn put_in_force(&self, configuration: Configuration) {
+        configuration.warn_about_templates();
         let Configuration { loaded, rules, plan, .. } = configuration;
         let config = Arc::new(loaded.config);
         self.warn_about_restart(&config);

@@ -38,9 +38,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     logging::start(&args.log_level, args.log_format)?;
     let file = args.config.config.clone();
     let configuration = configuration::load(file.as_deref())?;
-    for problem in &configuration.template_problems {
-        tracing::warn!(%problem, "a template override is not used, the built-in text stands in");
-    }
+    configuration.warn_about_templates();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let start =
