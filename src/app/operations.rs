@@ -83,6 +83,8 @@ impl Control {
         let changed = [
             ("server.listen", old.server.listen != new.server.listen),
             ("storage.url", old.storage.url != new.storage.url),
+            ("storage.max_connections", old.storage.max_connections != new.storage.max_connections),
+            ("server.shutdown_grace", old.server.shutdown_grace != new.server.shutdown_grace),
             ("intake.dedup_window", old.intake.dedup_window != new.intake.dedup_window),
         ];
         for (key, _) in changed.into_iter().filter(|(_, changed)| *changed) {
