@@ -165,7 +165,7 @@ async fn take_over(shared: &Shared) -> Result<(), StoreError> {
     cancel_orphans(shared).await
 }
 
-async fn cancel_orphans(shared: &Shared) -> Result<(), StoreError> {
+pub(super) async fn cancel_orphans(shared: &Shared) -> Result<(), StoreError> {
     let plan = shared.plan();
     let names: Vec<&str> = plan.channels().map(|channel| channel.name.as_str()).collect();
     let cancelled = shared.store.cancel_orphans(&names, shared.clock.now()).await?;

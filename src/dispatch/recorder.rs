@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::sync::mpsc;
 
+use super::dispatcher::cancel_orphans;
 use super::shared::Shared;
 use crate::domain::clock::Timestamp;
 use crate::domain::notification::NotificationState;
@@ -56,6 +57,24 @@ async fn record(shared: &Shared, batch: &[Ended]) {
     for ended in batch {
         count(shared, ended);
         shared.wake(&ended.finished.channel);
+    }
+    withdraw_orphans(shared, batch).await;
+}
+
+/// A channel may be removed while it sends: nobody would try again what failed then.
+async fn withdraw_orphans(shared: &Shared, batch: &[Ended]) {
+    let plan = shared.plan();
+    let is_orphan = |ended: &Ended| {
+        matches!(ended.finished.next, Next::Retry(_)) && plan.channel(&ended.finished.channel).is_none()
+    };
+    if !batch.iter().any(is_orphan) {
+        return;
+    }
+    if let Err(error) = cancel_orphans(shared).await {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "what is owed to removed channels stays until the next start"
+        );
     }
 }
 

@@ -22,6 +22,7 @@ on_both_databases! {
     a_wish_to_be_left_alone_slows_the_whole_channel,
     a_hanging_channel_delays_no_other,
     a_message_whose_worker_died_is_sent_again_and_marked,
+    what_a_channel_could_not_send_before_it_was_removed_is_withdrawn,
     a_test_is_sent_once_and_logged,
 }
 
@@ -211,6 +212,24 @@ async fn a_message_whose_worker_died_is_sent_again_and_marked(fresh: Fresh) {
     let logged = stage.world.store.find_notification(id).await.unwrap().unwrap();
     let outcomes: Vec<&str> = logged.attempts.iter().map(|a| a.outcome.as_str()).collect();
     assert_eq!(outcomes, ["ambiguous", "accepted"]);
+}
+
+async fn what_a_channel_could_not_send_before_it_was_removed_is_withdrawn(fresh: Fresh) {
+    let stage = Stage::open(fresh).await;
+    stage.bad.http().always(Step::hang());
+    stage.tell(&[firing("a", "high")]).await;
+    stage.bad.http().wait_for_requests(1, LIMIT).await;
+    let mut without_bad = config(&stage.good, &stage.bad);
+    without_bad.channels.truncate(1);
+    without_bad.route = route(&["good"], &[]);
+    let (plan, _) = Plan::build(&without_bad).unwrap_or_else(|problems| panic!("{problems:?}"));
+
+    stage.dispatcher.apply(plan).await.unwrap();
+
+    assert_eq!(
+        stage.drain().await,
+        [ended("good", "firing", "delivered"), ended("bad", "firing", "cancelled")]
+    );
 }
 
 async fn a_test_is_sent_once_and_logged(fresh: Fresh) {
