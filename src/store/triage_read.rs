@@ -58,6 +58,9 @@ const STALE: PerDialect = PerDialect {
                FOR UPDATE SKIP LOCKED",
 };
 
+/// Held until the transaction ends; the number is this use's alone.
+const TRIAGE_ALONE: &str = "SELECT set_config('idle_in_transaction_session_timeout', '30000', true), \
+     pg_advisory_xact_lock(7236832412)";
 const NEXT_TIMER: &str = "SELECT MIN(at) FROM (SELECT MIN(next_due_at) AS at FROM conversations \
      WHERE next_due_at IS NOT NULL UNION ALL \
      SELECT MIN(last_seen_at) + $1 AS at FROM incidents WHERE state = 'open') AS timers";
@@ -78,8 +81,8 @@ impl Store {
 }
 
 impl Tx {
-    /// The oldest events that wait for triage; on PostgreSQL they stay locked until the
-    /// transaction ends, so that replicas do not meet. At most `limit`, and at most
+    /// The oldest events that wait for triage; on PostgreSQL one replica at a
+    /// time reads them, until its transaction ends. At most `limit`, and at most
     /// `most_bytes` of bodies: memory stays bounded however much waits. One event always
     /// comes, whatever its size.
     ///
@@ -90,6 +93,7 @@ impl Tx {
         limit: u32,
         most_bytes: i64,
     ) -> Result<Vec<PendingEvent>, StoreError> {
+        self.triage_alone().await?;
         let sql = PENDING.pick(self);
         let found: Vec<(String, i64)> =
             with_tx!(self, |conn| sqlx::query_as(sql).bind(i64::from(limit)).fetch_all(&mut *conn).await)
@@ -107,6 +111,13 @@ impl Tx {
             read_by_keys!(*self, PendingEvent, &ids, BODIES, "").doing("read pending events")?;
         events.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(events)
+    }
+
+    /// Waits until no other replica triages: what came later must not be taken before what
+    /// came first. A replica whose machine died in between is cut off by the server.
+    async fn triage_alone(&mut self) -> Result<(), StoreError> {
+        let super::TxKind::Postgres(tx) = &mut self.0 else { return Ok(()) };
+        sqlx::query(TRIAGE_ALONE).execute(&mut **tx).await.map(|_| ()).doing("wait for the turn to triage")
     }
 
     /// The present incidents of these dedup keys, locked against other replicas.

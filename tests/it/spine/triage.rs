@@ -17,6 +17,7 @@ on_both_databases! {
     the_end_is_told_where_firing_was_told,
     messages_do_not_depend_on_how_many_events_share_a_transaction,
     an_alert_told_twice_in_one_body_is_triaged,
+    events_are_triaged_in_order_although_another_replica_is_at_it,
     the_repeat_comes_exactly_at_its_time_and_after_a_restart,
     a_refire_within_the_cooldown_folds_and_a_later_one_is_new,
     an_incident_not_heard_of_ends_as_stale_and_says_so,
@@ -116,6 +117,22 @@ async fn an_alert_told_twice_in_one_body_is_triaged(fresh: Fresh) {
         world.events().await
     );
     assert_eq!(world.owed().await.first().map(String::as_str), Some("oncall firing critical"));
+}
+
+async fn events_are_triaged_in_order_although_another_replica_is_at_it(fresh: Fresh) {
+    let world = World::open(fresh, &config()).await;
+    world.add_entry("fraud").await;
+    world.post(&body(&[firing("a", "high")])).await.unwrap();
+    world.post(&body(&[resolved("a", "high")])).await.unwrap();
+    let mut another_replica = world.store.begin_write().await.unwrap();
+    assert_eq!(another_replica.pending_events(1, 1_000_000).await.unwrap().len(), 1);
+
+    // Whether it waits or gives way: what comes later is not taken before what came first.
+    let _ = tokio::time::timeout(Duration::from_millis(300), world.processor.settle()).await;
+    drop(another_replica);
+    world.processor.settle().await.unwrap();
+
+    assert_eq!(world.owed().await, ["console firing high", "console resolved high"]);
 }
 
 async fn the_repeat_comes_exactly_at_its_time_and_after_a_restart(fresh: Fresh) {
