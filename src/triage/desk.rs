@@ -1,6 +1,6 @@
 //! The desk: the incidents of one transaction, laid out to be worked on. Pure once loaded.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::case::{Case, Surroundings};
 use super::evaluate;
@@ -86,7 +86,6 @@ impl Desk {
         for case in self.cases.into_values() {
             put_away(&mut self.conclusions, case);
         }
-        keep_last_of_each(&mut self.conclusions.members);
         self.conclusions
     }
 
@@ -145,15 +144,6 @@ impl Desk {
             evaluate::evaluate(case, received_at, around, &mut self.conclusions);
         }
     }
-}
-
-/// A member heard of several times is written once, as it is now: PostgreSQL refuses a
-/// statement that writes a row twice.
-fn keep_last_of_each(members: &mut Vec<MemberChange>) {
-    let mut written: HashSet<(String, String)> = HashSet::with_capacity(members.len());
-    members.reverse();
-    members.retain(|change| written.insert((change.incident_id.clone(), change.member.fingerprint.clone())));
-    members.reverse();
 }
 
 fn put_away(conclusions: &mut Consequences, case: Case) {
