@@ -11,6 +11,9 @@ use crate::domain::clock::Timestamp;
 use crate::domain::incident::{Incident, IncidentState, Member, ResolveReason, Tally};
 use crate::domain::severity::Severity;
 
+/// How much of an annotation a member keeps; no channel shows as much.
+const MAX_ANNOTATION_BYTES: usize = 16 * 1_024;
+
 /// One alert of an event with what triage found out about it.
 #[derive(Clone, Debug)]
 pub struct Observation {
@@ -152,7 +155,7 @@ fn renewed_member(known: Option<&Member>, seen: &Observation) -> Member {
     // A resolved body may come without annotations: what was said while firing stays.
     let annotations = match known {
         Some(known) if resolved && alert.annotations.is_empty() => known.annotations.clone(),
-        _ => alert.annotations.clone(),
+        _ => alert.annotations.iter().map(|(name, text)| (name.clone(), bounded(text))).collect(),
     };
     Member {
         fingerprint: alert.fingerprint.clone(),
@@ -165,6 +168,16 @@ fn renewed_member(known: Option<&Member>, seen: &Observation) -> Member {
         ends_at: alert.ends_at.filter(|_| resolved),
         generator_url: alert.generator_url.clone(),
     }
+}
+
+/// A text as members and messages carry it: a stack trace of megabytes stays whole in the
+/// stored event alone, since a copy of it goes into every message.
+fn bounded(text: &str) -> String {
+    if text.len() <= MAX_ANNOTATION_BYTES {
+        return text.to_owned();
+    }
+    let end = text.floor_char_boundary(MAX_ANNOTATION_BYTES);
+    format!("{}…", &text[..end])
 }
 
 /// Moves the sums from the member as it was to the member as it is.

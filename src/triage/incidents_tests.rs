@@ -145,3 +145,16 @@ fn ended_as_stale_no_member_counts_as_firing_any_more() {
     assert_eq!(life.see(&seen("b", AlertStatus::Resolved, Severity::High), at(601)), Vec::<&str>::new());
     assert_eq!(life.incident.state, IncidentState::Open);
 }
+
+#[test]
+fn a_huge_annotation_is_cut_on_a_whole_character() {
+    let mut huge = seen("a", AlertStatus::Firing, Severity::High);
+    huge.alert.annotations.insert("description".into(), "é".repeat(400_000));
+
+    let life = Life::begin(&huge);
+
+    let kept = &life.members["a"].annotations["description"];
+    assert!(kept.len() <= MAX_ANNOTATION_BYTES + "…".len());
+    assert!(kept.ends_with("é…"));
+    assert_eq!(life.members["a"].annotations["summary"], "accuracy fell");
+}
