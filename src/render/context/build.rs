@@ -162,7 +162,11 @@ fn incident_context(snapshot: &Snapshot, external_url: &str) -> IncidentContext 
     let base = external_url.trim_end_matches('/');
     IncidentContext {
         id: incident.id.clone(),
-        url: if base.is_empty() { String::new() } else { format!("{base}/incidents/{}", incident.id) },
+        url: if base.is_empty() || incident.id.is_empty() {
+            String::new()
+        } else {
+            format!("{base}/incidents/{}", incident.id)
+        },
         dedup_key: clean_line(&incident.dedup_key).into_owned(),
         started_at: incident.started_at.to_rfc3339(),
         opened_at: incident.opened_at.to_rfc3339(),

@@ -45,7 +45,11 @@ pub(super) fn headline(snapshot: &Snapshot, title: &str, version: &str) -> Strin
         (false, false) => format!("{name} on {place}"),
         (false, true) => name.into_owned(),
         (true, false) => place,
-        (true, true) => format!("Alert {}", clean_line(&snapshot.incident.dedup_key)).trim_end().to_owned(),
+        (true, true) => {
+            // The key of an alert without a rule's name begins with the colon after it.
+            let key = clean_line(&snapshot.incident.dedup_key);
+            format!("Alert {}", key.trim_start_matches(':')).trim_end().to_owned()
+        }
     }
 }
 

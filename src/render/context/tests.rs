@@ -68,6 +68,14 @@ fn the_headline_says_what_is_known() {
         s.alerts.clear();
     });
     assert_eq!(nameless.headline, "Alert HighPredictionLatency:fraud-detector");
+    let keyed = firing(|s| {
+        s.incident.alertname.clear();
+        s.incident.dedup_key = ":1ad9".into();
+        s.entry = None;
+        s.alerts.clear();
+    });
+    assert_eq!(keyed.headline, "Alert 1ad9");
+    assert_eq!(firing(|s| s.incident.id.clear()).incident.url, "");
 }
 
 #[test]
