@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use super::orphans::cancel_orphans;
 use super::plan::{ChannelPlan, Plan};
 use super::recorder::{self, Ended};
 use super::shared::{Parts, Shared};
@@ -163,14 +164,4 @@ async fn take_over(shared: &Shared) -> Result<(), StoreError> {
         tracing::warn!(messages = found, "took up messages whose send an earlier process did not finish");
     }
     cancel_orphans(shared).await
-}
-
-pub(super) async fn cancel_orphans(shared: &Shared) -> Result<(), StoreError> {
-    let plan = shared.plan();
-    let names: Vec<&str> = plan.channels().map(|channel| channel.name.as_str()).collect();
-    let cancelled = shared.store.cancel_orphans(&names, shared.clock.now()).await?;
-    if cancelled > 0 {
-        tracing::warn!(messages = cancelled, "withdrew messages owed to channels that are gone or disabled");
-    }
-    Ok(())
 }

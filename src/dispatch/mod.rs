@@ -13,6 +13,7 @@ pub mod attempt;
 pub mod conclude;
 pub mod plan;
 mod dispatcher;
+mod orphans;
 mod recorder;
 mod recovery;
 mod shared;

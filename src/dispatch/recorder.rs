@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::dispatcher::cancel_orphans;
+use super::orphans::cancel_orphans;
 use super::shared::Shared;
 use crate::domain::clock::Timestamp;
 use crate::domain::notification::NotificationState;
