@@ -89,6 +89,8 @@ impl App {
             metrics: metrics.clone(),
         };
         let dispatcher = Arc::new(Dispatcher::start(parts, configuration.plan).await?);
+        // The configuration may have changed since the last run.
+        store.decide_again(clock.now()).await?;
         let events_stored = Arc::new(Notify::new());
         let (inbox, inbox_writer) = start_inbox(&config, &store, &clock, &ids, &metrics, &events_stored);
         let (stop, stopped) = watch::channel(false);

@@ -73,6 +73,13 @@ impl Control {
                 "what is owed to removed channels stays until the next start"
             );
         }
+        if let Err(error) = self.store.decide_again(self.clock.now()).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(
+                error,
+                "open incidents are decided by the new configuration only when they change"
+            );
+        }
         self.metrics.config_loaded(self.clock.now());
         self.triage.notify_one();
     }

@@ -12,6 +12,7 @@ use super::orphans::cancel_orphans;
 use super::shared::Shared;
 use crate::domain::clock::Timestamp;
 use crate::domain::notification::NotificationState;
+use crate::store::StoreError;
 use crate::store::outbox::{Finished, HealthChange, Next, Recording};
 use crate::store::triage::TimelineRow;
 
@@ -39,19 +40,23 @@ pub(super) async fn run(shared: Arc<Shared>, mut inbox: mpsc::Receiver<Ended>) {
 }
 
 async fn record(shared: &Shared, batch: &[Ended]) {
-    let recording = Recording {
-        finished: batch.iter().map(|ended| ended.finished.clone()).collect(),
-        timeline: batch.iter().filter_map(|ended| timeline(shared, ended)).collect(),
-        health: health(batch),
-    };
     let begun = shared.clock.now();
-    while let Err(error) = shared.store.record_attempts(&recording).await {
-        tracing::warn!(
+    if let Err(error) = store(shared, batch).await {
+        tracing::error!(
             attempts = batch.len(),
             error = &error as &dyn std::error::Error,
-            "could not record attempts, trying again"
+            "attempts cannot be recorded together, going on one by one"
         );
-        shared.clock.sleep_until(shared.clock.now().plus(RETRY)).await;
+        for ended in batch {
+            if let Err(error) = store(shared, std::slice::from_ref(ended)).await {
+                let id = ended.finished.notification_id.as_str();
+                tracing::error!(
+                    notification.id = id,
+                    error = &error as &dyn std::error::Error,
+                    "an attempt cannot be recorded, its lease will run out"
+                );
+            }
+        }
     }
     shared.metrics.store_operation("record_attempts", shared.clock.now().since(begun));
     for ended in batch {
@@ -59,6 +64,28 @@ async fn record(shared: &Shared, batch: &[Ended]) {
         shared.wake(&ended.finished.channel);
     }
     withdraw_orphans(shared, batch).await;
+}
+
+/// Writes the ends of attempts; waits for as long as the database cannot take them.
+async fn store(shared: &Shared, batch: &[Ended]) -> Result<(), StoreError> {
+    let recording = Recording {
+        finished: batch.iter().map(|ended| ended.finished.clone()).collect(),
+        timeline: batch.iter().filter_map(|ended| timeline(shared, ended)).collect(),
+        health: health(batch),
+    };
+    loop {
+        match shared.store.record_attempts(&recording).await {
+            Err(error) if error.is_unavailable() => {
+                tracing::warn!(
+                    attempts = batch.len(),
+                    error = &error as &dyn std::error::Error,
+                    "could not record attempts, trying again"
+                );
+                shared.clock.sleep_until(shared.clock.now().plus(RETRY)).await;
+            }
+            outcome => return outcome,
+        }
+    }
 }
 
 /// A channel may be removed while it sends: nobody would try again what failed then.

@@ -8,10 +8,13 @@ use super::plan::Plan;
 use super::shared::Shared;
 use crate::config::OnAmbiguous;
 use crate::domain::clock::Timestamp;
+use crate::domain::notification::{NotificationKind, Snapshot};
 use crate::domain::outcome::{SendOutcome, SendReport};
 use crate::store::StoreError;
-use crate::store::outbox::{Finished, LostLease, Recording};
+use crate::store::outbox::{Finished, LostLease, Next, Recording};
 
+/// Why a test whose end nobody saw is not sent again.
+const TEST_LOST: &str = "a test is not repeated: the program stopped during it";
 /// How often to look.
 const EVERY: Duration = Duration::from_secs(15);
 
@@ -45,6 +48,12 @@ pub(super) async fn recover(shared: &Shared, deadline: Timestamp) -> Result<usiz
     Ok(lost.len())
 }
 
+/// A test is told once: who asked for it has gone.
+fn is_test(lease: &LostLease) -> bool {
+    serde_json::from_str::<Snapshot>(&lease.snapshot)
+        .is_ok_and(|snapshot| snapshot.kind == NotificationKind::Test)
+}
+
 fn ended(shared: &Shared, plan: &Plan, lease: &LostLease, now: Timestamp) -> Finished {
     let channel = plan.channel(&lease.channel);
     let report = SendReport::failed(
@@ -75,7 +84,7 @@ fn ended(shared: &Shared, plan: &Plan, lease: &LostLease, now: Timestamp) -> Fin
         status: None,
         error: report.error,
         response: None,
-        next: conclusion.next,
+        next: if is_test(lease) { Next::Failed(TEST_LOST.to_owned()) } else { conclusion.next },
         maybe_twice: conclusion.maybe_twice,
         preview: None,
         reference: None,

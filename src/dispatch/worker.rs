@@ -149,11 +149,9 @@ impl Sender {
         let started_at = self.shared.clock.now();
         let expires_at = Timestamp::from_millis(message.expires_at);
         let (report, preview, about) = match serde_json::from_str::<Snapshot>(&message.snapshot) {
-            Ok(_) if started_at > expires_at => (
-                SendReport::failed(SendOutcome::Rejected, None, "it grew older than delivery.max_age unsent"),
-                None,
-                None,
-            ),
+            Ok(_) if started_at > expires_at => {
+                (SendReport::failed(SendOutcome::NotProcessed, None, "it grew too old unsent"), None, None)
+            }
             Ok(snapshot) => {
                 let (report, preview) = self.send(message, &snapshot, started_at).await;
                 (report, preview, Some((snapshot.incident.id, snapshot.kind.as_str())))

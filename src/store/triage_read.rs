@@ -80,6 +80,28 @@ impl Store {
     }
 }
 
+/// What a change of the configuration may change the answer of: everything about open
+/// incidents, and ends that are not told yet.
+const DECIDE_AGAIN: &str = "UPDATE conversations SET next_due_at = $1 \
+     WHERE incident_id IN (SELECT id FROM incidents WHERE state = 'open') \
+     OR (told LIKE '%\"status\":\"firing\"%' \
+         AND incident_id IN (SELECT id FROM incidents WHERE is_current AND state = 'resolved'))";
+
+impl Store {
+    /// Lets every conversation whose answer may have changed with the configuration come due.
+    ///
+    /// # Errors
+    /// When the database does not answer; then nothing comes due.
+    pub async fn decide_again(&self, now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.begin_write().await?;
+        with_tx!(tx, |conn| {
+            sqlx::query(DECIDE_AGAIN).bind(now.as_millis()).execute(&mut *conn).await.map(|_| ())
+        })
+        .doing("let conversations come due")?;
+        tx.commit().await
+    }
+}
+
 impl Tx {
     /// The oldest events that wait for triage; on PostgreSQL one replica at a
     /// time reads them, until its transaction ends. At most `limit`, and at most

@@ -1,8 +1,10 @@
 //! The delivery log and incidents over HTTP, on both databases.
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
-use modelpager::config::Config;
+use modelpager::config::{ChannelConfig, Config};
 use modelpager::domain::severity::Severity;
 use modelpager::store::outbox::Next;
 use serde_json::Value;
@@ -17,6 +19,7 @@ on_both_databases! {
     a_notification_shows_its_text_incidents_decisions_and_attempts,
     an_incident_says_why_each_channel_was_told,
     a_failed_notification_is_redelivered_under_its_own_id_and_by_name,
+    a_notification_of_a_channel_that_is_gone_is_not_redelivered,
     the_log_comes_whole_as_lines_or_for_a_spreadsheet,
     wrong_parameters_are_all_named_and_hostile_ones_do_nothing,
     a_cursor_of_another_list_is_refused,
@@ -142,7 +145,11 @@ async fn an_incident_says_why_each_channel_was_told(database: Fresh) {
 }
 
 async fn a_failed_notification_is_redelivered_under_its_own_id_and_by_name(database: Fresh) {
-    let site = Site::over(database, config_with_tokens()).await;
+    let mut config = config_with_tokens();
+    config.channels.push(ChannelConfig::new("pager", "log"));
+    let site = Site::over(database, config).await;
+    // Nobody sends here: what is queued stays so.
+    site.state.dispatcher.stop(Duration::ZERO).await;
     let failed = Case { end: Some(Next::Failed("gone".to_owned())), ..told("pager", "LatencyHigh") };
     let written = site.tell(&failed).await;
     let uri = format!("/api/v1/notifications/{}/redeliver", written.notification);
@@ -164,6 +171,17 @@ async fn a_failed_notification_is_redelivered_under_its_own_id_and_by_name(datab
     let incident = site.state.store.find_incident(&written.incident).await.unwrap().unwrap();
     let line = incident.timeline.last().unwrap();
     assert_eq!((line.kind.as_str(), line.actor.as_str()), ("redelivered", "write"));
+}
+
+async fn a_notification_of_a_channel_that_is_gone_is_not_redelivered(database: Fresh) {
+    let site = Site::over(database, Config::default()).await;
+    let failed = Case { end: Some(Next::Failed("gone".to_owned())), ..told("pager", "LatencyHigh") };
+    let written = site.tell(&failed).await;
+
+    let refused = site.post(&format!("/api/v1/notifications/{}/redeliver", written.notification), "").await;
+
+    assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.text());
+    assert!(refused.json()["detail"].as_str().unwrap().contains("pager"));
 }
 
 async fn the_log_comes_whole_as_lines_or_for_a_spreadsheet(database: Fresh) {

@@ -168,6 +168,14 @@ pub async fn redeliver(
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
     let id = checked_id("notification", &id)?;
+    let found =
+        state.store.find_notification(id).await?.ok_or_else(|| Problem::not_found("notification", id))?;
+    let channel = found.summary.channel;
+    if state.dispatcher.plan().channel(&channel).is_none() {
+        let detail =
+            format!("its channel {channel:?} is not configured or is disabled: nothing would send it");
+        return Err(Problem::conflict(detail));
+    }
     let now = state.clock.now();
     let expires_at = now.plus(state.live.load().config.delivery.max_age.0);
     let wish = Redeliver { id, actor: &who.0.name, now, expires_at };

@@ -6,6 +6,7 @@ mod outbox;
 mod triage;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -33,6 +34,9 @@ use modelpager::triage::rules::Rules;
 use serde_json::{Value, json};
 
 use crate::support::databases::Fresh;
+
+/// Two processes on one database must not make the same ids.
+static WORLDS: AtomicU64 = AtomicU64::new(7);
 
 pub const START: Timestamp = Timestamp::from_millis(1_787_220_000_000);
 
@@ -94,7 +98,8 @@ impl World {
         let store = Store::open(url, 4).await.unwrap();
         let clock = ManualClock::at(START);
         let shared: SharedClock = Arc::new(clock.clone());
-        let ids = IdMaker::new(shared.clone(), Arc::new(SeededRandom::new(7)));
+        let ids =
+            IdMaker::new(shared.clone(), Arc::new(SeededRandom::new(WORLDS.fetch_add(1, Ordering::Relaxed))));
         let metrics = Metrics::new(START);
         let snapshot = Arc::new(Catalog::new(config.catalog.clone()));
         let catalog = CatalogService::new(store.clone(), snapshot.clone(), shared.clone(), ids.clone());
@@ -130,6 +135,13 @@ impl World {
     pub async fn tell(&self, alerts: &[Value]) {
         self.post(&body(alerts)).await.unwrap();
         self.processor.settle().await.unwrap();
+    }
+
+    /// Closes the database, as a process that ends does.
+    pub async fn end(self) {
+        let Self { store, inbox, processor, catalog, .. } = self;
+        drop((inbox, processor, catalog));
+        store.close().await;
     }
 
     /// Lets time pass, then does what is due.

@@ -26,6 +26,7 @@ on_both_databases! {
     a_large_incident_counts_every_member,
     a_second_hearing_changes_nothing,
     what_is_read_at_once_is_bounded_by_bytes,
+    an_end_missed_while_its_channel_was_disabled_is_told_once_it_is_back,
     the_same_alert_twice_in_one_body_is_one_alert,
 }
 
@@ -143,10 +144,7 @@ async fn the_repeat_comes_exactly_at_its_time_and_after_a_restart(fresh: Fresh) 
     let repeat = MINUTE * 240;
     world.pass(repeat - Duration::from_millis(1)).await;
     assert_eq!(world.owed().await, ["console firing high"]);
-    let World { store, inbox, processor, catalog, .. } = world;
-    drop((inbox, processor, catalog));
-    store.close().await;
-    drop(store);
+    world.end().await;
 
     let after_restart = World::open(fresh, &config).await;
     after_restart.pass(repeat).await;
@@ -280,4 +278,23 @@ async fn the_same_alert_twice_in_one_body_is_one_alert(fresh: Fresh) {
     assert_eq!((events[0].state.as_str(), events[0].reason.as_str()), ("processed", ""));
     assert_eq!(world.owed().await, ["console firing high"]);
     assert_eq!((world.incidents().await[0].firing, world.incidents().await[0].member_count), (1, 1));
+}
+
+async fn an_end_missed_while_its_channel_was_disabled_is_told_once_it_is_back(fresh: Fresh) {
+    let usual = config();
+    let mut without = config();
+    without.channels[0].enabled = false;
+    let world = World::on(&fresh.url(), &usual).await;
+    world.tell(&[firing("a", "high")]).await;
+    world.end().await;
+
+    let world = World::on(&fresh.url(), &without).await;
+    world.tell(&[resolved("a", "high")]).await;
+    assert_eq!(world.owed().await, ["console firing high"]);
+    world.end().await;
+
+    let world = World::open(fresh, &usual).await;
+    world.store.decide_again(super::START).await.unwrap();
+    world.processor.settle().await.unwrap();
+    assert_eq!(world.owed().await, ["console firing high", "console resolved high"]);
 }
