@@ -289,12 +289,14 @@ async fn an_end_missed_while_its_channel_was_disabled_is_told_once_it_is_back(fr
     world.end().await;
 
     let world = World::on(&fresh.url(), &without).await;
+    world.clock.advance(MINUTE);
     world.tell(&[resolved("a", "high")]).await;
     assert_eq!(world.owed().await, ["console firing high"]);
     world.end().await;
 
     let world = World::open(fresh, &usual).await;
+    world.clock.advance(MINUTE * 2);
     world.store.decide_again(super::START).await.unwrap();
-    world.processor.settle().await.unwrap();
+    world.pass(MINUTE).await;
     assert_eq!(world.owed().await, ["console firing high", "console resolved high"]);
 }
