@@ -73,10 +73,13 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
 }
 
 fn validate(args: &ValidateArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let document = args.file.read()?;
-    let problems = check_document(&document, SystemClock.now());
+    let file = args.file.path.display().to_string();
+    let bytes = super::read_input(&args.file.path)?;
+    let (entries, problems) = match Document::parse(&bytes) {
+        Ok(document) => (document.entries.len(), check_document(&document, SystemClock.now())),
+        Err(error) => (0, vec![FieldProblem { field: String::new(), message: error.to_string() }]),
+    };
     let valid = problems.is_empty();
-    let (file, entries) = (args.file.path.display().to_string(), document.entries.len());
     if args.format.json {
         super::print_json(out, &Verdict { file, valid, entries, problems: &problems })?;
     } else if valid {
@@ -89,7 +92,8 @@ fn validate(args: &ValidateArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode
 
 fn print_problems(out: &mut dyn Write, file: &Path, problems: &[FieldProblem]) -> anyhow::Result<()> {
     for FieldProblem { field, message } in problems {
-        writeln!(out, "{}: {field}: {message}", file.display())?;
+        let place = if field.is_empty() { String::new() } else { format!("{field}: ") };
+        writeln!(out, "{}: {place}{message}", file.display())?;
     }
     Ok(())
 }

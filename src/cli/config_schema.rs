@@ -12,7 +12,11 @@ use crate::config;
   modelpager config-schema > modelpager.schema.json
   # then, as the first line of modelpager.yml:
   # yaml-language-server: $schema=./modelpager.schema.json")]
-pub struct Args {}
+pub struct Args {
+    /// It is JSON in any case; taken so that every command that prints data has it.
+    #[arg(long = "json")]
+    _json: bool,
+}
 
 /// Prints the schema.
 pub fn run(_: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {

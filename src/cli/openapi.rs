@@ -10,7 +10,11 @@ use crate::web::openapi;
 #[command(after_help = "Examples:
   modelpager openapi > openapi.json
   modelpager openapi | jq '.paths | keys'")]
-pub struct Args {}
+pub struct Args {
+    /// It is JSON in any case; taken so that every command that prints data has it.
+    #[arg(long = "json")]
+    _json: bool,
+}
 
 /// Prints the description.
 pub fn run(_: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {

@@ -71,7 +71,11 @@ fn a_file_is_validated_without_a_server() {
     modelpager(&["validate", &bad]).assert().code(1).stdout(all_named);
 
     let (_folder, unreadable) = file("entries:\n  - slug: a\n    ownr: x\n");
-    modelpager(&["validate", &unreadable]).assert().code(1).stderr(contains("line 3").and(contains("ownr")));
+    modelpager(&["validate", &unreadable]).assert().code(1).stdout(contains("line 3").and(contains("ownr")));
+    let json = modelpager(&["validate", "--json", &unreadable]).output().unwrap().stdout;
+    let verdict: Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!(verdict["valid"], false);
+    assert!(verdict["problems"][0]["message"].as_str().unwrap().contains("ownr"));
     modelpager(&["validate", "-"]).write_stdin(CATALOG).assert().success();
     modelpager(&["validate", "/absent.yml"]).assert().code(1).stderr(contains("/absent.yml"));
     modelpager(&["validate"]).assert().code(2);
