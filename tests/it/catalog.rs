@@ -200,7 +200,7 @@ async fn a_patch_changes_what_it_names(f: Fixture) {
     assert_eq!(links, ["dashboard", "registry"]);
 
     assert_eq!(problems(patch(json!({"slug": "other"})).await.unwrap_err()), ["slug"]);
-    assert_eq!(problems(patch(json!({"tier": 9, "ownr": "x"})).await.unwrap_err()), ["ownr"]);
+    assert_eq!(problems(patch(json!({"tier": 9, "ownr": "x"})).await.unwrap_err()), ["ownr", "tier"]);
     assert_eq!(problems(patch(json!([])).await.unwrap_err()), [""]);
     let absent = f.service.patch("ada", "absent", &json!({}), Precondition::Anything).await;
     assert!(matches!(absent, Err(CatalogError::NotFound(_))));
