@@ -212,9 +212,15 @@ impl Service {
 
     /// Starts it again, at the same address and with the same data.
     pub async fn restart(&mut self) {
+        self.launch_again();
+        self.wait_until_ready().await;
+    }
+
+    /// Ends it at once if it still runs, starts it again and does not wait for it.
+    pub fn launch_again(&mut self) {
+        self.program.kill();
         self.starts += 1;
         self.program = launch(&self.folder, self.starts);
-        self.wait_until_ready().await;
     }
 
     /// Sends a signal: `TERM`, `HUP`.
