@@ -9,7 +9,8 @@ use crate::domain::duration::PromDuration;
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct IntakeConfig {
-    /// How long an equal delivery counts as a twin's duplicate.
+    /// How long an equal delivery counts as a twin's duplicate, unless an alert of its group
+    /// was told to have ended in between.
     pub dedup_window: PromDuration,
 }
 

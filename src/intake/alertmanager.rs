@@ -5,12 +5,13 @@
 //! neighbours. Anything a sender leaves out or adds is fine as long as there is a list of
 //! alerts and each alert has a label.
 
-use crate::domain::alert::Alert;
+use crate::domain::alert::{Alert, AlertStatus};
 use crate::domain::clock::Timestamp;
 
 use super::depth::{MAX_DEPTH, find_too_deep};
 use super::sniff::sniff;
 use super::text::{explain, head};
+use super::twin::Keys;
 use super::wire::{self, Alerts, Envelope};
 pub use super::wire::{MAX_REJECTED_KEPT, RejectedAlert};
 
@@ -43,7 +44,7 @@ pub struct Delivery {
     pub rejected: Vec<RejectedAlert>,
     /// How many were unusable in all.
     pub rejected_count: usize,
-    twin_key: String,
+    keys: Keys,
 }
 
 impl Delivery {
@@ -51,7 +52,17 @@ impl Delivery {
     /// receiver, group key and the set of (fingerprint, status, begin, end), in hexadecimal
     /// digits. The sender's address, the reason and annotations take no part.
     pub fn twin_key(&self) -> &str {
-        &self.twin_key
+        &self.keys.delivery
+    }
+
+    /// What all deliveries of one group to one receiver have in common, in the same manner.
+    pub fn group_digest(&self) -> &str {
+        &self.keys.group
+    }
+
+    /// Whether it tells that an alert ended.
+    pub fn tells_end(&self) -> bool {
+        self.alerts.iter().any(|alert| alert.status == AlertStatus::Resolved)
     }
 }
 
@@ -98,7 +109,7 @@ fn assemble(envelope: Envelope<'_>, alerts: Alerts) -> Delivery {
     let receiver = unquote_regex(&envelope.receiver.0);
     let group_key = envelope.group_key.into_string();
     Delivery {
-        twin_key: alerts.twin_key.finish(&receiver, &group_key),
+        keys: alerts.twin_key.finish(&receiver, &group_key),
         receiver,
         raw_status: envelope.status.into_string(),
         group_key,

@@ -191,8 +191,12 @@ impl Inbox {
         match replay {
             Some(replay) => event.replay_of = Some(replay.of.to_owned()),
             None => {
-                let expires_at = now.plus(self.parts.dedup_window);
-                event.twin = Some(TwinKey { key: delivery.twin_key().to_owned(), expires_at });
+                event.twin = Some(TwinKey {
+                    key: delivery.twin_key().to_owned(),
+                    turn_key: delivery.group_digest().to_owned(),
+                    tells_end: delivery.tells_end(),
+                    expires_at: now.plus(self.parts.dedup_window),
+                });
             }
         }
         let (id, stored) = self.store(event).await?;

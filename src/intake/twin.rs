@@ -13,6 +13,15 @@ pub(super) struct TwinKey {
     rejected: Sha256,
 }
 
+/// What names a delivery and its group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Keys {
+    /// Equal for twins.
+    pub delivery: String,
+    /// Equal for all deliveries of one group to one receiver; differs from every delivery's.
+    pub group: String,
+}
+
 impl TwinKey {
     /// An alert counts by fingerprint, status, begin and end, all as sent.
     pub fn add_taken(&mut self, taken: &Taken) {
@@ -34,17 +43,19 @@ impl TwinKey {
         write_framed(&mut self.rejected, json.as_bytes());
     }
 
-    /// The key: SHA-256 in hexadecimal digits over the receiver, the group key, the set
-    /// of alerts and what was rejected. Every part has a fixed size or its size before it.
-    pub fn finish(mut self, receiver: &str, group_key: &str) -> String {
+    /// The keys, SHA-256 in hexadecimal digits: of the delivery over the receiver, the group
+    /// key, the set of alerts and what was rejected; of its group over the first two. Every
+    /// part has a fixed size or its size before it.
+    pub fn finish(mut self, receiver: &str, group_key: &str) -> Keys {
         self.alerts.sort_unstable();
         self.alerts.dedup();
         let mut digest = Sha256::new();
         write_framed(&mut digest, receiver.as_bytes());
         write_framed(&mut digest, group_key.as_bytes());
+        let group = format!("turn:{}", hex(&digest.clone().finalize()));
         write_framed(&mut digest, self.alerts.as_flattened());
         digest.update(self.rejected.finalize());
-        hex(&digest.finalize())
+        Keys { delivery: hex(&digest.finalize()), group }
     }
 }
 

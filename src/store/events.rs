@@ -1,9 +1,11 @@
 //! Events: storing what arrives, many per transaction, and deciding who was first among
 //! twins by a unique key.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use super::error::Doing as _;
+pub use super::turns::TwinKey;
+use super::turns::{self, Claimant, Owners};
 use super::{Store, StoreError, Tx};
 use crate::domain::clock::Timestamp;
 
@@ -69,15 +71,6 @@ pub struct NewEvent {
     pub twin: Option<TwinKey>,
 }
 
-/// What equal deliveries have in common.
-#[derive(Clone, Debug)]
-pub struct TwinKey {
-    /// A digest.
-    pub key: String,
-    /// From this moment on an equal delivery is a new one.
-    pub expires_at: Timestamp,
-}
-
 /// What became of a [`NewEvent`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stored {
@@ -105,7 +98,9 @@ impl Store {
     /// Then none of them is stored.
     pub async fn insert_events(&self, events: &[NewEvent]) -> Result<Vec<Stored>, StoreError> {
         let mut tx = self.begin_write().await?;
-        let owners = claim_twin_keys(&mut tx, events).await?;
+        let claimants: Vec<Claimant<'_>> = events.iter().filter_map(claimant).collect();
+        let mut owners = claim_twin_keys(&mut tx, &claimants).await?;
+        turns::take_turns(&mut tx, &claimants, &mut owners).await?;
         let stored: Vec<Stored> = events.iter().map(|event| verdict(event, &owners)).collect();
         let new: Vec<&NewEvent> =
             events.iter().zip(&stored).filter(|(_, s)| **s == Stored::New).map(|(event, _)| event).collect();
@@ -143,50 +138,54 @@ impl Store {
     }
 }
 
-fn verdict(event: &NewEvent, owners: &HashMap<String, String>) -> Stored {
+fn verdict(event: &NewEvent, owners: &Owners) -> Stored {
     match event.twin.as_ref().and_then(|twin| owners.get(&twin.key)) {
         Some(owner) if *owner != event.id => Stored::TwinOf(owner.clone()),
         _ => Stored::New,
     }
 }
 
-/// Which event owns each twin key after this transaction.
-async fn claim_twin_keys(tx: &mut Tx, events: &[NewEvent]) -> Result<HashMap<String, String>, StoreError> {
+fn claimant(event: &NewEvent) -> Option<Claimant<'_>> {
+    event.twin.as_ref().map(|twin| Claimant { id: &event.id, at: event.received_at, twin })
+}
+
+/// Which event owns each twin key after this.
+async fn claim_twin_keys(tx: &mut Tx, claimants: &[Claimant<'_>]) -> Result<Owners, StoreError> {
     // One statement may not touch a row twice: among equals of one batch the first claims.
     let mut seen = HashSet::new();
-    let claimants: Vec<(&NewEvent, &TwinKey)> = events
-        .iter()
-        .filter_map(|event| event.twin.as_ref().map(|twin| (event, twin)))
-        .filter(|(_, twin)| seen.insert(twin.key.as_str()))
-        .collect();
-    let won = claim(tx, &claimants).await.doing("claim twin keys")?;
-    let mut owners: HashMap<String, String> = HashMap::with_capacity(claimants.len());
+    let mut first: Vec<Claimant<'_>> =
+        claimants.iter().copied().filter(|claimant| seen.insert(claimant.twin.key.as_str())).collect();
+    // In one order everywhere, so that replicas wait for instead of block each other.
+    first.sort_unstable_by_key(|claimant| &claimant.twin.key);
+    let won = claim(tx, &first).await.doing("claim twin keys")?;
+    let mut owners = Owners::with_capacity(first.len());
     let mut lost: Vec<&str> = Vec::new();
-    for (event, twin) in claimants {
-        if won.contains(&twin.key) {
-            owners.insert(twin.key.clone(), event.id.clone());
+    for claimant in first {
+        let key = &claimant.twin.key;
+        if won.contains(key) {
+            owners.insert(key.clone(), claimant.id.to_owned());
         } else {
-            lost.push(&twin.key);
+            lost.push(key);
         }
     }
-    let first: Vec<(String, String)> =
+    let earlier: Vec<(String, String)> =
         read_by_keys!(*tx, (String, String), &lost, KEY_OWNERS, "").doing("find the first of twins")?;
-    owners.extend(first);
+    owners.extend(earlier);
     Ok(owners)
 }
 
-async fn claim(tx: &mut Tx, claimants: &[(&NewEvent, &TwinKey)]) -> Result<HashSet<String>, sqlx::Error> {
+async fn claim(tx: &mut Tx, claimants: &[Claimant<'_>]) -> Result<HashSet<String>, sqlx::Error> {
     let mut won = HashSet::with_capacity(claimants.len());
     for batch in super::dialect::batches(claimants, 4) {
         let sql = super::dialect::values_sql(CLAIM_KEYS, 4, batch.len(), CLAIM_KEYS_UNLESS_LIVE);
         let rows: Vec<(String,)> = with_tx!(tx, |conn| {
             let mut query = sqlx::query_as(sql);
-            for (event, twin) in batch {
+            for claimant in batch {
                 query = query
-                    .bind(&twin.key)
-                    .bind(&event.id)
-                    .bind(event.received_at.as_millis())
-                    .bind(twin.expires_at.as_millis());
+                    .bind(&claimant.twin.key)
+                    .bind(claimant.id)
+                    .bind(claimant.at.as_millis())
+                    .bind(claimant.twin.expires_at.as_millis());
             }
             query.fetch_all(&mut *conn).await
         })?;

@@ -35,6 +35,7 @@ pub mod outbox;
 pub mod outbox_hand;
 pub mod triage;
 pub mod triage_read;
+mod turns;
 mod open;
 
 pub use catalog_rows::StoredEntry;

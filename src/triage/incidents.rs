@@ -100,6 +100,9 @@ pub fn observe(
 ) -> (Member, Vec<Happening>) {
     let mut happenings = Vec::new();
     note_origin(incident, seen, now);
+    if let Some(known) = known.filter(|known| is_outlived(known, &seen.alert)) {
+        return (known.clone(), happenings);
+    }
     if incident.state == IncidentState::Resolved && seen.alert.status == AlertStatus::Firing {
         reopen(incident, seen, &mut happenings);
     }
@@ -126,6 +129,14 @@ pub fn end(incident: &mut Incident, reason: ResolveReason, now: Timestamp) -> Ha
     incident.resolve_reason = Some(reason);
     incident.updated_at = now;
     Happening { kind: "resolved", detail: json!({"reason": reason.as_str()}) }
+}
+
+/// Whether `alert` tells of what began and ended before that began which fires now: a late
+/// copy, as the second of a pair of Alertmanagers may deliver it.
+fn is_outlived(known: &Member, alert: &Alert) -> bool {
+    let ended_before = alert.ends_at.is_some_and(|end| end < known.starts_at);
+    let fires_now = known.status == AlertStatus::Firing && alert.status == AlertStatus::Resolved;
+    fires_now && ended_before && alert.starts_at < known.starts_at
 }
 
 fn note_origin(incident: &mut Incident, seen: &Observation, now: Timestamp) {

@@ -158,3 +158,23 @@ fn a_huge_annotation_is_cut_on_a_whole_character() {
     assert!(kept.ends_with("é…"));
     assert_eq!(life.members["a"].annotations["summary"], "accuracy fell");
 }
+
+#[test]
+fn an_end_from_before_what_fires_now_ends_nothing() {
+    let mut fires_again = seen("a", AlertStatus::Firing, Severity::High);
+    fires_again.alert.starts_at = at(61);
+    let late = seen("a", AlertStatus::Resolved, Severity::High);
+    let mut life = Life::begin(&fires_again);
+
+    assert_eq!(life.see(&late, at(70)), [""; 0]);
+    assert_eq!((life.incident.state, life.incident.firing), (IncidentState::Open, 1));
+    assert_eq!(life.members["a"].status, AlertStatus::Firing);
+
+    // Its own end may be told in whatever way: with a beginning that moved, or without any end.
+    let mut its_own = late.clone();
+    its_own.alert.ends_at = None;
+    assert_eq!(Life::begin(&fires_again).see(&its_own, at(70)), ["alert_resolved", "resolved"]);
+    let mut moved = late;
+    moved.alert.starts_at = at(61);
+    assert_eq!(life.see(&moved, at(70)), ["alert_resolved", "resolved"]);
+}

@@ -4,6 +4,7 @@ mod dispatch;
 mod intake;
 mod outbox;
 mod triage;
+mod twins;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
