@@ -6,7 +6,7 @@ use super::attempt::{Letter, attempt};
 use super::dispatcher::Dispatcher;
 use super::plan::{ChannelPlan, Plan};
 use super::recorder::Ended;
-use super::worker::Sender;
+use super::sender::Sender;
 use crate::domain::alert::AlertStatus;
 use crate::domain::clock::{SharedClock, Timestamp};
 use crate::domain::ids::IdMaker;
@@ -144,6 +144,7 @@ fn claimed(id: String, snapshot: &Snapshot, expires_at: Timestamp) -> Claimed {
         expires_at: expires_at.as_millis(),
         snapshot: serde_json::to_string(snapshot).unwrap_or_default(),
         maybe_twice: false,
+        priority: 0,
         reference: None,
     }
 }

@@ -1,24 +1,21 @@
-//! One channel's worker: leases due messages, sends several at a time, hands the ends to
-//! the recorder.
+//! One channel's worker: leases due messages a little ahead, sends several at a time.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use serde_json::Value;
+use futures_util::future::BoxFuture;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::attempt::{Letter, Sent, attempt};
-use super::conclude::{Terms, conclude};
+use super::pace::{Pace, Step};
 use super::plan::ChannelPlan;
 use super::recorder::Ended;
+use super::sender::Sender;
 use super::shared::Shared;
 use crate::domain::clock::Timestamp;
-use crate::domain::notification::Snapshot;
-use crate::domain::outcome::{SendOutcome, SendReport};
 use crate::store::StoreError;
-use crate::store::outbox::{Claimed, Finished, Lease};
+use crate::store::outbox::{Claimed, Lease};
 
 /// How long a lease outlives the attempt's own time limit: room for recording its end.
 const LEASE_MARGIN: Duration = Duration::from_secs(60);
@@ -26,23 +23,42 @@ const LEASE_MARGIN: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_secs(5);
 /// How long to wait after the store failed, or when another worker was quicker.
 const PAUSE: Duration = Duration::from_millis(200);
-/// Until when a channel without a wish of its provider is paused.
-const NEVER_PAUSED: i64 = i64::MIN;
+/// How long a leased message may wait for its send before it is given back.
+const HOLD: Duration = Duration::from_secs(1);
 
 pub(super) struct Worker {
     sender: Sender,
     wake: Arc<Notify>,
     stopped: watch::Receiver<bool>,
+    pace: Pace,
+    /// Leased and not yet being sent, with the moment of the lease.
+    ready: VecDeque<(Timestamp, Claimed)>,
+    /// When to look into the outbox again.
+    look_at: Timestamp,
+    /// The last look left some behind.
+    more_waits: bool,
+    /// Called since the last look began.
+    woken: bool,
 }
 
-/// What one send needs.
-#[derive(Clone)]
-pub(super) struct Sender {
-    pub shared: Arc<Shared>,
-    pub channel: Arc<ChannelPlan>,
-    pub records: mpsc::Sender<Ended>,
-    paused_until: Arc<AtomicI64>,
+/// What to look for in the outbox.
+#[derive(Clone, Copy)]
+struct Wanted {
+    limit: usize,
+    from_priority: u8,
+    /// Messages surely wait.
+    is_sure: bool,
 }
+
+/// What a look into the outbox brought.
+struct Found {
+    at: Timestamp,
+    messages: Vec<Claimed>,
+    more_waits: bool,
+    look_at: Timestamp,
+}
+
+type Look = BoxFuture<'static, Result<Found, StoreError>>;
 
 impl Worker {
     pub fn new(
@@ -52,66 +68,147 @@ impl Worker {
         stopped: watch::Receiver<bool>,
     ) -> Self {
         let wake = shared.wake_of(&channel.name);
-        Self { sender: Sender::new(shared, channel, records), wake, stopped }
+        let now = shared.clock.now();
+        Self {
+            wake,
+            stopped,
+            pace: Pace::new(channel.concurrency, now),
+            ready: VecDeque::new(),
+            look_at: now,
+            more_waits: false,
+            woken: false,
+            sender: Sender::new(shared, channel, records),
+        }
     }
 
     pub async fn run(mut self) {
         let mut sends = JoinSet::new();
+        let mut look: Option<Look> = None;
         self.restore_pause().await;
         while !*self.stopped.borrow() {
-            let look_again = match self.claim(&mut sends).await {
-                Ok(at) => at,
-                Err(error) => {
-                    let channel = self.sender.channel.name.as_str();
-                    tracing::warn!(
-                        channel,
-                        error = &error as &dyn std::error::Error,
-                        "could not claim messages"
-                    );
-                    self.now().plus(PAUSE)
-                }
-            };
+            let next_step = self.step(&mut sends, &mut look).await;
             tokio::select! {
                 _ = self.stopped.changed() => break,
-                () = self.wake.notified() => {}
-                Some(_) = sends.join_next(), if !sends.is_empty() => {}
-                () = self.sender.shared.clock.sleep_until(look_again) => {}
+                found = ended(&mut look) => {
+                    look = None;
+                    self.take_in(found);
+                }
+                () = self.wake.notified() => self.note_call(),
+                Some(_) = sends.join_next(), if !sends.is_empty() => self.note_ends(&mut sends),
+                () = self.sender.shared.clock.sleep_until(next_step) => {}
             }
         }
+        if let Some(look) = look {
+            self.take_in(look.await);
+        }
+        self.give_back().await;
         while sends.join_next().await.is_some() {}
     }
 
-    /// Leases and starts as many sends as there is room for; answers when to look again.
-    async fn claim(&self, sends: &mut JoinSet<()>) -> Result<Timestamp, StoreError> {
-        let Sender { shared, channel, .. } = &self.sender;
+    /// Does what can be done now; answers when there is more to do although nothing happens.
+    async fn step(&mut self, sends: &mut JoinSet<()>, look: &mut Option<Look>) -> Timestamp {
         let now = self.now();
-        let paused_until = Timestamp::from_millis(self.sender.paused_until.load(Ordering::Relaxed));
-        if paused_until > now {
-            return Ok(paused_until);
+        let poll = now.plus(POLL);
+        if let Some(until) = self.hindered_until(now) {
+            self.give_back().await;
+            return until.min(if self.ready.is_empty() { poll } else { now.plus(PAUSE) });
         }
-        let room = channel.concurrency.saturating_sub(sends.len());
-        if room == 0 {
-            return Ok(now.plus(POLL));
+        self.start_sends(sends);
+        if self.ready.front().is_some_and(|(leased_at, _)| now >= leased_at.plus(HOLD)) {
+            self.give_back().await;
         }
-        let lease = Lease { owner: &shared.owner, now, length: channel.timeout + LEASE_MARGIN };
-        let claimed = shared.store.claim_notifications(&channel.name, &lease, room).await?;
-        shared.metrics.store_operation("claim_notifications", self.now().since(now));
-        let found = claimed.len();
-        for message in claimed {
+        let stuck_at = self.ready.front().map_or(poll, |(leased_at, _)| leased_at.plus(HOLD));
+        if look.is_some() {
+            return stuck_at;
+        }
+        if now < self.look_at {
+            return self.look_at.min(stuck_at);
+        }
+        match self.pace.step(sends.len() + self.ready.len(), now) {
+            Step::Lease(limit) => {
+                *look = Some(self.look(limit, now));
+                stuck_at
+            }
+            Step::NotBefore(at) => at.min(stuck_at),
+            Step::Full => stuck_at,
+        }
+    }
+
+    /// Until when nothing may be sent; `None`: sending is allowed.
+    fn hindered_until(&self, now: Timestamp) -> Option<Timestamp> {
+        Some(self.sender.paused_until()).filter(|until| *until > now)
+    }
+
+    fn start_sends(&mut self, sends: &mut JoinSet<()>) {
+        while sends.len() < self.sender.channel.concurrency {
+            let Some((_, message)) = self.ready.pop_front() else { return };
             sends.spawn(self.sender.clone().deliver(message));
         }
-        if found == room {
-            return Ok(now.plus(POLL));
+    }
+
+    /// Looks into the outbox, without keeping the sends waiting.
+    fn look(&mut self, limit: usize, now: Timestamp) -> Look {
+        self.woken = false;
+        let wanted = Wanted { limit, from_priority: self.pace.lease(now), is_sure: self.more_waits };
+        Box::pin(look(self.sender.shared.clone(), self.sender.channel.clone(), wanted))
+    }
+
+    fn take_in(&mut self, found: Result<Found, StoreError>) {
+        match found {
+            Ok(found) => {
+                self.more_waits = found.more_waits;
+                self.look_at = if self.woken { found.at } else { found.look_at };
+                self.ready.extend(found.messages.into_iter().map(|message| (found.at, message)));
+            }
+            Err(error) => {
+                let channel = self.sender.channel.name.as_str();
+                tracing::warn!(channel, error = &error as &dyn std::error::Error, "could not claim messages");
+                self.look_at = self.now().plus(PAUSE);
+            }
         }
-        let next = shared.store.next_due(&channel.name).await?;
-        Ok(next.map_or(now.plus(POLL), |due| due.max(now.plus(PAUSE)).min(now.plus(POLL))))
+    }
+
+    /// Leases of messages that will not be sent now are worth more to others. What the store
+    /// does not take back is kept for as long as its lease surely holds.
+    async fn give_back(&mut self) {
+        if self.ready.is_empty() {
+            return;
+        }
+        let Sender { shared, channel, .. } = &self.sender;
+        let ids: Vec<&str> = self.ready.iter().map(|(_, message)| message.id.as_str()).collect();
+        let taken = shared.store.give_back(&shared.owner, &ids).await;
+        let now = self.now();
+        match taken {
+            Ok(()) => self.ready.clear(),
+            Err(error) => {
+                let (channel, messages) = (channel.name.as_str(), ids.len());
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(channel, messages, error, "could not give back messages that were not sent");
+                self.ready.retain(|(leased_at, _)| now < leased_at.plus(LEASE_MARGIN / 2));
+            }
+        }
+        self.look_at = now;
+    }
+
+    fn note_call(&mut self) {
+        self.woken = true;
+        self.look_at = self.now();
+    }
+
+    fn note_ends(&mut self, sends: &mut JoinSet<()>) {
+        let mut count = 1;
+        while sends.try_join_next().is_some() {
+            count += 1;
+        }
+        let now = self.now();
+        self.pace.ended(count, now);
     }
 
     /// A provider's wish to be left alone outlives a restart.
     async fn restore_pause(&self) {
-        let Sender { shared, channel, paused_until, .. } = &self.sender;
+        let Sender { shared, channel, .. } = &self.sender;
         match shared.store.paused_until(&channel.name).await {
-            Ok(Some(until)) => paused_until.store(until.as_millis(), Ordering::Relaxed),
+            Ok(Some(until)) => self.sender.pause_until(until),
             Ok(None) => {}
             Err(error) => {
                 let channel = channel.name.as_str();
@@ -129,123 +226,43 @@ impl Worker {
     }
 }
 
-impl Sender {
-    pub fn new(shared: Arc<Shared>, channel: Arc<ChannelPlan>, records: mpsc::Sender<Ended>) -> Self {
-        Self { shared, channel, records, paused_until: Arc::new(AtomicI64::new(NEVER_PAUSED)) }
-    }
-
-    async fn deliver(self, message: Claimed) {
-        let ended = self.attempt(&message).await;
-        if let Some(until) = ended.paused_until {
-            self.paused_until.fetch_max(until.as_millis(), Ordering::Relaxed);
-        }
-        if self.records.send(ended).await.is_err() {
-            tracing::error!(notification.id = message.id, "the recorder is gone, the lease will run out");
-        }
-    }
-
-    /// One attempt, whatever happens in it.
-    pub async fn attempt(&self, message: &Claimed) -> Ended {
-        let started_at = self.shared.clock.now();
-        let expires_at = Timestamp::from_millis(message.expires_at);
-        let (report, preview, about) = match serde_json::from_str::<Snapshot>(&message.snapshot) {
-            Ok(_) if started_at > expires_at => {
-                (SendReport::failed(SendOutcome::NotProcessed, None, "it grew too old unsent"), None, None)
-            }
-            Ok(snapshot) => {
-                let (report, preview) = self.send(message, &snapshot, started_at).await;
-                (report, preview, Some((snapshot.incident.id, snapshot.kind.as_str())))
-            }
-            Err(error) => {
-                let why = format!("its snapshot is unreadable: {error}");
-                (SendReport::failed(SendOutcome::Rejected, None, why), None, None)
-            }
-        };
-        self.conclude(message, started_at, report, preview, about)
-    }
-
-    async fn send(
-        &self,
-        message: &Claimed,
-        snapshot: &Snapshot,
-        now: Timestamp,
-    ) -> (SendReport, Option<String>) {
-        let reference: Option<Value> =
-            message.reference.as_deref().and_then(|json| serde_json::from_str(json).ok());
-        let letter = Letter {
-            notification_id: &message.id,
-            dedup_key: &message.dedup_key,
-            snapshot,
-            reference: reference.as_ref(),
-        };
-        let Sent { report, preview, template_problem } =
-            attempt(&self.shared.plan(), &self.channel, letter, now).await;
-        if let Some(problem) = template_problem {
-            self.shared.metrics.template_failed(&self.channel.name);
-            tracing::warn!(
-                channel = self.channel.name,
-                problem,
-                "a template failed, the built-in text stands in"
-            );
-        }
-        (report, serde_json::to_string(&preview).ok())
-    }
-
-    fn conclude(
-        &self,
-        message: &Claimed,
-        started_at: Timestamp,
-        report: SendReport,
-        preview: Option<String>,
-        about: Option<(String, &'static str)>,
-    ) -> Ended {
-        let now = self.shared.clock.now();
-        let terms = Terms {
-            backoff: self.shared.plan().backoff,
-            idempotent: self.channel.kind.idempotent,
-            on_ambiguous: self.channel.on_ambiguous,
-            expires_at: Timestamp::from_millis(message.expires_at),
-        };
-        let attempt = u32::try_from(message.attempts).unwrap_or(u32::MAX);
-        let conclusion = conclude(&report, &terms, attempt, now, self.shared.random.fraction());
-        log_end(&self.channel.name, message, &report);
-        let pause = report.retry_after.filter(|_| report.slows_channel);
-        Ended {
-            about,
-            paused_until: pause.map(|hint| now.plus(hint)),
-            received_at: message.received_at.map(Timestamp::from_millis),
-            finished: Finished {
-                attempt_id: self.shared.ids.next_id(),
-                notification_id: message.id.clone(),
-                channel: self.channel.name.clone(),
-                owner: self.shared.owner.clone(),
-                series: message.series,
-                number: message.attempts,
-                started_at,
-                ended_at: now,
-                outcome: report.outcome,
-                status: report.status,
-                error: report.error,
-                response: report.response,
-                next: conclusion.next,
-                maybe_twice: conclusion.maybe_twice,
-                preview,
-                reference: report.reference.map(|reference| reference.to_string()),
-            },
-        }
+/// Completes when the look does; never without one.
+async fn ended(look: &mut Option<Look>) -> Result<Found, StoreError> {
+    match look {
+        Some(look) => look.await,
+        None => std::future::pending().await,
     }
 }
 
-fn log_end(channel: &str, message: &Claimed, report: &SendReport) {
-    let (id, attempt, outcome) = (message.id.as_str(), message.attempts, report.outcome.as_str());
-    let error = report.error.as_deref().unwrap_or_default();
-    match report.outcome {
-        SendOutcome::Accepted => tracing::debug!(channel, notification.id = id, attempt, outcome, "sent"),
-        SendOutcome::Rejected => {
-            tracing::error!(channel, notification.id = id, attempt, outcome, error, "not sent");
-        }
-        SendOutcome::NotProcessed | SendOutcome::Ambiguous => {
-            tracing::warn!(channel, notification.id = id, attempt, outcome, error, "not sent");
+/// Leases due messages. Unless some surely wait, asks first: a question costs the database
+/// less than a transaction.
+async fn look(shared: Arc<Shared>, channel: Arc<ChannelPlan>, wanted: Wanted) -> Result<Found, StoreError> {
+    let at = shared.clock.now();
+    let poll = at.plus(POLL);
+    let found = |messages, more_waits, look_at: Timestamp| Found {
+        at,
+        messages,
+        more_waits,
+        look_at: look_at.min(poll),
+    };
+    if !wanted.is_sure {
+        let due = shared.store.next_due(&channel.name).await?;
+        if due.is_none_or(|due| due > at) {
+            return Ok(found(Vec::new(), false, due.unwrap_or(poll)));
         }
     }
+    let lease = Lease {
+        owner: &shared.owner,
+        now: at,
+        length: channel.timeout + LEASE_MARGIN,
+        from_priority: wanted.from_priority,
+    };
+    let messages = shared.store.claim_notifications(&channel.name, &lease, wanted.limit).await?;
+    shared.metrics.store_operation("claim_notifications", shared.clock.now().since(at));
+    // From further down the queue less may come than waits.
+    if messages.len() == wanted.limit || wanted.from_priority > 0 {
+        return Ok(found(messages, true, at));
+    }
+    let due = shared.store.next_due(&channel.name).await?;
+    Ok(found(messages, false, due.map_or(poll, |due| due.max(at.plus(PAUSE)))))
 }

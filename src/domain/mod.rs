@@ -18,6 +18,7 @@ pub mod labels;
 pub mod matcher;
 pub mod notification;
 pub mod outcome;
+pub mod priority;
 pub mod random;
 pub mod secret;
 pub mod severity;

@@ -35,8 +35,9 @@ pub struct Claimed {
     pub snapshot: String,
     /// Whether an earlier attempt may have reached the provider.
     pub maybe_twice: bool,
+    /// Its place in the queue.
+    pub priority: i64,
     /// What the conversation's last message left to refer to, as JSON.
-    #[sqlx(default)]
     pub reference: Option<String>,
 }
 
@@ -49,6 +50,8 @@ pub struct Lease<'a> {
     pub now: Timestamp,
     /// How long the claim holds.
     pub length: Duration,
+    /// The lowest [`priority`](crate::domain::priority::priority) to be handed out: 0 for all.
+    pub from_priority: u8,
 }
 
 /// What becomes of a message after an attempt.
@@ -122,23 +125,27 @@ macro_rules! claim_sql {
         concat!(
             "UPDATE notifications SET state = 'sending', lease_owner = $1, lease_until = $2, attempts = attempts + 1 \
              WHERE id IN (SELECT n.id FROM notifications n WHERE n.channel = $3 AND n.state = 'pending' \
-             AND n.due_at <= $4 AND ",
+             AND n.priority >= $6 AND n.due_at <= $4 AND ",
             unblocked!(),
-            " ORDER BY n.due_at, n.id LIMIT $5",
+            " ORDER BY n.priority, n.due_at, n.id LIMIT $5",
             $lock,
-            ") RETURNING id, dedup_key, series, attempts, created_at, received_at, expires_at, snapshot, maybe_twice"
+            ") RETURNING id, dedup_key, series, attempts, created_at, received_at, expires_at, snapshot, maybe_twice, priority, \
+             (SELECT c.reference FROM notification_incidents ni JOIN conversations c \
+             ON c.incident_id = ni.incident_id AND c.channel = notifications.channel \
+             WHERE ni.notification_id = notifications.id AND c.reference IS NOT NULL LIMIT 1) AS reference"
         )
     };
 }
 const CLAIM: PerDialect =
     PerDialect { sqlite: claim_sql!(""), postgres: claim_sql!(" FOR UPDATE OF n SKIP LOCKED") };
-const REFERENCES: &str = "SELECT n.id, c.reference FROM notifications n \
-     JOIN notification_incidents ni ON ni.notification_id = n.id \
-     JOIN conversations c ON c.incident_id = ni.incident_id AND c.channel = n.channel \
-     WHERE c.reference IS NOT NULL AND n.id IN";
+const GIVE_BACK: &str = "UPDATE notifications SET state = 'pending', attempts = attempts - 1, lease_owner = NULL, \
+     lease_until = NULL WHERE state = 'sending' AND lease_owner = $1 AND id IN";
+/// One look into the index for each priority, whatever waits.
 const NEXT_DUE: &str = concat!(
-    "SELECT MIN(n.due_at) FROM notifications n WHERE n.channel = $1 AND n.state = 'pending' AND ",
-    unblocked!()
+    "SELECT MIN(due) FROM (SELECT (SELECT MIN(n.due_at) FROM notifications n \
+     WHERE n.channel = $1 AND n.state = 'pending' AND n.priority = p.column1 AND ",
+    unblocked!(),
+    ") AS due FROM (VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) AS p) AS dues"
 );
 const FINISH: &str = "UPDATE notifications SET state = v.column3, reason = v.column4, due_at = v.column5, \
      finished_at = v.column6, maybe_twice = (notifications.maybe_twice OR v.column7), \
@@ -209,7 +216,7 @@ pub struct HealthChange {
 }
 
 impl Store {
-    /// Leases up to `limit` due messages of a channel to a worker.
+    /// Leases up to `limit` due messages of a channel to a worker: by priority, then by age.
     ///
     /// # Errors
     /// When the database does not answer; then nothing is leased.
@@ -230,15 +237,33 @@ impl Store {
                 .bind(channel)
                 .bind(lease.now.as_millis())
                 .bind(limit)
+                .bind(i64::from(lease.from_priority))
                 .fetch_all(&mut *conn)
                 .await
         })
         .doing("claim messages")?;
-        attach_references(&mut tx, &mut claimed).await?;
         tx.commit().await?;
         // RETURNING promises no order.
-        claimed.sort_by(|a, b| a.id.cmp(&b.id));
+        claimed.sort_by(|a, b| (a.priority, &a.id).cmp(&(b.priority, &b.id)));
         Ok(claimed)
+    }
+
+    /// Takes back a claim of messages that were not sent: as if it had not been.
+    ///
+    /// # Errors
+    /// When the database does not answer; then the leases will run out.
+    pub async fn give_back(&self, owner: &str, ids: &[&str]) -> Result<(), StoreError> {
+        let mut tx = self.begin_write().await?;
+        let sql = super::dialect::list_sql(GIVE_BACK, 2, ids.len());
+        with_tx!(tx, |conn| {
+            let mut query = sqlx::query(sql).bind(owner);
+            for id in ids {
+                query = query.bind(id);
+            }
+            query.execute(&mut *conn).await.map(|_| ())
+        })
+        .doing("give messages back")?;
+        tx.commit().await
     }
 
     /// When the next message of a channel that nothing older blocks is due.
@@ -295,19 +320,6 @@ impl Store {
         tx.commit().await?;
         Ok(cancelled)
     }
-}
-
-async fn attach_references(tx: &mut Tx, claimed: &mut [Claimed]) -> Result<(), StoreError> {
-    let ids: Vec<&str> = claimed.iter().map(|c| c.id.as_str()).collect();
-    let references: std::collections::HashMap<String, String> =
-        read_by_keys!(*tx, (String, String), &ids, REFERENCES, "")
-            .doing("read message references")?
-            .into_iter()
-            .collect();
-    for message in claimed {
-        message.reference = references.get(&message.id).cloned();
-    }
-    Ok(())
 }
 
 impl Tx {

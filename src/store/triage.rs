@@ -9,6 +9,7 @@ use super::{StoreError, Tx};
 use crate::domain::clock::Timestamp;
 use crate::domain::incident::{Conversation, Incident, Member};
 use crate::domain::notification::Snapshot;
+use crate::domain::priority::priority;
 
 /// Everything one triage transaction writes.
 #[derive(Debug, Default)]
@@ -163,7 +164,8 @@ const UPSERT_CONVERSATIONS_SET: &str = "ON CONFLICT (incident_id, channel) DO UP
 const INSERT_DECISIONS: &str = "INSERT INTO decisions (id, incident_id, channel, at, outcome, kind, until_at, reason, \
      notification_id, route)";
 const INSERT_NOTIFICATIONS: &str = "INSERT INTO notifications (id, channel, dedup_key, kind, state, severity, entry, \
-     alertname, received_at, created_at, due_at, expires_at, attempts, series, reason, maybe_twice, snapshot)";
+     alertname, received_at, created_at, due_at, expires_at, attempts, series, reason, maybe_twice, snapshot, \
+     priority)";
 const INSERT_NOTIFICATION_INCIDENTS: &str =
     "INSERT INTO notification_incidents (notification_id, incident_id)";
 const FINISH_EVENTS: &str =
@@ -315,7 +317,7 @@ impl Tx {
     /// # Errors
     /// When the database does not take them.
     pub async fn insert_notifications(&mut self, rows: &[NewNotification]) -> Result<(), StoreError> {
-        write_rows!(*self, rows, 17, INSERT_NOTIFICATIONS, "", |query, row| query
+        write_rows!(*self, rows, 18, INSERT_NOTIFICATIONS, "", |query, row| query
             .bind(&row.id)
             .bind(&row.channel)
             .bind(&row.snapshot.incident.dedup_key)
@@ -332,7 +334,8 @@ impl Tx {
             .bind(1_i64)
             .bind("")
             .bind(false)
-            .bind(to_json(&row.snapshot)))
+            .bind(to_json(&row.snapshot))
+            .bind(i64::from(priority(row.snapshot.kind, row.snapshot.incident.severity))))
         .doing("put messages into the outbox")?;
         // A test is about no incident.
         let about = rows.iter().filter(|row| !row.snapshot.incident.id.is_empty());

@@ -58,7 +58,7 @@ impl Site {
     }
 
     async fn attempt(&self, channel: &str, end: &Next, now: Timestamp) {
-        let lease = Lease { owner: "test", now, length: Duration::from_secs(60) };
+        let lease = Lease { owner: "test", now, length: Duration::from_secs(60), from_priority: 0 };
         let claimed = self.state.store.claim_notifications(channel, &lease, 100).await.unwrap();
         let finished = claimed
             .iter()

@@ -197,6 +197,7 @@ async fn a_message_whose_worker_died_is_sent_again_and_marked(fresh: Fresh) {
         owner: "a process that is gone",
         now: SystemClock.now(),
         length: Duration::from_secs(1),
+        from_priority: 0,
     };
     // Claimed, and never heard of again.
     assert_eq!(stage.world.store.claim_notifications("good", &lease, 5).await.unwrap().len(), 1);

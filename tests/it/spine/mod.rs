@@ -167,7 +167,12 @@ impl World {
 
     /// What a message that is owed will say: leases it, so once for each.
     pub async fn snapshot(&self, id: &str) -> Snapshot {
-        let lease = Lease { owner: "reader", now: self.clock.now(), length: Duration::from_secs(60) };
+        let lease = Lease {
+            owner: "reader",
+            now: self.clock.now(),
+            length: Duration::from_secs(60),
+            from_priority: 0,
+        };
         let claimed = self.store.claim_notifications("console", &lease, 100).await.unwrap();
         let message = claimed.iter().find(|message| message.id == id).unwrap();
         serde_json::from_str(&message.snapshot).unwrap()

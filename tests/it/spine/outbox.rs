@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use modelpager::domain::clock::Timestamp;
+use modelpager::domain::notification::Snapshot;
 use modelpager::domain::outcome::SendOutcome;
 use modelpager::store::outbox::{Claimed, Finished, HealthChange, Lease, Next, Recording};
 use modelpager::store::outbox_hand::{Redeliver, Redelivery};
@@ -16,6 +17,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 on_both_databases! {
     messages_of_one_problem_are_handed_out_in_order,
     messages_of_different_problems_are_handed_out_together,
+    the_urgent_are_handed_out_first_and_from_further_down_the_others,
+    what_is_given_back_was_never_attempted,
     two_claimers_never_share_a_message,
     a_message_waits_for_its_time_and_is_recorded_with_every_attempt,
     a_lost_lease_cannot_finish_a_message_somebody_else_took,
@@ -27,7 +30,7 @@ on_both_databases! {
 impl World {
     async fn claim(&self, owner: &str) -> Vec<Claimed> {
         use modelpager::domain::clock::Clock as _;
-        let lease = Lease { owner, now: self.clock.now(), length: MINUTE };
+        let lease = Lease { owner, now: self.clock.now(), length: MINUTE, from_priority: 0 };
         self.store.claim_notifications("console", &lease, 10).await.unwrap()
     }
 
@@ -89,6 +92,37 @@ async fn messages_of_different_problems_are_handed_out_together(fresh: Fresh) {
     world.tell(&unknown).await;
 
     assert_eq!(world.claim("me").await.len(), 7);
+}
+
+async fn the_urgent_are_handed_out_first_and_from_further_down_the_others(fresh: Fresh) {
+    let world = World::open(fresh, &config()).await;
+    for severity in ["low", "high", "critical", "info"] {
+        world.tell(&[alert(("firing", severity, severity, "a"))]).await;
+    }
+    let claim_one = async |from_priority| {
+        let lease = Lease { owner: "me", now: START, length: MINUTE, from_priority };
+        let claimed = world.store.claim_notifications("console", &lease, 1).await.unwrap();
+        let snapshot: Snapshot = serde_json::from_str(&claimed[0].snapshot).unwrap();
+        snapshot.incident.severity.as_str()
+    };
+
+    assert_eq!(claim_one(0).await, "critical");
+    assert_eq!(claim_one(3).await, "low");
+    assert_eq!(claim_one(0).await, "high");
+    assert_eq!(claim_one(0).await, "info");
+}
+
+async fn what_is_given_back_was_never_attempted(fresh: Fresh) {
+    let world = World::open(fresh, &config()).await;
+    world.tell(&[firing("a", "high")]).await;
+    let message = world.claim("me").await.remove(0);
+
+    world.store.give_back("somebody else", &[&message.id]).await.unwrap();
+    assert!(world.claim("me").await.is_empty(), "only who leased it can give it back");
+    world.store.give_back("me", &[&message.id]).await.unwrap();
+
+    let again = world.claim("me").await.remove(0);
+    assert_eq!((again.id.as_str(), again.attempts), (message.id.as_str(), 1));
 }
 
 async fn two_claimers_never_share_a_message(fresh: Fresh) {

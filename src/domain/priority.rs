@@ -1,0 +1,60 @@
+//! Which of the messages that wait for a channel goes first.
+
+use super::notification::NotificationKind;
+use super::severity::Severity;
+
+/// How many priorities there are.
+pub const PRIORITIES: u8 = 10;
+/// Where the priorities of reminders begin.
+const REMINDERS: u8 = 5;
+
+/// The place of a message in its channel's queue: 0 goes first. What changes what a reader
+/// would do goes ahead of what only goes on, and within each the more severe goes first.
+pub const fn priority(kind: NotificationKind, severity: Severity) -> u8 {
+    let first = match kind {
+        NotificationKind::Firing
+        | NotificationKind::SeverityRaised
+        | NotificationKind::Reopened
+        | NotificationKind::Resolved
+        | NotificationKind::Test => 0,
+        NotificationKind::Updated
+        | NotificationKind::SeverityLowered
+        | NotificationKind::Repeated
+        | NotificationKind::Acknowledged => REMINDERS,
+    };
+    first + rank(severity)
+}
+
+const fn rank(severity: Severity) -> u8 {
+    match severity {
+        Severity::Critical => 0,
+        Severity::High => 1,
+        Severity::Medium => 2,
+        Severity::Low => 3,
+        Severity::Info => 4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_word_of_any_severity_goes_ahead_of_every_reminder() {
+        for severity in Severity::ALL {
+            assert!(
+                priority(NotificationKind::Firing, severity)
+                    < priority(NotificationKind::Repeated, Severity::Critical)
+            );
+        }
+    }
+
+    #[test]
+    fn the_more_severe_goes_first_and_no_priority_is_beyond_the_last() {
+        for kind in NotificationKind::ALL {
+            let all = Severity::ALL.map(|severity| priority(kind, severity));
+            assert!(all.is_sorted_by(|a, b| a < b), "{kind:?}: {all:?}");
+            assert!(all[4] < PRIORITIES);
+        }
+    }
+}
