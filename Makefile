@@ -9,7 +9,7 @@ ARGS ?=
 # cargo-nextest where it is installed, `cargo test` where it is not.
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
-.PHONY: help demo run check test fmt accept openapi clean-data ci
+.PHONY: help demo run check test bench fmt accept openapi clean-data ci
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ else
 	cargo nextest run --locked
 	cargo test --doc --locked
 endif
+
+bench: ## Measure every figure beside its bare limit, release build (ARGS="accept1 --seconds 5"; --help)
+	cargo bench --locked --bench bench -- $(ARGS)
 
 fmt: ## Format the sources
 	cargo fmt

@@ -21,6 +21,7 @@ mod log_support;
 mod readme;
 mod real_programs;
 mod routes_amtool;
+mod speed;
 mod spine;
 mod support;
 mod web_support;
