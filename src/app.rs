@@ -92,6 +92,7 @@ impl App {
         // The configuration may have changed since the last run.
         store.decide_again(clock.now()).await?;
         let events_stored = Arc::new(Notify::new());
+        dispatcher.set_triage(events_stored.clone());
         let (inbox, inbox_writer) = start_inbox(&config, &store, &clock, &ids, &metrics, &events_stored);
         let (stop, stopped) = watch::channel(false);
         let owed = dispatcher.clone();

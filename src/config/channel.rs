@@ -30,6 +30,13 @@ pub struct ChannelConfig {
     /// provider does not fold repeats: send again, or hold it for a person to redeliver.
     #[serde(default)]
     pub on_ambiguous: OnAmbiguous,
+    /// The channel that stands in: what this one failed to deliver for good, or could not
+    /// deliver for `fallback_after`, is sent there instead, with a note.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<String>,
+    /// How long the channel may be out before its waiting messages go through `fallback`.
+    #[serde(default = "default_fallback_after")]
+    pub fallback_after: PromDuration,
     /// Template overrides for this channel: field → Handlebars text.
     #[serde(default)]
     pub templates: BTreeMap<String, String>,
@@ -75,6 +82,11 @@ fn default_timeout() -> PromDuration {
     PromDuration(std::time::Duration::from_secs(15))
 }
 
+/// Long enough for a provider's restart, short enough for a page.
+fn default_fallback_after() -> PromDuration {
+    PromDuration(std::time::Duration::from_secs(300))
+}
+
 impl ChannelConfig {
     /// A channel with every default and no settings of its kind.
     pub fn new(name: impl Into<String>, kind: impl Into<String>) -> Self {
@@ -85,6 +97,8 @@ impl ChannelConfig {
             timeout: default_timeout(),
             send_resolved: true,
             on_ambiguous: OnAmbiguous::Retry,
+            fallback: None,
+            fallback_after: default_fallback_after(),
             templates: BTreeMap::new(),
             settings: Map::new(),
         }
@@ -100,6 +114,7 @@ impl fmt::Debug for ChannelConfig {
             .field("enabled", &self.enabled)
             .field("timeout", &self.timeout)
             .field("send_resolved", &self.send_resolved)
+            .field("fallback", &self.fallback)
             .field("settings", &self.settings.keys().collect::<Vec<_>>())
             .finish_non_exhaustive()
     }

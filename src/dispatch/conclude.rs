@@ -26,6 +26,8 @@ pub struct Conclusion {
     pub next: Next,
     /// The provider may have it although it is tried again or given up.
     pub maybe_twice: bool,
+    /// It waits for a person to say whether it is to be sent again.
+    pub held: bool,
 }
 
 /// Concludes from a report on the `attempt`th attempt, ended at `now`; `fraction` in
@@ -38,10 +40,13 @@ pub fn conclude(
     fraction: f64,
 ) -> Conclusion {
     let error = report.error.as_deref().unwrap_or("no reason was given");
+    let held = report.outcome == SendOutcome::Ambiguous
+        && !terms.idempotent
+        && terms.on_ambiguous == OnAmbiguous::Hold;
     let next = match report.outcome {
         SendOutcome::Accepted => Next::Delivered,
         SendOutcome::Rejected => Next::Failed(format!("the provider refused it: {error}")),
-        SendOutcome::Ambiguous if !terms.idempotent && terms.on_ambiguous == OnAmbiguous::Hold => {
+        SendOutcome::Ambiguous if held => {
             Next::Failed(format!("it may have been sent and on_ambiguous is hold: {error}"))
         }
         SendOutcome::Ambiguous | SendOutcome::NotProcessed => {
@@ -53,7 +58,7 @@ pub fn conclude(
             }
         }
     };
-    Conclusion { next, maybe_twice: report.outcome == SendOutcome::Ambiguous && !terms.idempotent }
+    Conclusion { next, maybe_twice: report.outcome == SendOutcome::Ambiguous && !terms.idempotent, held }
 }
 
 #[cfg(test)]

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
+use super::ended::Ended;
 use super::orphans::cancel_orphans;
 use super::plan::{ChannelPlan, Plan};
-use super::recorder::{self, Ended};
+use super::recorder;
 use super::shared::{Parts, Shared};
-use super::{recovery, worker};
+use super::{lookout, recovery, worker};
 use crate::domain::clock::Timestamp;
 use crate::store::StoreError;
 
@@ -33,6 +34,7 @@ struct Tasks {
     retiring: Vec<JoinHandle<()>>,
     recorder: JoinHandle<()>,
     recovery: JoinHandle<()>,
+    lookout: JoinHandle<()>,
 }
 
 impl Dispatcher {
@@ -44,6 +46,8 @@ impl Dispatcher {
     pub async fn start(parts: Parts, plan: Plan) -> Result<Self, StoreError> {
         let shared = Arc::new(Shared::new(parts, plan));
         take_over(&shared).await?;
+        shared.breakers.resume().await?;
+        shared.breakers.introduce(shared.plan().channels().map(|channel| channel.name.as_str()));
         let (records, inbox) = mpsc::channel(RECORDER_QUEUE);
         let mut tasks = Tasks {
             records,
@@ -51,6 +55,7 @@ impl Dispatcher {
             retiring: Vec::new(),
             recorder: tokio::spawn(recorder::run(shared.clone(), inbox)),
             recovery: tokio::spawn(recovery::run(shared.clone())),
+            lookout: tokio::spawn(lookout::run(shared.clone())),
         };
         tasks.start_workers(&shared);
         Ok(Self { shared, tasks: Mutex::new(Some(tasks)) })
@@ -63,12 +68,45 @@ impl Dispatcher {
     /// When the store does not answer; the new plan is in use all the same, and what is owed
     /// to removed channels is withdrawn at the next start.
     pub async fn apply(&self, plan: Plan) -> Result<(), StoreError> {
+        let changed = plan.changed_since(&self.shared.plan());
         self.shared.replace_plan(plan);
+        self.give_new_chances(&changed).await;
         if let Some(tasks) = self.tasks.lock().as_mut() {
             tasks.retire_workers();
             tasks.start_workers(&self.shared);
         }
         cancel_orphans(&self.shared).await
+    }
+
+    /// Closes the breakers of channels whose settings changed: what was wrong may be mended.
+    async fn give_new_chances(&self, channels: &[String]) {
+        for channel in channels {
+            if let Err(error) = self.shared.close_breaker(channel, None).await {
+                tracing::warn!(
+                    channel,
+                    error = &error as &dyn std::error::Error,
+                    "a changed channel is tried again only with the next probe"
+                );
+            }
+        }
+        self.shared.breakers.introduce(self.shared.plan().channels().map(|channel| channel.name.as_str()));
+    }
+
+    /// Closes the breaker of a channel by hand: its messages are sent again. The audit log
+    /// says who did it. Answers whether it was open; `None` when there is no such channel.
+    ///
+    /// # Errors
+    /// When the store does not answer; then nothing changed.
+    pub async fn reset_channel(&self, channel: &str, actor: &str) -> Result<Option<bool>, StoreError> {
+        if self.shared.plan().channel(channel).is_none() {
+            return Ok(None);
+        }
+        self.shared.close_breaker(channel, Some(actor)).await.map(Some)
+    }
+
+    /// Names who is to be told when an alert about a channel was stored.
+    pub fn set_triage(&self, triage: Arc<Notify>) {
+        self.shared.set_triage(triage);
     }
 
     /// Tells the workers of these channels that something is owed.
@@ -97,8 +135,9 @@ impl Dispatcher {
     /// not end by then is left to its lease.
     pub async fn stop(&self, grace: Duration) {
         let Some(tasks) = self.tasks.lock().take() else { return };
-        let Tasks { records, workers, retiring, recorder, recovery } = tasks;
+        let Tasks { records, workers, retiring, recorder, recovery, lookout } = tasks;
         recovery.abort();
+        lookout.abort();
         drop(records);
         let ending = async {
             for (stop, _) in &workers {
@@ -142,7 +181,8 @@ impl Tasks {
     }
 
     fn all_run(&self) -> bool {
-        let ended = self.workers.iter().map(|(_, task)| task).chain([&self.recorder, &self.recovery]);
+        let ended =
+            self.workers.iter().map(|(_, task)| task).chain([&self.recorder, &self.recovery, &self.lookout]);
         ended.into_iter().all(|task| !task.is_finished())
     }
 }

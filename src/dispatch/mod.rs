@@ -9,10 +9,16 @@
 //! a send leaves a lease behind; [`recovery`] finds it and says that the message may have
 //! been sent.
 
+mod alarm;
 pub mod attempt;
+pub mod breaker;
+mod breakers;
 pub mod conclude;
 pub mod plan;
 mod dispatcher;
+mod ended;
+mod fallback;
+mod lookout;
 mod orphans;
 mod pace;
 mod recorder;
@@ -20,6 +26,7 @@ mod recovery;
 mod sender;
 mod shared;
 mod trial;
+
 mod worker;
 
 pub use dispatcher::Dispatcher;

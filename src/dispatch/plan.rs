@@ -2,6 +2,7 @@
 //! by a reload.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,9 @@ use crate::domain::clock::Timestamp;
 use crate::domain::notification::Snapshot;
 use crate::render::{Overrides, Rendered, Renderer, TemplateField, TemplateProblem};
 
+/// No internal alert is told again sooner than this.
+const KEEP_ALIVE: Duration = Duration::from_secs(3_600);
+
 /// Every channel that may be sent through, and how.
 pub struct Plan {
     channels: BTreeMap<String, Arc<ChannelPlan>>,
@@ -20,6 +24,8 @@ pub struct Plan {
     pub backoff: Backoff,
     /// How long a message is worth trying.
     pub max_age: Duration,
+    /// How often an internal alert is told again, so that it does not go stale.
+    pub keep_alive: Duration,
 }
 
 /// One channel, ready to send.
@@ -36,6 +42,12 @@ pub struct ChannelPlan {
     pub on_ambiguous: OnAmbiguous,
     /// How many messages it sends at the same time.
     pub concurrency: usize,
+    /// The channel that stands in for it.
+    pub fallback: Option<String>,
+    /// How long it may be out before what waits for it goes there.
+    pub fallback_after: Duration,
+    /// What decides whether it delivers: another value means other settings.
+    settings: u64,
 }
 
 /// Something that keeps a configuration from being put into use.
@@ -78,6 +90,7 @@ impl Plan {
             renderer,
             backoff: Backoff { min: config.delivery.backoff_min.0, max: config.delivery.backoff_max.0 },
             max_age: config.delivery.max_age.0,
+            keep_alive: (config.incidents.stale_after.0 / 3).min(KEEP_ALIVE),
         };
         Ok((plan, template_problems))
     }
@@ -90,6 +103,14 @@ impl Plan {
     /// Every enabled channel, by name.
     pub fn channels(&self) -> impl Iterator<Item = &Arc<ChannelPlan>> {
         self.channels.values()
+    }
+
+    /// Channels that `before` knew with other settings.
+    pub fn changed_since(&self, before: &Self) -> Vec<String> {
+        let is_changed = |channel: &&Arc<ChannelPlan>| {
+            before.channels.get(&channel.name).is_some_and(|known| known.settings != channel.settings)
+        };
+        self.channels().filter(is_changed).map(|channel| channel.name.clone()).collect()
     }
 
     /// The texts of a message for a channel.
@@ -128,7 +149,19 @@ fn build_channel(config: &ChannelConfig, concurrency: usize) -> Result<ChannelPl
         timeout: config.timeout.0,
         on_ambiguous: config.on_ambiguous,
         concurrency: concurrency.max(1),
+        fallback: config.fallback.clone(),
+        fallback_after: config.fallback_after.0,
+        settings: digest(config),
     })
+}
+
+/// Kept in memory only: it is made of secrets.
+fn digest(config: &ChannelConfig) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    config.kind.hash(&mut hasher);
+    config.timeout.0.hash(&mut hasher);
+    serde_json::Value::Object(config.settings.clone()).to_string().hash(&mut hasher);
+    hasher.finish()
 }
 
 fn build_renderer(config: &Config) -> (Renderer, Vec<TemplateProblem>) {

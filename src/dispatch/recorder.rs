@@ -8,27 +8,20 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::sync::mpsc;
 
+use super::breaker::Pass;
+use super::ended::Ended;
 use super::orphans::cancel_orphans;
 use super::shared::Shared;
-use crate::domain::clock::Timestamp;
 use crate::domain::notification::NotificationState;
 use crate::store::StoreError;
-use crate::store::outbox::{Finished, HealthChange, Next, Recording};
+use crate::store::outbox::{HealthChange, Next, Recording};
+use crate::store::stand_ins::When;
 use crate::store::triage::TimelineRow;
 
 /// How many attempts share one transaction at most.
 const BATCH: usize = 256;
 /// How long to wait before a refused recording is tried again.
 const RETRY: Duration = Duration::from_millis(500);
-
-/// The end of one attempt, with what only the sender knew.
-pub(super) struct Ended {
-    pub finished: Finished,
-    /// The incident the message was about, and the message's kind.
-    pub about: Option<(String, &'static str)>,
-    pub paused_until: Option<Timestamp>,
-    pub received_at: Option<Timestamp>,
-}
 
 /// Runs until every sender is gone and all they sent is written.
 pub(super) async fn run(shared: Arc<Shared>, mut inbox: mpsc::Receiver<Ended>) {
@@ -62,22 +55,35 @@ async fn record(shared: &Shared, batch: &[Ended]) {
     for ended in batch {
         count(shared, ended);
         shared.wake(&ended.finished.channel);
+        if let Some(stand_in) = &ended.stand_in {
+            shared.wake(&stand_in.channel);
+        }
     }
     withdraw_orphans(shared, batch).await;
 }
 
 /// Writes the ends of attempts; waits for as long as the database cannot take them.
 async fn store(shared: &Shared, batch: &[Ended]) -> Result<(), StoreError> {
+    let health = health(batch);
+    let moved = shared.breakers.unsaved(health.iter().map(|(channel, _)| channel.as_str()));
     let recording = Recording {
         finished: batch.iter().map(|ended| ended.finished.clone()).collect(),
         timeline: batch.iter().filter_map(|ended| timeline(shared, ended)).collect(),
-        health: health(batch),
+        health,
+        breakers: moved.rows.clone(),
+        stand_ins: batch.iter().filter_map(|ended| ended.stand_in.clone()).collect(),
     };
+    let outcome = write(shared, &recording).await;
+    shared.breakers.mark_saved(&moved);
+    outcome
+}
+
+async fn write(shared: &Shared, recording: &Recording) -> Result<(), StoreError> {
     loop {
-        match shared.store.record_attempts(&recording).await {
+        match shared.store.record_attempts(recording).await {
             Err(error) if error.is_unavailable() => {
                 tracing::warn!(
-                    attempts = batch.len(),
+                    attempts = recording.finished.len(),
                     error = &error as &dyn std::error::Error,
                     "could not record attempts, trying again"
                 );
@@ -124,8 +130,15 @@ fn timeline(shared: &Shared, ended: &Ended) -> Option<TimelineRow> {
             "notification_id": finished.notification_id,
             "message": message,
             "error": finished.error,
+            "fallback": fallback(ended),
         }),
     })
+}
+
+/// The channel that is told instead.
+fn fallback(ended: &Ended) -> Option<&str> {
+    let stand_in = ended.stand_in.as_ref().filter(|stand_in| stand_in.when == When::Failed)?;
+    Some(&stand_in.channel)
 }
 
 /// Sums the attempts up per channel, in the order in which they ended.
@@ -142,7 +155,13 @@ fn health(batch: &[Ended]) -> Vec<(String, HealthChange)> {
                 change.last_success_at = Some(finished.ended_at);
                 continue;
             }
-            Next::Failed(_) => change.failed += 1,
+            Next::Failed(_) => {
+                change.failed += 1;
+                // Who tried the channel saw the end of it.
+                if ended.pass != Pass::Trial {
+                    change.given_up_at = Some(finished.ended_at);
+                }
+            }
             Next::Retry(_) => {}
         }
         change.failures += 1;
@@ -166,5 +185,9 @@ fn count(shared: &Shared, ended: &Ended) {
         Next::Failed(_) => shared.metrics.notification_ended(channel, NotificationState::Failed),
         Next::Retry(_) => {}
     }
-    shared.metrics.set_channel_healthy(channel, matches!(finished.next, Next::Delivered));
+    if fallback(ended).is_some() {
+        shared.metrics.fell_back(channel);
+    }
+    let is_healthy = matches!(finished.next, Next::Delivered) && shared.breakers.is_closed(channel);
+    shared.metrics.set_channel_healthy(channel, is_healthy);
 }

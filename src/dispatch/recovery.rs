@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::conclude::{Terms, conclude};
+use super::fallback::follow_up;
 use super::plan::Plan;
 use super::shared::Shared;
 use crate::config::OnAmbiguous;
@@ -39,22 +40,37 @@ pub(super) async fn recover(shared: &Shared, deadline: Timestamp) -> Result<usiz
     let plan = shared.plan();
     let mut tx = shared.store.begin_write().await?;
     let lost = tx.lost_leases(deadline).await?;
-    let finished = lost.iter().map(|lease| ended(shared, &plan, lease, now)).collect();
-    tx.record_attempts(&Recording { finished, ..Recording::default() }).await?;
+    let mut recording = Recording::default();
+    for lease in &lost {
+        let snapshot = serde_json::from_str::<Snapshot>(&lease.snapshot).ok();
+        let (mut finished, held) = ended(shared, &plan, lease, snapshot.as_ref(), now);
+        let channel = plan.channel(&lease.channel).filter(|_| !held);
+        if let (Some(channel), Some(snapshot)) = (channel, &snapshot) {
+            recording.stand_ins.extend(follow_up(shared, &channel, snapshot, &mut finished));
+        }
+        recording.finished.push(finished);
+    }
+    tx.record_attempts(&recording).await?;
     tx.commit().await?;
     for lease in &lost {
         shared.wake(&lease.channel);
     }
+    for stand_in in &recording.stand_ins {
+        shared.wake(&stand_in.channel);
+    }
     Ok(lost.len())
 }
 
-/// A test is told once: who asked for it has gone.
-fn is_test(lease: &LostLease) -> bool {
-    serde_json::from_str::<Snapshot>(&lease.snapshot)
-        .is_ok_and(|snapshot| snapshot.kind == NotificationKind::Test)
-}
-
-fn ended(shared: &Shared, plan: &Plan, lease: &LostLease, now: Timestamp) -> Finished {
+/// How the attempt that was lost is recorded, and whether its message is held for a person.
+fn ended(
+    shared: &Shared,
+    plan: &Plan,
+    lease: &LostLease,
+    snapshot: Option<&Snapshot>,
+    now: Timestamp,
+) -> (Finished, bool) {
+    // A test is told once: who asked for it has gone.
+    let is_test = snapshot.is_some_and(|snapshot| snapshot.kind == NotificationKind::Test);
     let channel = plan.channel(&lease.channel);
     let report = SendReport::failed(
         SendOutcome::Ambiguous,
@@ -71,7 +87,7 @@ fn ended(shared: &Shared, plan: &Plan, lease: &LostLease, now: Timestamp) -> Fin
     let attempt = u32::try_from(lease.attempts).unwrap_or(u32::MAX);
     // Drawn as zero: the restart was wait enough.
     let conclusion = conclude(&report, &terms, attempt, now, 0.0);
-    Finished {
+    let finished = Finished {
         attempt_id: shared.ids.next_id(),
         notification_id: lease.id.clone(),
         channel: lease.channel.clone(),
@@ -84,9 +100,10 @@ fn ended(shared: &Shared, plan: &Plan, lease: &LostLease, now: Timestamp) -> Fin
         status: None,
         error: report.error,
         response: None,
-        next: if is_test(lease) { Next::Failed(TEST_LOST.to_owned()) } else { conclusion.next },
+        next: if is_test { Next::Failed(TEST_LOST.to_owned()) } else { conclusion.next },
         maybe_twice: conclusion.maybe_twice,
         preview: None,
         reference: None,
-    }
+    };
+    (finished, conclusion.held)
 }

@@ -7,9 +7,11 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::attempt::{Letter, Sent, attempt};
+use super::breaker::{Evidence, Pass};
 use super::conclude::{Terms, conclude};
+use super::ended::Ended;
+use super::fallback::follow_up;
 use super::plan::ChannelPlan;
-use super::recorder::Ended;
 use super::shared::Shared;
 use crate::domain::clock::Timestamp;
 use crate::domain::notification::Snapshot;
@@ -44,8 +46,8 @@ impl Sender {
     }
 
     /// One attempt, and its end to the recorder.
-    pub async fn deliver(self, message: Claimed) {
-        let ended = self.attempt(&message).await;
+    pub async fn deliver(self, message: Claimed, pass: Pass) {
+        let ended = self.attempt(&message, pass).await;
         if let Some(until) = ended.paused_until {
             self.pause_until(until);
         }
@@ -54,24 +56,33 @@ impl Sender {
         }
     }
 
-    /// One attempt, whatever happens in it.
-    pub async fn attempt(&self, message: &Claimed) -> Ended {
+    /// One attempt, whatever happens in it; the channel's breaker hears of it.
+    pub async fn attempt(&self, message: &Claimed, pass: Pass) -> Ended {
         let started_at = self.shared.clock.now();
         let expires_at = Timestamp::from_millis(message.expires_at);
-        let (report, preview, about) = match serde_json::from_str::<Snapshot>(&message.snapshot) {
+        let mut evidence = Evidence::None;
+        let snapshot = serde_json::from_str::<Snapshot>(&message.snapshot);
+        let (report, preview, about) = match &snapshot {
             Ok(_) if started_at > expires_at => {
                 (SendReport::failed(SendOutcome::NotProcessed, None, "it grew too old unsent"), None, None)
             }
             Ok(snapshot) => {
-                let (report, preview) = self.send(message, &snapshot, started_at).await;
-                (report, preview, Some((snapshot.incident.id, snapshot.kind.as_str())))
+                let (report, preview) = self.send(message, snapshot, started_at).await;
+                evidence = Evidence::of(&report);
+                (report, preview, Some((snapshot.incident.id.clone(), snapshot.kind.as_str())))
             }
             Err(error) => {
                 let why = format!("its snapshot is unreadable: {error}");
                 (SendReport::failed(SendOutcome::Rejected, None, why), None, None)
             }
         };
-        self.conclude(message, started_at, report, preview, about)
+        let mut ended = self.conclude(message, started_at, report, preview, about);
+        (ended.pass, ended.evidence) = (pass, evidence);
+        self.shared.breakers.note(&mut ended);
+        if let (Ok(snapshot), false) = (&snapshot, ended.held) {
+            ended.stand_in = follow_up(&self.shared, &self.channel, snapshot, &mut ended.finished);
+        }
+        ended
     }
 
     async fn send(
@@ -124,6 +135,12 @@ impl Sender {
             about,
             paused_until: pause.map(|hint| now.plus(hint)),
             received_at: message.received_at.map(Timestamp::from_millis),
+            evidence: Evidence::None,
+            pass: Pass::Regular,
+            not_before: report.retry_after.map(|hint| now.plus(hint)),
+            expires_at: terms.expires_at,
+            held: conclusion.held,
+            stand_in: None,
             finished: Finished {
                 attempt_id: self.shared.ids.next_id(),
                 notification_id: message.id.clone(),

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::attempt::{Letter, attempt};
+use super::breaker::Pass;
 use super::dispatcher::Dispatcher;
+use super::ended::Ended;
 use super::plan::{ChannelPlan, Plan};
-use super::recorder::Ended;
 use super::sender::Sender;
 use crate::domain::alert::AlertStatus;
 use crate::domain::clock::{SharedClock, Timestamp};
@@ -73,7 +74,8 @@ impl Dispatcher {
         };
         let lease_until = now.plus(target.timeout * 2);
         shared.store.insert_leased(notification, &shared.owner, lease_until).await?;
-        let mut ended = Sender::new(shared.clone(), target, records.clone()).attempt(&message).await;
+        let mut ended =
+            Sender::new(shared.clone(), target, records.clone()).attempt(&message, Pass::Trial).await;
         give_up(&mut ended);
         let trial = Trial {
             notification_id: message.id,
@@ -187,5 +189,6 @@ pub fn test_snapshot(channel: &Arc<ChannelPlan>, actor: &str, now: Timestamp) ->
         entry: None,
         route: Vec::new(),
         by_default_route: false,
+        stands_in: None,
     }
 }

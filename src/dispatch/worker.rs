@@ -8,9 +8,10 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::breaker::{Pass, Permit};
+use super::ended::Ended;
 use super::pace::{Pace, Step};
 use super::plan::ChannelPlan;
-use super::recorder::Ended;
 use super::sender::Sender;
 use super::shared::Shared;
 use crate::domain::clock::Timestamp;
@@ -33,6 +34,8 @@ pub(super) struct Worker {
     pace: Pace,
     /// Leased and not yet being sent, with the moment of the lease.
     ready: VecDeque<(Timestamp, Claimed)>,
+    /// Leased to find out whether the channel works again.
+    probe: Option<Claimed>,
     /// When to look into the outbox again.
     look_at: Timestamp,
     /// The last look left some behind.
@@ -48,6 +51,8 @@ struct Wanted {
     from_priority: u8,
     /// Messages surely wait.
     is_sure: bool,
+    /// By which right they will be sent.
+    pass: Pass,
 }
 
 /// What a look into the outbox brought.
@@ -56,6 +61,7 @@ struct Found {
     messages: Vec<Claimed>,
     more_waits: bool,
     look_at: Timestamp,
+    pass: Pass,
 }
 
 type Look = BoxFuture<'static, Result<Found, StoreError>>;
@@ -74,6 +80,7 @@ impl Worker {
             stopped,
             pace: Pace::new(channel.concurrency, now),
             ready: VecDeque::new(),
+            probe: None,
             look_at: now,
             more_waits: false,
             woken: false,
@@ -101,6 +108,9 @@ impl Worker {
         if let Some(look) = look {
             self.take_in(look.await);
         }
+        if let Some(message) = self.probe.take() {
+            sends.spawn(self.sender.clone().deliver(message, Pass::Probe));
+        }
         self.give_back().await;
         while sends.join_next().await.is_some() {}
     }
@@ -109,11 +119,19 @@ impl Worker {
     async fn step(&mut self, sends: &mut JoinSet<()>, look: &mut Option<Look>) -> Timestamp {
         let now = self.now();
         let poll = now.plus(POLL);
+        if let Some(message) = self.probe.take() {
+            sends.spawn(self.sender.clone().deliver(message, Pass::Probe));
+        }
         if let Some(until) = self.hindered_until(now) {
             self.give_back().await;
             return until.min(if self.ready.is_empty() { poll } else { now.plus(PAUSE) });
         }
-        self.start_sends(sends);
+        let pass = if self.permit(now) == Permit::Go { Pass::Regular } else { Pass::Probe };
+        if pass == Pass::Regular {
+            self.start_sends(sends);
+        } else {
+            self.give_back().await;
+        }
         if self.ready.front().is_some_and(|(leased_at, _)| now >= leased_at.plus(HOLD)) {
             self.give_back().await;
         }
@@ -126,7 +144,7 @@ impl Worker {
         }
         match self.pace.step(sends.len() + self.ready.len(), now) {
             Step::Lease(limit) => {
-                *look = Some(self.look(limit, now));
+                *look = Some(self.look(limit, pass, now));
                 stuck_at
             }
             Step::NotBefore(at) => at.min(stuck_at),
@@ -136,20 +154,32 @@ impl Worker {
 
     /// Until when nothing may be sent; `None`: sending is allowed.
     fn hindered_until(&self, now: Timestamp) -> Option<Timestamp> {
-        Some(self.sender.paused_until()).filter(|until| *until > now)
+        let broken_until = match self.permit(now) {
+            Permit::WaitUntil(at) => at,
+            Permit::Go | Permit::Probe => now,
+        };
+        Some(self.sender.paused_until().max(broken_until)).filter(|until| *until > now)
+    }
+
+    fn permit(&self, now: Timestamp) -> Permit {
+        self.sender.shared.breakers.permit(&self.sender.channel.name, now)
     }
 
     fn start_sends(&mut self, sends: &mut JoinSet<()>) {
         while sends.len() < self.sender.channel.concurrency {
             let Some((_, message)) = self.ready.pop_front() else { return };
-            sends.spawn(self.sender.clone().deliver(message));
+            sends.spawn(self.sender.clone().deliver(message, Pass::Regular));
         }
     }
 
     /// Looks into the outbox, without keeping the sends waiting.
-    fn look(&mut self, limit: usize, now: Timestamp) -> Look {
+    fn look(&mut self, limit: usize, pass: Pass, now: Timestamp) -> Look {
         self.woken = false;
-        let wanted = Wanted { limit, from_priority: self.pace.lease(now), is_sure: self.more_waits };
+        let from_priority = self.pace.lease(now);
+        let wanted = match pass {
+            Pass::Probe => Wanted { limit: 1, from_priority: 0, is_sure: false, pass },
+            Pass::Regular | Pass::Trial => Wanted { limit, from_priority, is_sure: self.more_waits, pass },
+        };
         Box::pin(look(self.sender.shared.clone(), self.sender.channel.clone(), wanted))
     }
 
@@ -158,7 +188,11 @@ impl Worker {
             Ok(found) => {
                 self.more_waits = found.more_waits;
                 self.look_at = if self.woken { found.at } else { found.look_at };
-                self.ready.extend(found.messages.into_iter().map(|message| (found.at, message)));
+                let mut messages = found.messages.into_iter();
+                if found.pass == Pass::Probe {
+                    self.probe = messages.next();
+                }
+                self.ready.extend(messages.map(|message| (found.at, message)));
             }
             Err(error) => {
                 let channel = self.sender.channel.name.as_str();
@@ -244,12 +278,17 @@ async fn look(shared: Arc<Shared>, channel: Arc<ChannelPlan>, wanted: Wanted) ->
         messages,
         more_waits,
         look_at: look_at.min(poll),
+        pass: wanted.pass,
     };
     if !wanted.is_sure {
         let due = shared.store.next_due(&channel.name).await?;
         if due.is_none_or(|due| due > at) {
             return Ok(found(Vec::new(), false, due.unwrap_or(poll)));
         }
+    }
+    let lost_at = at.plus(channel.timeout + LEASE_MARGIN);
+    if wanted.pass == Pass::Probe && !shared.breakers.begin_probe(&channel.name, at, lost_at).await? {
+        return Ok(found(Vec::new(), false, at.plus(PAUSE)));
     }
     let lease = Lease {
         owner: &shared.owner,
@@ -259,6 +298,12 @@ async fn look(shared: Arc<Shared>, channel: Arc<ChannelPlan>, wanted: Wanted) ->
     };
     let messages = shared.store.claim_notifications(&channel.name, &lease, wanted.limit).await?;
     shared.metrics.store_operation("claim_notifications", shared.clock.now().since(at));
+    if wanted.pass == Pass::Probe {
+        if messages.is_empty() {
+            shared.breakers.forgo_probe(&channel.name, at).await?;
+        }
+        return Ok(found(messages, false, at.plus(PAUSE)));
+    }
     // From further down the queue less may come than waits.
     if messages.len() == wanted.limit || wanted.from_priority > 0 {
         return Ok(found(messages, true, at));

@@ -8,6 +8,9 @@ use super::clock::Timestamp;
 use super::labels::Labels;
 use super::severity::Severity;
 
+/// The source of alerts about Modelpager itself.
+pub const OURSELVES: &str = "modelpager";
+
 /// Whether an incident goes on or is over, and why it is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -132,6 +132,19 @@ pub struct Snapshot {
     /// No child of the routing tree took it: the root's channels stand in.
     #[serde(default)]
     pub by_default_route: bool,
+    /// It is told here in place of another channel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stands_in: Option<StandsIn>,
+}
+
+/// For which channel a message stands in, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandsIn {
+    /// The channel that could not deliver.
+    pub channel: String,
+    /// Why; `None` when the channel delivers again and this tells the end of what was told
+    /// here before.
+    pub reason: Option<String>,
 }
 
 /// What the catalog knew about the entry when the message was decided.

@@ -54,6 +54,9 @@ pub struct SendReport {
     pub retry_after: Option<Duration>,
     /// The hint speaks for the whole channel (429, throttling), not for this message alone.
     pub slows_channel: bool,
+    /// The refusal is about the channel, not about this message: wrong or revoked
+    /// credentials, a destination that is gone. Nothing else would get through either.
+    pub refuses_channel: bool,
     /// How to refer to the message later (Slack's `channel` and `ts`, a mail's message id):
     /// kept with the conversation and handed to the next message of the incident, even
     /// when this attempt did not end well.
@@ -79,6 +82,8 @@ impl SendReport {
             response: None,
             retry_after: None,
             slows_channel: false,
+            refuses_channel: outcome == SendOutcome::Rejected
+                && matches!(status, Some(401 | 403 | 404 | 410)),
             reference: None,
         }
     }

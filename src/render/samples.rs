@@ -9,7 +9,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::entry::{Contact, Deployment, EntryKind};
 use crate::domain::incident::{Incident, IncidentState, Member, ResolveReason, Tally};
 use crate::domain::labels::{Labels, fingerprint};
-use crate::domain::notification::{EntryFacts, NotificationKind, Snapshot};
+use crate::domain::notification::{EntryFacts, NotificationKind, Snapshot, StandsIn};
 use crate::domain::severity::Severity;
 
 /// The moment at which every sample plays: 2026-08-20T10:48:00Z.
@@ -25,7 +25,7 @@ pub struct Sample {
 }
 
 /// Every sample small enough to be read: firing, several, rise, resolved, unmatched,
-/// truncated, unicode.
+/// truncated, unicode, stand_in.
 pub fn all() -> Vec<Sample> {
     [
         ("firing", firing as fn() -> Snapshot),
@@ -35,6 +35,7 @@ pub fn all() -> Vec<Sample> {
         ("unmatched", unmatched),
         ("truncated", truncated),
         ("unicode", unicode),
+        ("stand_in", stand_in),
     ]
     .into_iter()
     .map(|(name, make)| Sample { name, snapshot: make() })
@@ -157,6 +158,15 @@ pub fn unicode() -> Snapshot {
     snapshot
 }
 
+/// Told here because another channel could not deliver it.
+pub fn stand_in() -> Snapshot {
+    let reason = "the provider refused it: answered HTTP 404".to_owned();
+    Snapshot {
+        stands_in: Some(StandsIn { channel: "ml-oncall".to_owned(), reason: Some(reason) }),
+        ..firing()
+    }
+}
+
 /// Ten times more members than a snapshot may carry: the greatest load on a template.
 pub fn five_hundred() -> Snapshot {
     let members: Vec<Member> = (1..=500).map(|n| instance(n, Severity::Critical)).collect();
@@ -225,6 +235,7 @@ fn snapshot(kind: NotificationKind, reason: &str, alerts: Vec<Member>) -> Snapsh
         entry: Some(entry()),
         route: vec!["(default)".to_owned(), "severity=\"critical\"".to_owned()],
         by_default_route: false,
+        stands_in: None,
     }
 }
 

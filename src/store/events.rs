@@ -91,6 +91,16 @@ const INSERT_EVENTS: &str = "INSERT INTO events (id, received_at, state, source,
 const FORGET_KEYS: &str = "DELETE FROM event_keys WHERE key IN \
      (SELECT key FROM event_keys WHERE expires_at <= $1 LIMIT 5000)";
 
+impl Tx {
+    /// Stores an event that has no twin.
+    ///
+    /// # Errors
+    /// When the database does not take it.
+    pub async fn insert_event(&mut self, event: &NewEvent) -> Result<(), StoreError> {
+        insert(self, &[event]).await
+    }
+}
+
 impl Store {
     /// Stores events in one transaction; the answers are in the order of `events`.
     ///

@@ -27,6 +27,16 @@ pub struct ChannelHealth {
     pub delivered: i64,
     /// Messages given up, ever.
     pub failed: i64,
+    /// The circuit breaker: `closed`, `open`, `half_open`.
+    pub breaker: String,
+    /// Since when nothing is sent.
+    pub opened_at: Option<Moment>,
+    /// What went wrong; without secrets.
+    pub opened_reason: Option<String>,
+    /// When the next probe may go.
+    pub probe_at: Option<Moment>,
+    /// How many probes in a row have failed.
+    pub failed_probes: i64,
 }
 
 /// What waits for a channel.
@@ -58,7 +68,7 @@ pub struct SourceRecord {
 }
 
 const HEALTH: &str = "SELECT channel, paused_until, failures, last_success_at, last_failure_at, last_error, delivered, \
-     failed FROM channel_health ORDER BY channel";
+     failed, breaker, opened_at, opened_reason, probe_at, failed_probes FROM channel_health ORDER BY channel";
 const BACKLOG: &str = "SELECT channel, COUNT(*) AS waiting, MIN(created_at) AS oldest_at FROM notifications \
      WHERE state IN ('pending', 'sending') GROUP BY channel ORDER BY channel";
 const SOURCES: &str = "SELECT external_url, receiver, source, first_seen_at, last_seen_at, events FROM alert_sources \

@@ -18,7 +18,7 @@ use crate::domain::clock::Timestamp;
     "received_at": "2026-08-20T10:00:03.125Z", "created_at": "2026-08-20T10:00:03.140Z",
     "due_at": "2026-08-20T10:00:03.140Z", "expires_at": "2026-08-21T10:00:03.140Z",
     "finished_at": "2026-08-20T10:00:03.402Z", "attempt_count": 1, "series": 1,
-    "reason": "the provider accepted it", "maybe_sent_twice": false
+    "reason": "the provider accepted it", "maybe_sent_twice": false, "fallback_of": null
 }))]
 pub struct NotificationSummary {
     /// Its id: stable over retries and redeliveries.
@@ -62,6 +62,8 @@ pub struct NotificationSummary {
     /// An attempt ended without anybody knowing whether it arrived.
     #[sqlx(rename = "maybe_twice")]
     pub maybe_sent_twice: bool,
+    /// The message of another channel that this one stands in for.
+    pub fallback_of: Option<String>,
 }
 
 fn title_of<S: serde::Serializer>(preview: &Option<StoredJson>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -94,6 +96,19 @@ pub struct NotificationDetail {
     pub decisions: Vec<DecisionRecord>,
     /// Every attempt of every series, oldest first.
     pub attempts: Vec<AttemptRecord>,
+    /// The message that stands in for this one on the fallback channel.
+    pub fallback: Option<FallbackRef>,
+}
+
+/// A message as the one that it stands in for names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema, FromRow)]
+pub struct FallbackRef {
+    /// The notification.
+    pub id: String,
+    /// The fallback channel.
+    pub channel: String,
+    /// `pending`, `sending`, `delivered`, `failed`, `superseded`, `cancelled`.
+    pub state: String,
 }
 
 /// An incident as a notification names it.
@@ -192,7 +207,8 @@ pub struct NotificationFilter {
 }
 
 const SUMMARY_COLUMNS: &str = "id, channel, kind, state, severity, entry, alertname, dedup_key, preview, received_at, \
-     created_at, due_at, expires_at, finished_at, attempts, series, reason, maybe_twice";
+     created_at, due_at, expires_at, finished_at, attempts, series, reason, maybe_twice, \
+     fallback_of";
 const FILTER_COLUMNS: &str =
     "channel, state, severity, entry, alertname, dedup_key, created_at, reason, preview";
 const OF_INCIDENT: &str = "id IN (SELECT notification_id FROM notification_incidents WHERE incident_id = ?)";
@@ -206,7 +222,8 @@ const HAS_TEXT: PerDialect = PerDialect {
          OR LOWER(preview::json ->> 'text') LIKE LOWER(?) ESCAPE '!')",
 };
 const ONE: &str = "SELECT id, channel, kind, state, severity, entry, alertname, dedup_key, preview, received_at, \
-     created_at, due_at, expires_at, finished_at, attempts, series, reason, maybe_twice FROM notifications WHERE id = $1";
+     created_at, due_at, expires_at, finished_at, attempts, series, reason, maybe_twice, \
+     fallback_of FROM notifications WHERE id = $1";
 const INCIDENTS: &str = "SELECT i.id, i.dedup_key, i.state, i.severity FROM notification_incidents n \
      JOIN incidents i ON i.id = n.incident_id WHERE n.notification_id = $1 ORDER BY i.id LIMIT 500";
 const DECISIONS: &str = concat!(
@@ -217,6 +234,8 @@ const DECISIONS: &str = concat!(
 );
 const ATTEMPTS: &str = "SELECT id, series, number, started_at, duration_ms, outcome, status, error, response \
      FROM attempts WHERE notification_id = $1 ORDER BY id LIMIT 1000";
+
+const FALLBACK: &str = "SELECT id, channel, state FROM notifications WHERE fallback_of = $1";
 
 impl Store {
     /// A page of the delivery log, newest first.
@@ -244,6 +263,7 @@ impl Store {
             incidents: rows_of(self, "read a notification's incidents", INCIDENTS, id).await?,
             decisions: rows_of(self, "read a notification's decisions", DECISIONS, id).await?,
             attempts: rows_of(self, "read a notification's attempts", ATTEMPTS, id).await?,
+            fallback: rows_of(self, "read a notification's fallback", FALLBACK, id).await?.into_iter().next(),
         }))
     }
 }

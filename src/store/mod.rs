@@ -19,7 +19,9 @@ use sqlx::sqlite::{Sqlite, SqlitePool};
 #[macro_use]
 mod dialect;
 mod error;
+pub mod alarms;
 pub mod audit;
+pub mod breakers;
 pub mod catalog;
 pub mod catalog_read;
 mod catalog_rows;
@@ -33,6 +35,7 @@ pub mod log_incidents;
 pub mod log_notifications;
 pub mod outbox;
 pub mod outbox_hand;
+pub mod stand_ins;
 pub mod triage;
 pub mod triage_read;
 mod turns;

@@ -7,8 +7,10 @@
 
 use std::time::Duration;
 
+use super::breakers::BreakerRow;
 use super::dialect::PerDialect;
 use super::error::Doing as _;
+use super::stand_ins::StandIn;
 use super::triage::TimelineRow;
 use super::{Store, StoreError, Tx};
 use crate::domain::clock::Timestamp;
@@ -111,6 +113,10 @@ pub struct Recording {
     pub timeline: Vec<TimelineRow>,
     /// How the channels fare.
     pub health: Vec<(String, HealthChange)>,
+    /// Where their breakers stand, if they moved.
+    pub breakers: Vec<BreakerRow>,
+    /// What fallback channels are owed because of it.
+    pub stand_ins: Vec<StandIn>,
 }
 
 /// True of a message that no older unfinished one of its channel and dedup key blocks.
@@ -158,7 +164,7 @@ const KEEP_REFERENCES: &str = "UPDATE conversations SET reference = v.column2 FR
 const KEEP_REFERENCES_WHERE: &str = ") AS v JOIN notification_incidents ni ON ni.notification_id = v.column1 \
      WHERE conversations.incident_id = ni.incident_id AND conversations.channel = v.column3";
 const UPSERT_HEALTH: &str = "INSERT INTO channel_health (channel, paused_until, failures, last_success_at, \
-     last_failure_at, last_error, delivered, failed)";
+     last_failure_at, last_error, delivered, failed, given_up_at)";
 const UPSERT_HEALTH_SET: &str = "ON CONFLICT (channel) DO UPDATE SET \
      paused_until = COALESCE(excluded.paused_until, channel_health.paused_until), \
      failures = CASE WHEN excluded.last_success_at IS NOT NULL THEN excluded.failures \
@@ -166,7 +172,8 @@ const UPSERT_HEALTH_SET: &str = "ON CONFLICT (channel) DO UPDATE SET \
      last_success_at = COALESCE(excluded.last_success_at, channel_health.last_success_at), \
      last_failure_at = COALESCE(excluded.last_failure_at, channel_health.last_failure_at), \
      last_error = CASE WHEN excluded.last_error IS NULL THEN channel_health.last_error ELSE excluded.last_error END, \
-     delivered = channel_health.delivered + excluded.delivered, failed = channel_health.failed + excluded.failed";
+     delivered = channel_health.delivered + excluded.delivered, failed = channel_health.failed + excluded.failed, \
+     given_up_at = COALESCE(excluded.given_up_at, channel_health.given_up_at)";
 const PAUSED_UNTIL: &str = "SELECT paused_until FROM channel_health WHERE channel = $1";
 const EXPIRED_LEASES: PerDialect = PerDialect {
     sqlite: "SELECT id, channel, series, attempts, lease_owner, expires_at, snapshot FROM notifications \
@@ -213,6 +220,8 @@ pub struct HealthChange {
     pub delivered: u32,
     /// Messages given up.
     pub failed: u32,
+    /// When the last of them was.
+    pub given_up_at: Option<Timestamp>,
 }
 
 impl Store {
@@ -358,7 +367,7 @@ impl Tx {
             .bind(&f.channel))
         .doing("keep message references")?;
         self.save_timeline(&recording.timeline).await?;
-        write_rows!(*self, &recording.health, 8, UPSERT_HEALTH, UPSERT_HEALTH_SET, |query, row| query
+        write_rows!(*self, &recording.health, 9, UPSERT_HEALTH, UPSERT_HEALTH_SET, |query, row| query
             .bind(&row.0)
             .bind(row.1.paused_until.map(Timestamp::as_millis))
             .bind(i64::from(row.1.failures))
@@ -366,9 +375,11 @@ impl Tx {
             .bind(row.1.last_failure_at.map(Timestamp::as_millis))
             .bind(&row.1.last_error)
             .bind(i64::from(row.1.delivered))
-            .bind(i64::from(row.1.failed)))
+            .bind(i64::from(row.1.failed))
+            .bind(row.1.given_up_at.map(Timestamp::as_millis)))
         .doing("store how channels fare")?;
-        Ok(())
+        self.save_breakers(&recording.breakers).await?;
+        self.insert_stand_ins(&recording.stand_ins).await
     }
 
     /// Messages whose lease ran out by `now`.

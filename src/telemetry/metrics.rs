@@ -29,6 +29,9 @@ pub use super::exposition::CONTENT_TYPE;
 /// `modelpager_unmatched_alerts_total`; the rest shares `other`.
 pub const MAX_UNMATCHED_ALERTNAMES: usize = 200;
 
+/// The states of a circuit breaker.
+pub const BREAKER_STATES: [&str; 3] = ["closed", "open", "half_open"];
+
 /// Seconds; from a fast local write to a request that waits for a slow disk.
 const STORE_BUCKETS: [f64; 11] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0];
 /// Seconds; from an answer out of memory to a client that is slow to send its body.
@@ -133,6 +136,9 @@ struct Inner {
     notifications: Family<Texts<2>, Counter>,
     latency: Histograms<Texts<1>>,
     channel_healthy: Family<Texts<1>, Gauge>,
+    breaker_state: Family<Texts<2>, Gauge>,
+    breaker_opened: Family<Texts<1>, Counter>,
+    fallbacks: Family<Texts<1>, Counter>,
     template_failures: Family<Texts<1>, Counter>,
     store_seconds: Histograms<Words<1>>,
     http_seconds: Histograms<Texts<3>>,
@@ -179,6 +185,16 @@ impl Metrics {
                 || Histogram::new(LATENCY_BUCKETS),
             ),
             channel_healthy: new.add("channel_healthy", "Whether the channel takes messages: 1 or 0"),
+            breaker_state: new.add(
+                "channel_breaker_state",
+                "Where the channel's circuit breaker stands: 1 for the present state, 0 for the others",
+            ),
+            breaker_opened: new
+                .add("channel_breaker_openings", "How often the channel's circuit breaker opened"),
+            fallbacks: new.add(
+                "fallback_notifications",
+                "Messages of the channel that its fallback channel was given instead",
+            ),
             template_failures: new
                 .add("template_failures", "Messages sent as built-in plain text because a template failed"),
             store_seconds: new.add_histogram(
@@ -308,6 +324,26 @@ impl Metrics {
     /// Whether the channel takes messages. Also makes the channel known before its first.
     pub fn set_channel_healthy(&self, channel: &str, healthy: bool) {
         self.0.channel_healthy.get_or_create(&channel_label(channel)).set(i64::from(healthy));
+    }
+
+    /// Where the circuit breaker of `channel` stands: one of [`BREAKER_STATES`].
+    pub fn set_breaker(&self, channel: &str, state: &str) {
+        for known in BREAKER_STATES {
+            let labels = [("channel", channel.to_owned()), ("state", known.to_owned())];
+            self.0.breaker_state.get_or_create(&labels).set(i64::from(known == state));
+        }
+        self.0.breaker_opened.get_or_create(&channel_label(channel)).inc_by(0);
+        self.0.fallbacks.get_or_create(&channel_label(channel)).inc_by(0);
+    }
+
+    /// The circuit breaker of `channel` opened.
+    pub fn breaker_opened(&self, channel: &str) {
+        self.0.breaker_opened.get_or_create(&channel_label(channel)).inc();
+    }
+
+    /// A message of `channel` goes through its fallback channel instead.
+    pub fn fell_back(&self, channel: &str) {
+        self.0.fallbacks.get_or_create(&channel_label(channel)).inc();
     }
 
     /// A message of `channel` fell back to the built-in plain text.

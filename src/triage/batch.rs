@@ -10,7 +10,8 @@ use super::observe::observe_alert;
 use super::processor::{ParsedEvent, Processor, Progress};
 use super::rules::Rules;
 use crate::domain::clock::Timestamp;
-use crate::domain::notification::SNAPSHOT_ALERTS;
+use crate::domain::incident::OURSELVES;
+use crate::domain::notification::{SNAPSHOT_ALERTS, Snapshot};
 use crate::store::triage::{Consequences, SourceSeen, TriagedEvent};
 use crate::store::triage_read::PendingEvent;
 use crate::store::{StoreError, Tx};
@@ -230,6 +231,9 @@ impl Processor {
     ) {
         let metrics = &self.parts.metrics;
         for seen in observations {
+            if seen.origin.source == OURSELVES {
+                continue;
+            }
             if seen.entry.is_empty() {
                 metrics.entry_unmatched(seen.alert.name());
             } else {
@@ -245,7 +249,7 @@ impl Processor {
                 _ => DecisionOutcome::Nothing,
             });
         }
-        let by_default = conclusions.notifications.iter().filter(|n| n.snapshot.by_default_route);
+        let by_default = conclusions.notifications.iter().filter(|n| is_by_default(&n.snapshot));
         by_default.for_each(|_| metrics.default_route());
         let mut channels: Vec<&str> = conclusions.notifications.iter().map(|n| n.channel.as_str()).collect();
         channels.sort_unstable();
@@ -254,11 +258,19 @@ impl Processor {
     }
 }
 
+/// News of Modelpager itself need no route of their own.
+fn is_by_default(snapshot: &Snapshot) -> bool {
+    snapshot.by_default_route && snapshot.incident.source != OURSELVES
+}
+
 fn note_source(
     sources: &mut BTreeMap<(String, String), SourceSeen>,
     event: &PendingEvent,
     parsed: &ParsedEvent,
 ) {
+    if event.source == OURSELVES {
+        return;
+    }
     let at = Timestamp::from_millis(event.received_at);
     let key = (parsed.external_url.clone(), parsed.receiver.clone());
     let seen = sources.entry(key).or_insert_with(|| SourceSeen {

@@ -13,7 +13,7 @@ use crate::catalog::facts;
 use crate::domain::alert::AlertStatus;
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{Entry, EntryRecord};
-use crate::domain::incident::{Conversation, Incident, IncidentState, Member, Told};
+use crate::domain::incident::{Conversation, Incident, IncidentState, Member, OURSELVES, Told};
 use crate::domain::labels::Labels;
 use crate::domain::notification::{EntryFacts, NotificationKind, SNAPSHOT_ALERTS, Snapshot};
 use crate::domain::severity::Severity;
@@ -101,6 +101,7 @@ fn places(case: &Case, around: &Surroundings<'_>) -> Vec<Place> {
             }
         }
     }
+    keep_off_broken(&mut places, case, around);
     let spoken_on = case.conversations.values().filter(|conversation| conversation.told.is_some());
     for conversation in spoken_on {
         if places.iter().all(|place| place.channel != conversation.channel) {
@@ -108,6 +109,25 @@ fn places(case: &Case, around: &Surroundings<'_>) -> Vec<Place> {
         }
     }
     places
+}
+
+/// News of a broken channel never go to that channel: to another if the tree names none.
+fn keep_off_broken(places: &mut Vec<Place>, case: &Case, around: &Surroundings<'_>) {
+    if case.incident.source != OURSELVES {
+        return;
+    }
+    let broken = case.members.values().find_map(|member| member.labels.get("channel"));
+    let Some(broken) = broken else { return };
+    places.retain(|place| place.channel != *broken);
+    if !places.is_empty() {
+        return;
+    }
+    let root = around.rules.tree.root();
+    places.extend(around.rules.other_channel(broken).map(|other| Place {
+        channel: other.to_owned(),
+        timing: Some(root.timing()),
+        path: root.path().to_vec(),
+    }));
 }
 
 /// One label set for each way in which the members differ in what routes look at. Firing
@@ -281,6 +301,7 @@ fn snapshot(case: &Case, now: Timestamp) -> Snapshot {
         entry: None,
         route: Vec::new(),
         by_default_route: false,
+        stands_in: None,
     }
 }
 

@@ -32,6 +32,8 @@ pub struct ChannelTerms {
     pub enabled: bool,
     /// Whether it hears of ends.
     pub send_resolved: SendResolved,
+    /// Whether it is of kind `log`, which hardly ever fails.
+    pub is_log: bool,
 }
 
 /// Something that keeps a configuration from being put into use.
@@ -68,6 +70,16 @@ impl Rules {
         })
     }
 
+    /// Where news of the broken channel go when the tree names no other: one of the root's
+    /// channels, else a log, else any; `None` when there is no other.
+    pub fn other_channel<'r>(&'r self, broken: &str) -> Option<&'r str> {
+        let is_fit = |name: &&str| *name != broken && self.channel(name).is_some_and(|terms| terms.enabled);
+        let of_root = self.tree.root().channels().iter().map(String::as_str);
+        let logs = self.channels.iter().filter(|(_, terms)| terms.is_log).map(|(name, _)| name.as_str());
+        let all = self.channels.keys().map(String::as_str);
+        of_root.chain(logs).chain(all).find(is_fit)
+    }
+
     /// What is to be known about a channel; `None` when it is not configured.
     pub fn channel(&self, name: &str) -> Option<ChannelTerms> {
         self.channels.get(name).copied()
@@ -91,5 +103,5 @@ impl ChannelTerms {
 
 fn terms(channel: &crate::config::ChannelConfig) -> ChannelTerms {
     let send_resolved = if channel.send_resolved { SendResolved::Yes } else { SendResolved::No };
-    ChannelTerms { enabled: channel.enabled, send_resolved }
+    ChannelTerms { enabled: channel.enabled, send_resolved, is_log: channel.kind == "log" }
 }

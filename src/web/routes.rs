@@ -45,7 +45,9 @@ fn table() -> Vec<Path> {
         path("/api/v1/events/{id}").get(events::get).compressed(),
         path("/api/v1/events/{id}/replay").post(events::replay),
         path("/api/v1/channels").get(channels::list).compressed(),
+        path("/api/v1/channels/{name}").get(channels::get).compressed(),
         path("/api/v1/channels/{name}/test").post(channels::test),
+        path("/api/v1/channels/{name}/reset").post(channels::reset),
         path("/api/v1/catalog").get(catalog::list).post(catalog::create).compressed(),
         // Before the entries: these words are no slugs.
         path("/api/v1/catalog/import").post(catalog_import::import).compressed(),

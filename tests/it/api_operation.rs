@@ -3,6 +3,9 @@
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
 use modelpager::config::{ChannelConfig, Config};
+use modelpager::domain::clock::SystemClock;
+use modelpager::fakes::engine::Step;
+use modelpager::fakes::webhook::WebhookFake;
 use serde_json::{Value, json};
 
 use crate::web_support::{Site, config_with_tokens};
@@ -58,6 +61,54 @@ async fn a_channel_is_tried_and_the_trial_stands_in_the_log() {
     let id = tried.json()["notification_id"].as_str().unwrap().to_owned();
     let logged = site.get(&format!("/api/v1/notifications/{id}")).await.json();
     assert_eq!((&logged["kind"], &logged["alertname"]), (&json!("test"), &json!("ModelpagerTest")));
+}
+
+#[actix_web::test]
+async fn a_channel_shows_its_health_and_is_given_a_new_chance_by_hand() {
+    let hook = WebhookFake::unsigned(std::sync::Arc::new(SystemClock)).await.unwrap();
+    hook.http().always(Step::status(401));
+    let mut config = Config::default();
+    config.channels = vec![
+        channel(json!({"name": "hook", "kind": "webhook", "url": hook.url(), "fallback": "console"})),
+        channel(json!({"name": "console", "kind": "log"})),
+    ];
+    let site = Site::with_config(config).await;
+    let fine = site.get("/api/v1/channels/hook").await.json();
+    assert_eq!((&fine["health"]["state"], &fine["fallback"]), (&json!("healthy"), &json!("console")));
+
+    site.post("/api/v1/channels/hook/test", "").await;
+    let health = async || site.get("/api/v1/channels/hook").await.json()["health"].clone();
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
+    while health().await["state"] != "open" {
+        assert!(tokio::time::Instant::now() < deadline, "{}", health().await);
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let shown = health().await;
+    assert_eq!(shown["reason"], "answered HTTP 401");
+    assert_eq!(shown["last_error"], "answered HTTP 401");
+    assert_eq!(shown["failures"], 1);
+    assert!(shown["next_probe_at"].as_str() > shown["since"].as_str(), "{shown}");
+    let metrics = site.get("/metrics").await.text().to_owned();
+    let open = r#"modelpager_channel_breaker_state{channel="hook",state="open"} 1"#;
+    assert!(metrics.contains(open), "{metrics}");
+
+    let answer = site.post("/api/v1/channels/hook/reset", "").await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    assert_eq!(answer.json()["health"]["state"], "degraded", "it has not delivered yet");
+    assert_eq!(answer.json()["health"]["next_probe_at"], json!(null));
+    assert_eq!(site.post("/api/v1/channels/nope/reset", "").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(site.get("/api/v1/channels/nope").await.status, StatusCode::NOT_FOUND);
+}
+
+#[actix_web::test]
+async fn only_an_operator_gives_channels_a_new_chance() {
+    let site = Site::with_config(with_channels(config_with_tokens())).await;
+    let header = ("Authorization", "Bearer write-token-0123456");
+
+    let answer =
+        site.call(TestRequest::post().uri("/api/v1/channels/console/reset").insert_header(header)).await;
+
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
 }
 
 #[actix_web::test]

@@ -84,7 +84,7 @@ impl Site {
                 reference: None,
             })
             .collect();
-        let recording = Recording { finished, timeline: Vec::new(), health: Vec::new() };
+        let recording = Recording { finished, ..Recording::default() };
         self.state.store.record_attempts(&recording).await.unwrap();
     }
 }
@@ -158,6 +158,7 @@ fn consequences(site: &Site, what: &Case, ids: &Ids, incident: Incident, now: Ti
         entry: None,
         route: vec!["root".to_owned()],
         by_default_route: false,
+        stands_in: None,
     };
     Consequences {
         incidents: vec![IncidentChange { incident, is_current: true }],

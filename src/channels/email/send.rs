@@ -41,6 +41,8 @@ pub async fn send(channel: &EmailChannel, message: &Message<'_>, time_limit: Dur
 fn report_failure(message: &Message<'_>, failure: Failure) -> SendReport {
     let mut report = SendReport::failed(failure.outcome, failure.status, failure.message);
     report.slows_channel = failure.slows_channel;
+    report.refuses_channel =
+        failure.outcome == SendOutcome::Rejected && failure.status.is_some_and(is_about_credentials);
     report.reference = message.reference.cloned();
     report
 }
@@ -76,4 +78,9 @@ fn report_delivery(
     report.response = channel.redactor.excerpt(delivery.answer.as_bytes(), true);
     report.reference = reference.to_value();
     report
+}
+
+/// Replies to AUTH, or for want of it: no other mail would fare better.
+const fn is_about_credentials(status: u16) -> bool {
+    matches!(status, 530 | 534 | 535 | 538)
 }

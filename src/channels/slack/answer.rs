@@ -49,6 +49,7 @@ pub fn read_api(answer: &Answer, redactor: &Redactor, now: Timestamp) -> ApiAnsw
         },
         Some(false) => {
             report.outcome = outcome_of(&error);
+            report.refuses_channel = refuses_channel(&error);
             report.error = Some(redactor.redact(&format!("slack said {}", name_of(&error))));
             mark_limits(&mut report, &error);
             ApiAnswer::Failed { error, report }
@@ -95,6 +96,24 @@ fn outcome_of(error: &str) -> SendOutcome {
         "fatal_error" | "internal_error" => SendOutcome::Ambiguous,
         _ => SendOutcome::Rejected,
     }
+}
+
+/// Errors that no other message would escape: the token's or the channel's, not the text's.
+fn refuses_channel(error: &str) -> bool {
+    matches!(
+        error,
+        "invalid_auth"
+            | "not_authed"
+            | "account_inactive"
+            | "token_revoked"
+            | "token_expired"
+            | "no_permission"
+            | "missing_scope"
+            | "not_allowed_token_type"
+            | "channel_not_found"
+            | "not_in_channel"
+            | "is_archived"
+    )
 }
 
 /// Throttling concerns the whole channel; a workspace that is full stays so for a while

@@ -12,9 +12,10 @@ use crate::domain::duration::PromDuration;
 use crate::domain::matcher::Matchers;
 
 use super::KindSchema;
+use super::fallbacks::check_fallbacks;
 use super::marks::Part;
 use super::nearest::did_you_mean;
-use super::pointer::{child, from_dotted};
+use super::pointer::{child, from_dotted, list_at, text_at};
 use super::problem::Report;
 
 /// Durations that make no sense at zero.
@@ -48,6 +49,7 @@ pub(super) fn check(document: &Value, kinds: &[KindSchema], report: &mut Report)
         check_delivery(&delivery, report);
     }
     let channels = check_channels(document, report);
+    check_fallbacks(document, report);
     check_kinds(document, kinds, report);
     if let Some(route) = document.get("route") {
         check_route(route, "/route", &channels, report);
@@ -193,14 +195,6 @@ fn check_route(route: &Value, at: &str, channels: &[String], report: &mut Report
     for (index, below) in list_at(route, "/routes").enumerate() {
         check_route(below, &child(&child(at, "routes"), index.to_string()), channels, report);
     }
-}
-
-fn list_at<'v>(value: &'v Value, at: &str) -> impl Iterator<Item = &'v Value> {
-    value.pointer(at).and_then(Value::as_array).into_iter().flatten()
-}
-
-fn text_at<'v>(value: &'v Value, key: &str) -> Option<&'v str> {
-    value.get(key).and_then(Value::as_str)
 }
 
 fn check_positive(holder: &Value, key: &str, at: &str, report: &mut Report) {

@@ -13,6 +13,7 @@ use crate::domain::secret::{REDACTED, Secret};
 
 mod check;
 mod expand;
+mod fallbacks;
 mod marks;
 mod nearest;
 mod pointer;

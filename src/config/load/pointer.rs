@@ -1,6 +1,8 @@
 //! JSON pointers (RFC 6901), by which values and their places in the file are found, and
 //! the dotted paths people read.
 
+use serde_json::Value;
+
 /// The pointer of a member or element of the value at `parent`.
 pub(super) fn child(parent: &str, key: impl AsRef<str>) -> String {
     format!("{parent}/{}", key.as_ref().replace('~', "~0").replace('/', "~1"))
@@ -31,6 +33,16 @@ pub(super) fn dotted(pointer: &str) -> String {
 pub(super) fn from_dotted(path: &str) -> String {
     let flat = path.replace('[', ".").replace(']', "");
     flat.split('.').filter(|part| !part.is_empty()).fold(String::new(), |at, key| child(&at, key))
+}
+
+/// The items of a list at that place; none where there is no list.
+pub(super) fn list_at<'v>(value: &'v Value, at: &str) -> impl Iterator<Item = &'v Value> {
+    value.pointer(at).and_then(Value::as_array).into_iter().flatten()
+}
+
+/// A key's text.
+pub(super) fn text_at<'v>(value: &'v Value, key: &str) -> Option<&'v str> {
+    value.get(key).and_then(Value::as_str)
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::alerts::BROKEN;
 use crate::domain::alert::AlertStatus;
 use crate::domain::clock::Timestamp;
-use crate::domain::incident::ResolveReason;
-use crate::domain::notification::{NotificationKind, Snapshot};
+use crate::domain::incident::{OURSELVES, ResolveReason};
+use crate::domain::notification::{NotificationKind, Snapshot, StandsIn};
 use crate::render::escape::clean_line;
 use crate::render::fit::{ELLIPSIS, Unit, fit};
 use crate::render::words;
@@ -22,10 +22,13 @@ pub(super) fn of(snapshot: &Snapshot, version_note: &str, now: Timestamp) -> Vec
     if snapshot.kind == NotificationKind::Test {
         notes.push("this is a test; nothing is wrong".to_owned());
     }
-    if snapshot.entry.is_none() {
+    notes.extend(snapshot.stands_in.as_ref().map(stands_in));
+    // About Modelpager itself the catalog and the routes have nothing to say.
+    let is_ours = incident.source == OURSELVES;
+    if snapshot.entry.is_none() && !is_ours {
         notes.push("no catalog entry matches these labels".to_owned());
     }
-    if snapshot.by_default_route {
+    if snapshot.by_default_route && !is_ours {
         notes.push("no route matches it: sent by the default route".to_owned());
     }
     if !version_note.is_empty() {
@@ -49,6 +52,17 @@ pub(super) fn of(snapshot: &Snapshot, version_note: &str, now: Timestamp) -> Vec
         notes.push(format!("this message is late: it was decided {} ago", words::duration(late)));
     }
     notes
+}
+
+fn stands_in(stands_in: &StandsIn) -> String {
+    let channel = clean_line(&stands_in.channel);
+    match &stands_in.reason {
+        Some(reason) => {
+            let reason = fit(&clean_line(reason), 300, Unit::Chars, ELLIPSIS).into_owned();
+            format!("sent here because {channel} could not deliver: {reason}")
+        }
+        None => format!("told here too because {channel} could not deliver the beginning"),
+    }
 }
 
 fn end(snapshot: &Snapshot) -> Option<String> {

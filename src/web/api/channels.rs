@@ -15,6 +15,10 @@ use crate::web::auth::{Admin, Read};
 use crate::web::problem::Problem;
 use crate::web::state::AppState;
 
+mod health;
+
+use health::HealthView;
+
 /// How a channel fares, in a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -34,9 +38,11 @@ pub enum ChannelState {
 /// A channel and how it fares. Its settings are not shown: they hold secrets.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(example = json!({
-    "name": "ml-alerts", "kind": "slack", "state": "healthy", "enabled": true, "send_resolved": true, "failures": 0,
+    "name": "ml-alerts", "kind": "slack", "state": "healthy", "enabled": true, "send_resolved": true, "fallback": "ml-mail", "failures": 0,
     "paused_until": null, "last_success_at": "2026-08-20T10:00:03.402Z", "last_failure_at": null, "last_error": null,
-    "delivered": 128, "failed": 0, "waiting": 0, "oldest_waiting_at": null
+    "delivered": 128, "failed": 0, "waiting": 0, "oldest_waiting_at": null,
+    "health": {"state": "healthy", "since": null, "reason": null, "last_error": null, "next_probe_at": null,
+        "failures": 0, "failed_probes": 0}
 }))]
 pub struct ChannelView {
     /// The name routes use.
@@ -49,6 +55,8 @@ pub struct ChannelView {
     enabled: bool,
     /// Whether it tells when an incident is over.
     send_resolved: bool,
+    /// The channel that stands in for it.
+    fallback: Option<String>,
     /// Failed attempts since the last success.
     failures: i64,
     /// Until when its provider asked for quiet.
@@ -67,6 +75,8 @@ pub struct ChannelView {
     waiting: i64,
     /// When the oldest of them was decided.
     oldest_waiting_at: Option<Moment>,
+    /// Whether it delivers, and if not, since when and when it is tried again.
+    health: HealthView,
 }
 
 /// Every channel; there are never so many that they need pages.
@@ -136,6 +146,32 @@ pub async fn list(_: Read, state: web::Data<AppState>) -> Result<web::Json<Chann
     Ok(web::Json(ChannelList { items, next_cursor: None }))
 }
 
+/// One channel and how it fares.
+///
+/// # Errors
+/// 404 for a channel that is unknown.
+#[utoipa::path(
+    get, path = "/api/v1/channels/{name}", tag = "channels", operation_id = "getChannel",
+    params(("name" = String, Path, description = "The channel's name", example = "ml-alerts")),
+    responses((status = 200, description = "The channel", body = ChannelView))
+)]
+pub async fn get(
+    _: Read,
+    name: web::Path<String>,
+    state: web::Data<AppState>,
+) -> Result<web::Json<ChannelView>, Problem> {
+    read_one(&name, &state).await.map(web::Json)
+}
+
+async fn read_one(name: &str, state: &AppState) -> Result<ChannelView, Problem> {
+    let live = state.live.load();
+    let channel = live.config.channels.iter().find(|channel| channel.name == name);
+    let Some(channel) = channel else { return Err(Problem::not_found("channel", name)) };
+    let health = state.store.channel_health().await?.into_iter().find(|row| row.channel == name);
+    let backlog = state.store.channel_backlog().await?.into_iter().find(|row| row.channel == name);
+    Ok(view(channel, health, backlog, state.clock.now()))
+}
+
 fn view(
     channel: &ChannelConfig,
     health: Option<ChannelHealth>,
@@ -150,12 +186,14 @@ fn view(
         state,
         enabled: channel.enabled,
         send_resolved: channel.send_resolved,
+        fallback: channel.fallback.clone(),
         failures: health.as_ref().map_or(0, |h| h.failures),
         paused_until,
         last_success_at: health.as_ref().and_then(|h| h.last_success_at),
         last_failure_at: health.as_ref().and_then(|h| h.last_failure_at),
         delivered: health.as_ref().map_or(0, |h| h.delivered),
         failed: health.as_ref().map_or(0, |h| h.failed),
+        health: HealthView::of(health.as_ref()),
         last_error: health.and_then(|h| h.last_error),
         waiting: backlog.as_ref().map_or(0, |b| b.waiting),
         oldest_waiting_at: backlog.map(|b| b.oldest_at),
@@ -198,5 +236,27 @@ pub async fn test(
         Err(TrialError::UnknownChannel(_)) => Err(Problem::not_found("enabled channel", &name)),
         Err(TrialError::Store(error)) => Err(error.into()),
         Err(error @ TrialError::Stopping) => Err(Problem::unavailable("the service is stopping", error)),
+    }
+}
+
+/// Gives a channel that is held back a new chance: its messages are sent again at once. For
+/// when what was wrong has been mended; a change of its settings and a successful test do
+/// the same. The audit log says who did it.
+///
+/// # Errors
+/// 404 for a channel that is unknown or disabled.
+#[utoipa::path(
+    post, path = "/api/v1/channels/{name}/reset", tag = "channels", operation_id = "resetChannel",
+    params(("name" = String, Path, description = "The channel's name", example = "ml-alerts")),
+    responses((status = 200, description = "The channel as it stands now", body = ChannelView))
+)]
+pub async fn reset(
+    who: Admin,
+    name: web::Path<String>,
+    state: web::Data<AppState>,
+) -> Result<web::Json<ChannelView>, Problem> {
+    match state.dispatcher.reset_channel(&name, &who.0.name).await? {
+        Some(_) => read_one(&name, &state).await.map(web::Json),
+        None => Err(Problem::not_found("enabled channel", &name)),
     }
 }

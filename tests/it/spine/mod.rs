@@ -1,6 +1,9 @@
 //! Intake, triage and dispatch over one real store, on a clock that tests move.
 
+mod alarm;
+mod breaker;
 mod dispatch;
+mod fallback;
 mod intake;
 mod outbox;
 mod triage;
