@@ -26,6 +26,7 @@ use crate::triage::processor::{self, Processor};
 use crate::web::state::{AppState, Live};
 
 pub mod configuration;
+mod log_index;
 mod maintenance;
 mod operations;
 pub mod stored_events;
@@ -59,6 +60,7 @@ struct Tasks {
     inbox_writer: JoinHandle<()>,
     processor: JoinHandle<()>,
     maintenance: JoinHandle<()>,
+    log_index: JoinHandle<()>,
     stop: watch::Sender<bool>,
 }
 
@@ -113,10 +115,12 @@ impl App {
             metrics: metrics.clone(),
             catalog: catalog_service.clone(),
         };
+        let log_index = log_index::LogIndex { store: store.clone(), clock: clock.clone() };
         let tasks = Tasks {
             inbox_writer,
             processor: tokio::spawn(processor.run(stopped.clone())),
-            maintenance: tokio::spawn(upkeep.run(stopped)),
+            maintenance: tokio::spawn(upkeep.run(stopped.clone())),
+            log_index: tokio::spawn(log_index.run(stopped)),
             stop,
         };
         let live = Arc::new(ArcSwap::from_pointee(Live::new(
@@ -180,6 +184,7 @@ impl App {
             ended = &mut tasks.inbox_writer => Some(format!("the inbox's writer ended: {ended:?}")),
             ended = &mut tasks.processor => Some(format!("triage ended: {ended:?}")),
             ended = &mut tasks.maintenance => Some(format!("maintenance ended: {ended:?}")),
+            ended = &mut tasks.log_index => Some(format!("the log's index ended: {ended:?}")),
         };
         if let Some(failure) = &failure {
             tracing::error!(failure, "a part of the program ended, stopping the rest");
@@ -228,8 +233,8 @@ async fn wind_down(
     }
     drop(inbox);
     tasks.stop.send_replace(true);
-    let Tasks { inbox_writer, processor, maintenance, .. } = tasks;
-    for task in [inbox_writer, processor, maintenance] {
+    let Tasks { inbox_writer, processor, maintenance, log_index, .. } = tasks;
+    for task in [inbox_writer, processor, maintenance, log_index] {
         if !task.is_finished() && tokio::time::timeout(grace, task).await.is_err() {
             tracing::warn!(grace_s = grace.as_secs(), "a task did not end in time");
         }

@@ -112,6 +112,14 @@ pub enum DocumentError {
     /// It is neither of the two formats, or holds something unexpected.
     #[error("the document cannot be read: {0}")]
     Unreadable(String),
+    /// Keys are unknown, missing or hold what they cannot: all of them, by their place.
+    #[error("the document cannot be read: {}", told_problems(.0))]
+    Wrong(Vec<FieldProblem>),
+}
+
+fn told_problems(problems: &[FieldProblem]) -> String {
+    let lines = problems.iter().map(|problem| format!("{}: {}", problem.field, problem.message));
+    lines.collect::<Vec<_>>().join("; ")
 }
 
 impl Document {
@@ -119,20 +127,24 @@ impl Document {
     /// `version: 1.10` is the version `1.10`.
     ///
     /// # Errors
-    /// At the first place that is not understood, named by line and column.
+    /// At the first place that is not understood, named by line and column; or with every
+    /// key that is unknown or of the wrong type.
     pub fn parse(bytes: &[u8]) -> Result<Self, DocumentError> {
         let text = std::str::from_utf8(bytes).map_err(|_| DocumentError::NotText)?;
         let text = text.trim_start_matches('\u{feff}');
-        let unreadable = |e: &dyn fmt::Display| DocumentError::Unreadable(e.to_string());
         if text.trim_start().starts_with('{') {
             // JSON is YAML as well, but its own reader is faster and says more.
             match serde_json::from_str(text) {
                 Ok(document) => return Ok(document),
-                Err(error) if error.is_data() => return Err(unreadable(&error)),
+                Err(error) if error.is_data() => {
+                    return Err(explained(error.to_string(), serde_json::from_str(text).ok()));
+                }
                 Err(_) => {}
             }
         }
-        serde_saphyr::from_str_with_options(text, yaml_options()).map_err(|e| unreadable(&e))
+        serde_saphyr::from_str_with_options(text, yaml_options()).map_err(|error| {
+            explained(error.to_string(), serde_saphyr::from_str_with_options(text, yaml_options()).ok())
+        })
     }
 
     /// Writes the document.
@@ -146,6 +158,12 @@ impl Document {
             Format::Json => serde_json::to_string_pretty(self).map_err(|e| unreadable(&e)),
         }
     }
+}
+
+/// A reader's complaint, with everything else that is wrong where the text can be read at all.
+fn explained(first: String, document: Option<Value>) -> DocumentError {
+    let problems = document.map(|document| wrong::wrong_places(&document, &first)).unwrap_or_default();
+    if problems.is_empty() { DocumentError::Unreadable(first) } else { DocumentError::Wrong(problems) }
 }
 
 /// The size of the input is bounded by who hands it in; what is bounded here is what
@@ -392,3 +410,4 @@ impl DeploymentDocument {
 
 #[cfg(test)]
 mod tests;
+mod wrong;

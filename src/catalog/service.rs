@@ -90,12 +90,24 @@ impl CatalogService {
         if changes.revision < shown {
             // The database was put back to an older state: begin anew.
             let whole = self.store.load_catalog_changes(0, RECENT_HISTORY).await?;
-            self.catalog.replace(whole.records, whole.revision);
-            return Ok(());
+            return self.show(move |catalog| catalog.replace(whole.records, whole.revision)).await;
         }
-        let removed = changes.removed.into_iter().map(Change::Removed);
-        let put = changes.records.into_iter().map(|record| Change::Put(Arc::new(record)));
-        self.catalog.apply(removed.chain(put).collect(), changes.revision);
+        if shown == 0 {
+            return self.show(move |catalog| catalog.replace(changes.records, changes.revision)).await;
+        }
+        let show = move |catalog: &Catalog| {
+            let removed = changes.removed.into_iter().map(Change::Removed);
+            let put = changes.records.into_iter().map(|record| Change::Put(Arc::new(record)));
+            catalog.apply(removed.chain(put).collect(), changes.revision);
+        };
+        self.show(show).await
+    }
+
+    /// Changes the catalog in memory, which for many entries takes longer than a thread may
+    /// be kept from answering requests.
+    async fn show(&self, change: impl FnOnce(&Catalog) + Send + 'static) -> Result<(), StoreError> {
+        let catalog = self.catalog.clone();
+        aside(move || change(&catalog)).await;
         Ok(())
     }
 
@@ -145,6 +157,14 @@ impl CatalogService {
     }
 }
 
+/// Does work that takes long on a thread of its own. A panic there is one here.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
 /// An entry as the audit log keeps it.
 fn document_of(entry: &Entry) -> Value {
     Value::Object(told(entry))
@@ -159,5 +179,6 @@ fn entry_write(record: EntryRecord) -> EntryWrite {
         .chain(entry.tags.iter().flat_map(|(name, value)| [name, value]));
     // A line feed keeps a filter from matching across two texts.
     let search = texts.map(|text| text.to_lowercase()).collect::<Vec<_>>().join("\n");
-    EntryWrite { names: folded_names(entry), search, record }
+    let names = folded_names(entry);
+    EntryWrite::new(record, names, search)
 }

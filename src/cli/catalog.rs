@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use clap::Subcommand;
 use serde::Serialize;
 
-use crate::catalog::document::Document;
+use crate::catalog::document::{Document, DocumentError};
 use crate::catalog::service::check_document;
 use crate::catalog::validate::FieldProblem;
 use crate::domain::clock::{Clock as _, SystemClock};
@@ -77,6 +77,7 @@ fn validate(args: &ValidateArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode
     let bytes = super::read_input(&args.file.path)?;
     let (entries, problems) = match Document::parse(&bytes) {
         Ok(document) => (document.entries.len(), check_document(&document, SystemClock.now())),
+        Err(DocumentError::Wrong(problems)) => (0, problems),
         Err(error) => (0, vec![FieldProblem { field: String::new(), message: error.to_string() }]),
     };
     let valid = problems.is_empty();

@@ -15,10 +15,19 @@ use crate::domain::entry::{Deployment, EntryRecord, Version};
 pub struct EntryWrite {
     /// The entry; its history is written by itself.
     pub record: EntryRecord,
+    /// The entry as it is stored: made before the transaction, which is to be short.
+    pub document: String,
     /// Every name it owns, in the form in which names are compared.
     pub names: Vec<String>,
     /// What a text filter looks into, in lower case.
     pub search: String,
+}
+
+impl EntryWrite {
+    /// A record as it is to be written.
+    pub fn new(record: EntryRecord, names: Vec<String>, search: String) -> Self {
+        Self { document: to_json(&record.entry), record, names, search }
+    }
 }
 
 const NEXT_REVISION: &str =
@@ -127,7 +136,7 @@ impl Tx {
             .bind(write.record.entry.tier.map(i64::from))
             .bind(&write.record.entry.environment)
             .bind(&write.search)
-            .bind(to_json(&write.record.entry))
+            .bind(&write.document)
             .bind(write.record.revision)
             .bind(write.record.created_at.as_millis())
             .bind(write.record.updated_at.as_millis()))

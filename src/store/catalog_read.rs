@@ -56,6 +56,17 @@ const DEPLOYMENTS_SINCE: &str = "SELECT slug, id, external_id, version, previous
      (SELECT d.*, ROW_NUMBER() OVER (PARTITION BY slug ORDER BY at DESC, id DESC) AS place \
       FROM catalog_deployments d WHERE slug IN (SELECT slug FROM catalog_changes WHERE revision > $1)) AS ranked \
      WHERE place <= $2 ORDER BY at, id";
+/// The whole catalog is read in parts of this many entries.
+const PART: i64 = 4_096;
+const ENTRIES_BY_PART: &str = "SELECT slug, document, revision, created_at, updated_at FROM catalog_entries \
+     WHERE slug > $1 ORDER BY slug LIMIT $2";
+const VERSIONS_BY_PART: &str = "SELECT slug, version, valid_from, note, url FROM \
+     (SELECT v.*, ROW_NUMBER() OVER (PARTITION BY slug ORDER BY valid_from DESC, version DESC) AS place \
+      FROM catalog_versions v WHERE slug > $1 AND slug <= $2) AS ranked WHERE place <= $3 ORDER BY valid_from, version";
+const DEPLOYMENTS_BY_PART: &str = "SELECT slug, id, external_id, version, previous_version, at, actor, commit_id, url, \
+     rollback_command FROM \
+     (SELECT d.*, ROW_NUMBER() OVER (PARTITION BY slug ORDER BY at DESC, id DESC) AS place \
+      FROM catalog_deployments d WHERE slug > $1 AND slug <= $2) AS ranked WHERE place <= $3 ORDER BY at, id";
 const FIND_ENTRY: &str =
     "SELECT slug, document, revision, created_at, updated_at FROM catalog_entries WHERE slug = $1";
 const LIST_ENTRIES: &str = "SELECT slug, document, revision, created_at, updated_at FROM catalog_entries \
@@ -83,6 +94,10 @@ impl Store {
             return Ok(CatalogChanges { revision, ..CatalogChanges::default() });
         }
         let kept = i64::from(kept);
+        if since == 0 {
+            let records = self.load_whole_catalog(kept).await?;
+            return Ok(CatalogChanges { removed: Vec::new(), records, revision });
+        }
         let (removed, entries, versions, deployments) = with_reader!(self, |conn| async {
             let removed: Vec<(String,)> =
                 sqlx::query_as(REMOVED_SINCE).bind(since).fetch_all(&mut *conn).await?;
@@ -99,6 +114,60 @@ impl Store {
         let records = records(entries, histories(versions, deployments)).filter_map(readable).collect();
         let removed = removed.into_iter().map(|(slug,)| slug).collect();
         Ok(CatalogChanges { removed, records, revision })
+    }
+
+    /// Every entry, read part by part; the parts are parsed beside the reading, so that a
+    /// start on a large catalog uses more than one processor.
+    async fn load_whole_catalog(&self, kept: i64) -> Result<Vec<EntryRecord>, StoreError> {
+        let doing = "read the catalog";
+        let mut parts = Vec::new();
+        let mut after = String::new();
+        loop {
+            let entries: Vec<EntryRow> = with_reader!(self, |conn| sqlx::query_as(ENTRIES_BY_PART)
+                .bind(&after)
+                .bind(PART)
+                .fetch_all(&mut *conn)
+                .await)
+            .doing(doing)?;
+            let Some(last) = entries.last().map(|row| row.slug.clone()) else { break };
+            let (versions, deployments) = with_reader!(self, |conn| async {
+                let versions: Vec<VersionRow> = sqlx::query_as(VERSIONS_BY_PART)
+                    .bind(&after)
+                    .bind(&last)
+                    .bind(kept)
+                    .fetch_all(&mut *conn)
+                    .await?;
+                let deployments: Vec<DeploymentRow> = sqlx::query_as(DEPLOYMENTS_BY_PART)
+                    .bind(&after)
+                    .bind(&last)
+                    .bind(kept)
+                    .fetch_all(&mut *conn)
+                    .await?;
+                Ok((versions, deployments))
+            }
+            .await)
+            .doing(doing)?;
+            after = last;
+            parts.push(tokio::task::spawn_blocking(move || -> Vec<EntryRecord> {
+                records(entries, histories(versions, deployments)).filter_map(readable).collect()
+            }));
+        }
+        let mut all = Vec::new();
+        for part in parts {
+            all.extend(part.await.map_err(|_| sqlx::Error::WorkerCrashed).doing(doing)?);
+        }
+        Ok(all)
+    }
+
+    /// The revision the catalog is at.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn catalog_revision(&self) -> Result<i64, StoreError> {
+        let (revision,): (i64,) =
+            with_reader!(self, |conn| sqlx::query_as(REVISION).fetch_one(&mut *conn).await)
+                .doing("read the catalog's revision")?;
+        Ok(revision)
     }
 
     /// The entry of that slug.

@@ -171,13 +171,6 @@ pub(super) struct PerDialect {
 }
 
 impl PerDialect {
-    pub fn pick_for(self, store: &super::Store) -> &'static str {
-        match store.pool {
-            super::Pool::Sqlite { .. } => self.sqlite,
-            super::Pool::Postgres(_) => self.postgres,
-        }
-    }
-
     pub fn pick(self, tx: &super::Tx) -> &'static str {
         match tx.0 {
             super::TxKind::Sqlite(_) => self.sqlite,

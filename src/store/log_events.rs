@@ -4,7 +4,8 @@ use serde::Serialize;
 use sqlx::FromRow;
 use utoipa::ToSchema;
 
-use super::log::{Condition, Moment, PageKey, Scan, Slice, StoredJson, rows_of};
+use super::log::{Condition, Moment, PageKey, Slice, StoredJson, ceiling_of, floor_of, rows_of};
+use super::log_index::find::{Listed, Search};
 use super::{Store, StoreError};
 use crate::domain::clock::Timestamp;
 
@@ -93,7 +94,7 @@ impl Store {
         filter: &EventFilter,
         page: &PageKey,
     ) -> Result<Slice<EventSummary>, StoreError> {
-        scan(filter).read(self, page, |row: &EventSummary| &row.id).await
+        search(filter).read(self, page).await
     }
 
     /// One event with its body.
@@ -106,20 +107,30 @@ impl Store {
     }
 }
 
-fn scan(filter: &EventFilter) -> Scan {
-    let state = Condition::equal("state = ?", filter.state.as_ref());
-    let bounds = [Condition::made_since(filter.since), Condition::made_until(filter.until)];
+impl Listed for EventSummary {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+fn search(filter: &EventFilter) -> Search {
+    // Nearly every event is processed: every other state has an index of its own.
+    let rare = filter.state.as_ref().filter(|state| state.as_str() != "processed");
     let filters = [
+        Condition::equal("state = ?", filter.state.as_ref()),
         Condition::equal("receiver = ?", filter.receiver.as_ref()),
         Condition::moment("received_at >= ?", filter.since),
         Condition::moment("received_at <= ?", filter.until),
     ];
-    Scan {
+    Search {
         doing: "list events",
         table: "events",
         columns: summary_columns!(),
-        filter_columns: "receiver, received_at",
-        drivers: state.into_iter().chain(bounds.into_iter().flatten()).collect(),
+        filter_columns: "state, receiver, received_at",
+        driver: Condition::equal("state = ? AND state <> 'processed'", rare),
         filters: filters.into_iter().flatten().collect(),
+        floor: floor_of(filter.since),
+        ceiling: ceiling_of(filter.until),
+        ..Search::default()
     }
 }

@@ -5,7 +5,10 @@ use serde::Serialize;
 use sqlx::FromRow;
 use utoipa::ToSchema;
 
-use super::log::{Condition, Moment, PageKey, Scan, Slice, StoredJson, rows_of};
+use super::log::{Condition, Moment, PageKey, Slice, StoredJson, rows_of};
+use super::log_index::find::{Listed, Search};
+use super::log_index::words::{has_words, search_words};
+use super::log_index::{self, Field, Term, may_have_word};
 use super::log_notifications::{DecisionRecord, decision_columns};
 use super::{Store, StoreError};
 use crate::domain::incident::Told;
@@ -175,7 +178,7 @@ pub struct IncidentFilter {
     pub entry: Option<String>,
     /// Of this rule.
     pub alertname: Option<String>,
-    /// With this text in dedup key, rule or entry, whatever its case.
+    /// With words that begin with these in dedup key, rule or entry, whatever their case.
     pub text: Option<String>,
 }
 
@@ -201,8 +204,8 @@ macro_rules! summary_columns {
 }
 
 const FILTER_COLUMNS: &str = "state, severity, entry, alertname, dedup_key";
-const HAS_TEXT: &str = "(LOWER(dedup_key) LIKE LOWER(?) ESCAPE '!' OR LOWER(alertname) LIKE LOWER(?) ESCAPE '!' \
-     OR LOWER(entry) LIKE LOWER(?) ESCAPE '!')";
+const MAY_HAVE_WORD: &str = "(LOWER(dedup_key) LIKE ? ESCAPE '!' OR LOWER(alertname) LIKE ? ESCAPE '!' \
+     OR LOWER(entry) LIKE ? ESCAPE '!')";
 const ONE: &str = concat!("SELECT ", summary_columns!(), " FROM incidents WHERE id = $1");
 const MEMBERS: &str = "SELECT fingerprint, status, severity, severity_raw, labels, annotations, starts_at, ends_at, \
      generator_url, event_id, first_seen_at, last_seen_at FROM members WHERE incident_id = $1 \
@@ -215,7 +218,8 @@ const LAST_DECISIONS: &str = concat!(
     "SELECT ",
     decision_columns!(),
     " FROM decisions d WHERE d.incident_id = $1 AND d.id IN \
-     (SELECT MAX(id) FROM decisions WHERE incident_id = $1 GROUP BY channel) ORDER BY d.channel"
+     (SELECT MAX(id) FROM (SELECT id, channel FROM decisions WHERE incident_id = $1 ORDER BY id DESC LIMIT 2000) AS newest \
+      GROUP BY channel) ORDER BY d.channel"
 );
 
 impl Store {
@@ -228,7 +232,10 @@ impl Store {
         filter: &IncidentFilter,
         page: &PageKey,
     ) -> Result<Slice<IncidentSummary>, StoreError> {
-        scan(filter).read(self, page, |row: &IncidentSummary| &row.id).await
+        if filter.text.as_deref().is_some_and(|text| search_words(text).is_empty()) {
+            return Ok(Slice { items: Vec::new(), next: None });
+        }
+        search(filter).read(self, page).await
     }
 
     /// One incident with everything about it.
@@ -293,27 +300,41 @@ fn sentence(decision: &DecisionRecord) -> String {
     }
 }
 
-fn scan(filter: &IncidentFilter) -> Scan {
+impl Listed for IncidentSummary {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn has_words(&self, words: &[String]) -> bool {
+        let texts = [&self.dedup_key, &self.alertname, &self.entry];
+        has_words(words, texts.into_iter().map(String::as_str))
+    }
+}
+
+fn search(filter: &IncidentFilter) -> Search {
+    let IncidentFilter { state, severity, entry, alertname, text } = filter;
     // Few are open, nearly all are resolved.
-    let (open, resolved) = match filter.state.as_deref() {
-        Some("resolved") => (None, filter.state.as_ref()),
-        _ => (filter.state.as_ref(), None),
-    };
-    let candidates = [
-        Condition::equal("state = ?", open),
-        Condition::equal("alertname = ?", filter.alertname.as_ref()),
-        Condition::equal("entry = ?", filter.entry.as_ref()),
-        Condition::equal("state = ?", resolved),
+    let open = state.as_ref().filter(|state| state.as_str() == "open");
+    let conditions = [
+        Condition::equal("entry = ?", entry.as_ref()),
+        Condition::equal("alertname = ?", alertname.as_ref()),
+        Condition::equal("severity = ?", severity.as_ref()),
+        Condition::equal("state = ?", state.as_ref()),
     ];
-    let (driver, mut filters) = Scan::split(candidates.into_iter().flatten().collect());
-    filters.extend(Condition::equal("severity = ?", filter.severity.as_ref()));
-    filters.extend(Condition::contains(HAS_TEXT, filter.text.as_ref()));
-    Scan {
+    let words = text.as_deref().map(search_words).unwrap_or_default();
+    let values =
+        [Term::value(Field::Entry, entry.as_ref()), Term::value(Field::Alertname, alertname.as_ref())];
+    Search {
         doing: "list incidents",
         table: "incidents",
         columns: summary_columns!(),
         filter_columns: FILTER_COLUMNS,
-        drivers: driver.into_iter().collect(),
-        filters,
+        list: Some(&log_index::INCIDENTS),
+        driver: Condition::equal("state = ? AND state = 'open'", open),
+        filters: conditions.into_iter().flatten().collect(),
+        hints: words.iter().filter_map(|word| may_have_word(MAY_HAVE_WORD, word)).collect(),
+        terms: values.into_iter().flatten().chain(Term::words(&words)).collect(),
+        words,
+        ..Search::default()
     }
 }

@@ -4,8 +4,13 @@ use serde::Serialize;
 use sqlx::FromRow;
 use utoipa::ToSchema;
 
-use super::dialect::PerDialect;
-use super::log::{Condition, Moment, PageKey, Scan, Slice, StoredJson, rows_of};
+use super::log::{
+    Condition, Moment, PageKey, Slice, StoredJson, ceiling_of, floor_of, rows_of, time_between,
+};
+use super::log_index::build::texts_of;
+use super::log_index::find::{Listed, Search};
+use super::log_index::words::{has_words, search_words};
+use super::log_index::{self, Field, Term, may_have_word};
 use super::{Store, StoreError};
 use crate::domain::clock::Timestamp;
 
@@ -202,7 +207,8 @@ pub struct NotificationFilter {
     pub since: Option<Timestamp>,
     /// Decided then or earlier.
     pub until: Option<Timestamp>,
-    /// With this text in dedup key, rule, reason or rendered message, whatever its case.
+    /// With words that begin with these in dedup key, rule, entry, channel, reason or
+    /// rendered message, whatever their case.
     pub text: Option<String>,
 }
 
@@ -212,15 +218,10 @@ const SUMMARY_COLUMNS: &str = "id, channel, kind, state, severity, entry, alertn
 const FILTER_COLUMNS: &str =
     "channel, state, severity, entry, alertname, dedup_key, created_at, reason, preview";
 const OF_INCIDENT: &str = "id IN (SELECT notification_id FROM notification_incidents WHERE incident_id = ?)";
-/// The rendered message is JSON: its texts are searched, not its syntax.
-const HAS_TEXT: PerDialect = PerDialect {
-    sqlite: "(LOWER(dedup_key) LIKE LOWER(?) ESCAPE '!' OR LOWER(alertname) LIKE LOWER(?) ESCAPE '!' \
-         OR LOWER(reason) LIKE LOWER(?) ESCAPE '!' OR LOWER(preview ->> 'title') LIKE LOWER(?) ESCAPE '!' \
-         OR LOWER(preview ->> 'text') LIKE LOWER(?) ESCAPE '!')",
-    postgres: "(LOWER(dedup_key) LIKE LOWER(?) ESCAPE '!' OR LOWER(alertname) LIKE LOWER(?) ESCAPE '!' \
-         OR LOWER(reason) LIKE LOWER(?) ESCAPE '!' OR LOWER(preview::json ->> 'title') LIKE LOWER(?) ESCAPE '!' \
-         OR LOWER(preview::json ->> 'text') LIKE LOWER(?) ESCAPE '!')",
-};
+/// The rendered message is JSON, in which words stand as they are.
+const MAY_HAVE_WORD: &str = "(LOWER(dedup_key) LIKE ? ESCAPE '!' OR LOWER(alertname) LIKE ? ESCAPE '!' \
+     OR LOWER(entry) LIKE ? ESCAPE '!' OR LOWER(channel) LIKE ? ESCAPE '!' OR LOWER(reason) LIKE ? ESCAPE '!' \
+     OR LOWER(preview) LIKE ? ESCAPE '!')";
 const ONE: &str = "SELECT id, channel, kind, state, severity, entry, alertname, dedup_key, preview, received_at, \
      created_at, due_at, expires_at, finished_at, attempts, series, reason, maybe_twice, \
      fallback_of FROM notifications WHERE id = $1";
@@ -247,7 +248,10 @@ impl Store {
         filter: &NotificationFilter,
         page: &PageKey,
     ) -> Result<Slice<NotificationSummary>, StoreError> {
-        scan(filter, HAS_TEXT.pick_for(self)).read(self, page, |row: &NotificationSummary| &row.id).await
+        if filter.text.as_deref().is_some_and(|text| search_words(text).is_empty()) {
+            return Ok(Slice { items: Vec::new(), next: None });
+        }
+        search(filter).read(self, page).await
     }
 
     /// One notification with everything about it.
@@ -268,33 +272,60 @@ impl Store {
     }
 }
 
-fn scan(filter: &NotificationFilter, has_text: &'static str) -> Scan {
-    // Nearly everything ends delivered: that alone leaves many rows, every other state few.
-    let (rare_state, common_state) = match filter.state.as_deref() {
-        Some("delivered") => (None, filter.state.as_ref()),
-        _ => (filter.state.as_ref(), None),
-    };
-    let candidates = [
-        Condition::equal(OF_INCIDENT, filter.incident.as_ref()),
-        Condition::equal("dedup_key = ?", filter.dedup_key.as_ref()),
-        Condition::equal("state = ?", rare_state),
-        Condition::equal("alertname = ?", filter.alertname.as_ref()),
-        Condition::equal("entry = ?", filter.entry.as_ref()),
-        Condition::equal("severity = ?", filter.severity.as_ref()),
-        Condition::equal("channel = ?", filter.channel.as_ref()),
-        Condition::equal("state = ?", common_state),
+impl Listed for NotificationSummary {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn has_words(&self, words: &[String]) -> bool {
+        let [title, text] = texts_of(self.preview.as_ref().map(StoredJson::as_str));
+        let texts =
+            [&self.dedup_key, &self.alertname, &self.entry, &self.channel, &self.reason, &title, &text];
+        has_words(words, texts.into_iter().map(String::as_str))
+    }
+}
+
+fn search(filter: &NotificationFilter) -> Search {
+    let NotificationFilter { state, channel, severity, entry, alertname, dedup_key, incident, .. } = filter;
+    // What is under way is in no index of ours, and one of the database's has it.
+    let unfinished = state.as_ref().filter(|state| matches!(state.as_str(), "pending" | "sending"));
+    let driver = Condition::equal(OF_INCIDENT, incident.as_ref())
+        .or_else(|| Condition::equal("state = ? AND state <> 'delivered'", unfinished));
+    let conditions = [
+        Condition::equal("dedup_key = ?", dedup_key.as_ref()),
+        Condition::equal("entry = ?", entry.as_ref()),
+        Condition::equal("alertname = ?", alertname.as_ref()),
+        Condition::equal("channel = ?", channel.as_ref()),
+        Condition::equal("severity = ?", severity.as_ref()),
+        Condition::equal("state = ?", state.as_ref()),
+        Condition::moment("created_at >= ?", filter.since),
+        Condition::moment("created_at <= ?", filter.until),
     ];
-    let (driver, mut filters) = Scan::split(candidates.into_iter().flatten().collect());
-    let bounds = [Condition::made_since(filter.since), Condition::made_until(filter.until)];
-    filters.extend(Condition::moment("created_at >= ?", filter.since));
-    filters.extend(Condition::moment("created_at <= ?", filter.until));
-    filters.extend(Condition::contains(has_text, filter.text.as_ref()));
-    Scan {
+    let words = filter.text.as_deref().map(search_words).unwrap_or_default();
+    let firm = [
+        Term::value(Field::DedupKey, dedup_key.as_ref()),
+        Term::value(Field::Entry, entry.as_ref()),
+        Term::value(Field::Alertname, alertname.as_ref()),
+    ];
+    let common = [
+        Term::value(Field::Channel, channel.as_ref()),
+        Term::value(Field::Severity, severity.as_ref()),
+        Term::value(Field::State, state.as_ref()),
+    ];
+    let terms = firm.into_iter().flatten().chain(Term::words(&words)).chain(common.into_iter().flatten());
+    Search {
         doing: "list notifications",
         table: "notifications",
         columns: SUMMARY_COLUMNS,
         filter_columns: FILTER_COLUMNS,
-        drivers: driver.into_iter().chain(bounds.into_iter().flatten()).collect(),
-        filters,
+        list: Some(&log_index::NOTIFICATIONS),
+        driver,
+        filters: conditions.into_iter().flatten().collect(),
+        hints: words.iter().filter_map(|word| may_have_word(MAY_HAVE_WORD, word)).collect(),
+        terms: terms.collect(),
+        words,
+        floor: floor_of(filter.since),
+        ceiling: ceiling_of(filter.until),
+        made: time_between(filter.since, filter.until),
     }
 }

@@ -32,6 +32,7 @@ pub mod log;
 pub mod log_channels;
 pub mod log_events;
 pub mod log_incidents;
+pub mod log_index;
 pub mod log_notifications;
 pub mod outbox;
 pub mod outbox_hand;
@@ -93,6 +94,19 @@ impl Store {
     pub async fn begin_write(&self) -> Result<Tx, StoreError> {
         let kind = match &self.pool {
             Pool::Sqlite { write, .. } => write.begin_with("BEGIN IMMEDIATE").await.map(TxKind::Sqlite),
+            Pool::Postgres(pool) => pool.begin().await.map(TxKind::Postgres),
+        };
+        kind.map(Tx).doing("begin a transaction")
+    }
+
+    /// Begins a transaction that only reads, and holds up nobody: what it reads may have
+    /// changed by the time of a write.
+    ///
+    /// # Errors
+    /// When no connection can be had in time.
+    pub async fn begin_read(&self) -> Result<Tx, StoreError> {
+        let kind = match &self.pool {
+            Pool::Sqlite { read, .. } => read.begin().await.map(TxKind::Sqlite),
             Pool::Postgres(pool) => pool.begin().await.map(TxKind::Postgres),
         };
         kind.map(Tx).doing("begin a transaction")

@@ -272,9 +272,12 @@ async fn a_document_is_imported_after_a_dry_run_and_exported_again() {
             exported.text()
         );
     }
-    let unreadable = import("", "entries:\n  - slug: fraud\n    ownr: x\n").await;
+    let unreadable = import("", "entries: [{slug: fraud").await;
     assert_eq!(problem(&unreadable), (400, "bad-request".to_owned()));
-    assert!(unreadable.json()["detail"].as_str().unwrap().contains("line 3"), "{}", unreadable.text());
+    assert!(unreadable.json()["detail"].as_str().unwrap().contains("line 1"), "{}", unreadable.text());
+    let unknown = import("", "entries:\n  - {slug: fraud, tem: y}\n  - slug: b\n    ownr: x\n").await;
+    assert_eq!(wrong(&unknown), ["entries[0].tem", "entries[1].ownr"]);
+    assert!(unknown.text().contains("line 2"), "{}", unknown.text());
     assert_eq!(
         wrong(&import("", "entries: [{slug: A}, {slug: b, tier: 9}]").await),
         ["entries[0].slug", "entries[1].tier"]

@@ -57,9 +57,30 @@ impl Site {
         ids
     }
 
-    async fn attempt(&self, channel: &str, end: &Next, now: Timestamp) {
+    /// Writes many at once, a second apart, without any attempt.
+    pub async fn owe_many(&self, cases: &[Case]) -> Vec<Ids> {
+        use modelpager::domain::clock::Clock as _;
+        let mut tx = self.state.store.begin_write().await.unwrap();
+        let mut all = Vec::new();
+        let mut whole = Consequences::default();
+        for case in cases {
+            self.clock.advance(Duration::from_secs(1));
+            let ids = Ids { incident: self.state.ids.next_id(), notification: self.state.ids.next_id() };
+            let now = self.clock.now();
+            let one = consequences(self, case, &ids, incident(&ids.incident, case, now), now);
+            whole.incidents.extend(one.incidents);
+            whole.notifications.extend(one.notifications);
+            all.push(ids);
+        }
+        tx.save_consequences(&whole).await.unwrap();
+        tx.commit().await.unwrap();
+        all
+    }
+
+    /// Tries everything a channel is owed.
+    pub async fn attempt(&self, channel: &str, end: &Next, now: Timestamp) {
         let lease = Lease { owner: "test", now, length: Duration::from_secs(60), from_priority: 0 };
-        let claimed = self.state.store.claim_notifications(channel, &lease, 100).await.unwrap();
+        let claimed = self.state.store.claim_notifications(channel, &lease, 5_000).await.unwrap();
         let finished = claimed
             .iter()
             .map(|message| Finished {

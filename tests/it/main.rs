@@ -17,6 +17,7 @@ mod compose;
 mod config_files;
 mod demo;
 mod e2e;
+mod log_index;
 mod log_support;
 mod readme;
 mod real_programs;

@@ -46,6 +46,33 @@ fn a_document_that_cannot_be_read_says_where() {
 }
 
 #[test]
+fn every_wrong_key_of_a_document_is_named_at_once() {
+    let yaml = "entries:\n  - slug: fraud\n    ownr: ada\n    versions: [{version: 1.10, vald_from: x}]\n  \
+        - {slug: churn, tier: one, display_name: 7, tem: ml}\nentrys: []\n";
+    let json = r#"{"entries": [{"slug": "fraud", "ownr": "ada"}, {"tier": 1, "tem": "ml"}]}"#;
+    let places = |text: &str| match Document::parse(text.as_bytes()) {
+        Err(DocumentError::Wrong(problems)) => problems,
+        other => panic!("{other:?}"),
+    };
+
+    let fields: Vec<String> = places(yaml).into_iter().map(|problem| problem.field).collect();
+    assert_eq!(
+        fields,
+        [
+            "entrys",
+            "entries[0].ownr",
+            "entries[0].versions[0].vald_from",
+            "entries[1].tier",
+            "entries[1].tem"
+        ]
+    );
+    let problems = places(json);
+    let fields: Vec<&str> = problems.iter().map(|problem| problem.field.as_str()).collect();
+    assert_eq!(fields, ["entries[0].ownr", "entries[1].tem", "entries[1].slug"]);
+    assert!(problems[0].message.contains("line 1"), "{}", problems[0].message);
+}
+
+#[test]
 fn flow_yaml_and_json_are_both_read() {
     let yaml = Document::parse(b"{entries: [{slug: fraud}]}").unwrap();
     let json = Document::parse(b"\xef\xbb\xbf {\"entries\": [{\"slug\": \"fraud\"}]}").unwrap();

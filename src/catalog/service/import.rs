@@ -1,10 +1,11 @@
 //! Many entries at once, all or nothing.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{CatalogError, CatalogService, document_of, entry_write};
+use super::{CatalogError, CatalogService, aside, document_of, entry_write};
 use crate::catalog::document::{Document, EntryDocument};
 use crate::catalog::history::{check_deployment, check_version};
 use crate::catalog::plan::{ChangeAction, EntryChange, ImportReport, PlannedEntry, differences, plan_entry};
@@ -44,6 +45,48 @@ pub struct ImportOptions {
     pub missing: Missing,
 }
 
+/// How often an import is compared with the catalog beside other changes, before it keeps
+/// them out.
+const COMPARED_ASIDE: usize = 3;
+
+/// What the catalog has of a document.
+struct Facts {
+    existing: HashMap<String, EntryRecord>,
+    /// Entries that the document does not have and that are to go.
+    deleted: Vec<EntryRecord>,
+}
+
+/// What an import would do.
+struct Plan {
+    report: ImportReport,
+    writes: Writes,
+}
+
+impl Plan {
+    fn is_change(&self) -> bool {
+        let ImportReport { dry_run, created, changed, deleted, .. } = self.report;
+        !dry_run && created + changed + deleted > 0
+    }
+}
+
+impl Facts {
+    async fn read(
+        tx: &mut Tx,
+        document: &Document,
+        slugs: &[String],
+        missing: Missing,
+    ) -> Result<Self, CatalogError> {
+        let deleted = match missing {
+            Missing::Keep => Vec::new(),
+            Missing::Delete => slugs_missing(tx, slugs).await?,
+        };
+        check_owners(tx, document, &deleted).await?;
+        let existing = records_by_slug(tx, slugs).await?;
+        let deleted = tx.find_catalog_records(&deleted).await?;
+        Ok(Self { existing, deleted })
+    }
+}
+
 /// What an import writes.
 #[derive(Default)]
 struct Writes {
@@ -68,36 +111,73 @@ impl CatalogService {
         options: ImportOptions,
     ) -> Result<ImportReport, CatalogError> {
         let now = self.clock.now();
-        let problems = check_document(&document, now);
-        if !problems.is_empty() {
-            return Err(CatalogError::Invalid(problems));
+        let document = Arc::new(document);
+        let (checked, slugs) = aside({
+            let document = document.clone();
+            move || {
+                let slugs = document.entries.iter().map(|d| d.entry.slug.clone()).collect::<Vec<String>>();
+                (check_document(&document, now), slugs)
+            }
+        })
+        .await;
+        if !checked.is_empty() {
+            return Err(CatalogError::Invalid(checked));
         }
-        let slugs: Vec<String> = document.entries.iter().map(|d| d.entry.slug.clone()).collect();
+        // Comparing takes long: nobody else has to wait for it. It holds if the catalog is
+        // still the same when it is written; the last time it is made sure of.
+        for _ in 0..COMPARED_ASIDE {
+            let basis = self.store.catalog_revision().await?;
+            let mut tx = self.store.begin_read().await?;
+            let facts = Facts::read(&mut tx, &document, &slugs, options.missing).await?;
+            tx.rollback().await?;
+            let plan = self.plan(actor, &document, facts, (basis + 1, now), options.mode).await;
+            if !plan.is_change() {
+                return Ok(plan.report);
+            }
+            let mut tx = self.store.begin_write().await?;
+            if tx.next_catalog_revision().await? == basis + 1 {
+                return self.make(tx, plan, basis + 1).await;
+            }
+            tx.rollback().await?;
+        }
         let mut tx = self.store.begin_write().await?;
         let revision = tx.next_catalog_revision().await?;
-        let deleted = match options.missing {
-            Missing::Keep => Vec::new(),
-            Missing::Delete => missing(&mut tx, &slugs).await?,
-        };
-        check_owners(&mut tx, &document, &deleted).await?;
-        let mut existing = records_by_slug(&mut tx, &slugs).await?;
-        let mut report =
-            ImportReport { dry_run: options.mode == ImportMode::DryRun, ..ImportReport::default() };
-        let mut writes = Writes::default();
-        for document in document.entries {
-            let before = existing.remove(&document.entry.slug);
-            let planned = plan_entry(document, before.as_ref(), now, &self.ids);
-            self.plan_write(actor, planned, before, (revision, now), &mut report, &mut writes);
-        }
-        for record in tx.find_catalog_records(&deleted).await? {
-            self.plan_delete(actor, &record, &mut report, &mut writes);
-        }
-        let is_change = report.created + report.changed + report.deleted > 0;
-        if is_change && options.mode == ImportMode::Apply {
-            writes.apply(&mut tx, revision).await?;
-            self.commit(tx).await?;
-        }
-        Ok(report)
+        let facts = Facts::read(&mut tx, &document, &slugs, options.missing).await?;
+        let plan = self.plan(actor, &document, facts, (revision, now), options.mode).await;
+        if plan.is_change() { self.make(tx, plan, revision).await } else { Ok(plan.report) }
+    }
+
+    async fn make(&self, mut tx: Tx, plan: Plan, revision: i64) -> Result<ImportReport, CatalogError> {
+        plan.writes.apply(&mut tx, revision).await?;
+        self.commit(tx).await?;
+        Ok(plan.report)
+    }
+
+    /// What an import would do to the catalog as it was read.
+    async fn plan(
+        &self,
+        actor: &str,
+        document: &Arc<Document>,
+        facts: Facts,
+        moment: (i64, Timestamp),
+        mode: ImportMode,
+    ) -> Plan {
+        let (service, actor, document) = (self.clone(), actor.to_owned(), document.clone());
+        aside(move || {
+            let Facts { mut existing, deleted } = facts;
+            let report = ImportReport { dry_run: mode == ImportMode::DryRun, ..ImportReport::default() };
+            let mut plan = Plan { report, writes: Writes::default() };
+            for document in &document.entries {
+                let before = existing.remove(&document.entry.slug);
+                let planned = plan_entry(document.clone(), before.as_ref(), moment.1, &service.ids);
+                service.plan_write(&actor, planned, before, moment, &mut plan.report, &mut plan.writes);
+            }
+            for record in &deleted {
+                service.plan_delete(&actor, record, &mut plan.report, &mut plan.writes);
+            }
+            plan
+        })
+        .await
     }
 
     fn plan_write(
@@ -211,7 +291,7 @@ fn in_entry(index: usize, problem: FieldProblem) -> FieldProblem {
 }
 
 /// The slugs of the catalog that the document does not have.
-async fn missing(tx: &mut Tx, slugs: &[String]) -> Result<Vec<String>, CatalogError> {
+async fn slugs_missing(tx: &mut Tx, slugs: &[String]) -> Result<Vec<String>, CatalogError> {
     let kept: HashSet<&String> = slugs.iter().collect();
     let mut all = tx.list_catalog_slugs().await?;
     all.retain(|slug| !kept.contains(slug));

@@ -5,6 +5,7 @@ use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::catalog::wrong_fields;
 use crate::catalog::document::{Document, DocumentError, Format};
 use crate::catalog::plan::ImportReport;
 use crate::catalog::service::{ImportMode, ImportOptions, Missing};
@@ -38,8 +39,8 @@ pub struct ExportQuery {
 /// told apart by themselves.
 ///
 /// # Errors
-/// 400 for a document that cannot be read, with line and column; 422 with every wrong
-/// field of every entry.
+/// 400 for a document that cannot be read, with line and column; 422 with every unknown and
+/// every wrong field of every entry.
 #[utoipa::path(
     post, path = "/api/v1/catalog/import", tag = "catalog", operation_id = "importCatalog",
     params(ImportQuery),
@@ -101,6 +102,9 @@ pub async fn export(
 
 impl From<DocumentError> for Problem {
     fn from(error: DocumentError) -> Self {
-        Self::new(Kind::BadRequest, error.to_string())
+        match error {
+            DocumentError::Wrong(problems) => wrong_fields(problems),
+            other => Self::new(Kind::BadRequest, other.to_string()),
+        }
     }
 }

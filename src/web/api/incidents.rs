@@ -30,7 +30,8 @@ pub struct IncidentQuery {
     entry: Option<String>,
     /// The rule's name.
     alertname: Option<String>,
-    /// A text in the dedup key, the rule's name or the entry.
+    /// Words, all of which must stand in the dedup key, the rule's name or the entry; the
+    /// beginning of a word will do.
     q: Option<String>,
     /// How many items a page has: 1 to 500, default 50.
     limit: Option<String>,

@@ -25,9 +25,6 @@ use crate::web::state::AppState;
 
 /// Cursors belong to this list.
 const LIST: &str = "notifications";
-/// How many rows NDJSON and CSV give at most; to go on, ask again with `until` set to the
-/// last row's `created_at`.
-const EXPORT_CAP: usize = 100_000;
 
 /// What to list. Everything given must hold.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -54,7 +51,8 @@ pub struct NotificationQuery {
     since: Option<String>,
     /// Decided at this time (RFC 3339) or earlier.
     until: Option<String>,
-    /// A text in the dedup key, the rule's name, the reason or the rendered message.
+    /// Words, all of which must stand in the dedup key, the rule's name, the entry, the
+    /// channel, the reason or the rendered message; the beginning of a word will do.
     #[serde(alias = "text")]
     q: Option<String>,
     /// `json` (default), `ndjson` or `csv`; goes before the header `Accept`.
@@ -84,8 +82,7 @@ impl NotificationQuery {
     }
 }
 
-/// The delivery log, newest first, as a page of JSON, or whole as NDJSON or CSV (at most
-/// 100,000 rows).
+/// The delivery log, newest first, as a page of JSON, or whole as NDJSON or CSV.
 ///
 /// # Errors
 /// 422 for wrong parameters, 400 for a foreign cursor.
@@ -201,7 +198,6 @@ struct Export {
     ready: VecDeque<Bytes>,
     /// Where to read on; `None` at the end.
     next: Option<PageKey>,
-    left: usize,
 }
 
 fn export(store: Store, filter: NotificationFilter, after: Option<String>, format: Format) -> HttpResponse {
@@ -210,7 +206,7 @@ fn export(store: Store, filter: NotificationFilter, after: Option<String>, forma
         ready.push_back(Bytes::from(csv_line(CSV_HEADER)));
     }
     let next = Some(PageKey { limit: MAX_LIMIT, before: after });
-    let export = Export { store, filter, format, ready, next, left: EXPORT_CAP };
+    let export = Export { store, filter, format, ready, next };
     let mut response = HttpResponse::Ok();
     response.insert_header((CONTENT_TYPE, format.media_type()));
     if format == Format::Csv {
@@ -220,8 +216,9 @@ fn export(store: Store, filter: NotificationFilter, after: Option<String>, forma
 }
 
 impl Export {
-    /// Page after page, so that no more than one is in memory. An error ends the answer in
-    /// the middle, which a client sees as an incomplete transfer.
+    /// Page after page, each read only once the one before is on its way: no more than one
+    /// is in memory, however slow the reader, and nothing of the database is held meanwhile.
+    /// An error ends the answer in the middle, which a client sees as an incomplete transfer.
     fn into_stream(self) -> impl Stream<Item = Result<Bytes, Problem>> {
         stream::try_unfold(self, |mut export| async move {
             loop {
@@ -239,16 +236,11 @@ impl Export {
 
     async fn read(&mut self, page: &PageKey) -> Result<(), StoreError> {
         let slice = self.store.list_notifications(&self.filter, page).await?;
-        let rows = &slice.items[..slice.items.len().min(self.left)];
-        self.left -= rows.len();
-        let text: String = rows.iter().map(|row| line_of(row, self.format)).collect();
+        let text: String = slice.items.iter().map(|row| line_of(row, self.format)).collect();
         if !text.is_empty() {
             self.ready.push_back(Bytes::from(text));
         }
-        self.next = slice
-            .next
-            .filter(|_| self.left > 0)
-            .map(|before| PageKey { limit: MAX_LIMIT, before: Some(before) });
+        self.next = slice.next.map(|before| PageKey { limit: MAX_LIMIT, before: Some(before) });
         Ok(())
     }
 }
