@@ -12,6 +12,8 @@ pub struct Args {
     pub figures: Vec<String>,
     /// How long each run counts.
     pub seconds: Duration,
+    /// What to multiply great counts with.
+    pub scale: f64,
     /// Print Markdown instead of a table.
     pub markdown: bool,
     /// Where the data of the runs goes.
@@ -23,9 +25,10 @@ pub struct Args {
 }
 
 const USAGE: &str = "\
-usage: make bench ARGS=\"[FIGURE …] [--seconds N] [--markdown] [--dir FOLDER] [--json FILE] [--binary FILE]\"
+usage: make bench ARGS=\"[FIGURE …] [--seconds N] [--scale X] [--markdown] [--dir FOLDER] [--json FILE] [--binary FILE]\"
 
   --seconds N    how long each run counts (10)
+  --scale X      multiply great counts with this: below 1 to try whether all works (1)
   --markdown     print the table as Markdown
   --dir FOLDER   where the databases go: the disk that is measured (below target/)
   --json FILE    where the figures go (target/bench.json)
@@ -42,6 +45,7 @@ pub fn parse(words: impl Iterator<Item = String>) -> Result<Args, String> {
     let mut args = Args {
         figures: Vec::new(),
         seconds: Duration::from_secs(10),
+        scale: 1.0,
         markdown: false,
         dir: None,
         json: target.join("bench.json"),
@@ -54,7 +58,11 @@ pub fn parse(words: impl Iterator<Item = String>) -> Result<Args, String> {
             // Cargo says so to every benchmark.
             "--bench" => {}
             "--markdown" => args.markdown = true,
-            "--seconds" => args.seconds = seconds(&value()?)?,
+            "--seconds" => {
+                let seconds = above_zero(&value()?).ok_or("--seconds wants a number above 0")?;
+                args.seconds = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
+            }
+            "--scale" => args.scale = above_zero(&value()?).ok_or("--scale wants a number above 0")?,
             "--dir" => args.dir = Some(value()?.into()),
             "--json" => args.json = value()?.into(),
             "--binary" => args.binary = Some(value()?.into()),
@@ -66,12 +74,8 @@ pub fn parse(words: impl Iterator<Item = String>) -> Result<Args, String> {
     Ok(args)
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
-    text.parse()
-        .ok()
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .filter(|seconds| !seconds.is_zero())
-        .ok_or_else(|| format!("--seconds wants a number above 0, not {text:?}"))
+fn above_zero(text: &str) -> Option<f64> {
+    text.parse().ok().filter(|number: &f64| number.is_finite() && *number > 0.0)
 }
 
 fn usage() -> String {

@@ -39,6 +39,7 @@ fn main() -> anyhow::Result<ExitCode> {
         measure: args.seconds,
         warm_up: args.seconds.div_f64(4.0),
         under_way: UNDER_WAY,
+        scale: args.scale,
     };
     let (figures, failed) = measure(&args, &context);
     print!("{}", if args.markdown { report::markdown(&machine, &figures) } else { report::table(&figures) });

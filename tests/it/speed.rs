@@ -32,6 +32,7 @@ fn context() -> Context {
         measure: Duration::from_millis(1_000),
         warm_up: Duration::from_millis(400),
         under_way: 300,
+        scale: 0.002,
     }
 }
 
@@ -53,12 +54,25 @@ fn assert_ratio(name: &str, floor: f64) {
 
 #[test]
 fn accepting_stays_near_the_bare_limit() {
-    assert_ratio("accept1", 0.035);
+    assert_ratio("accept1", 0.025);
 }
 
 #[test]
 fn delivering_stays_near_the_bare_limit() {
-    assert_ratio("deliver", 0.003);
+    assert_ratio("deliver", 0.05);
+}
+
+/// Not how fast, only that it works: the benchmark takes too long to be run all the time.
+#[test]
+#[ignore = "takes a minute; after a change to the benchmark"]
+fn every_figure_can_be_measured() {
+    let context = Context { measure: Duration::from_millis(300), ..context() };
+    for entry in figures::ALL {
+        let figures =
+            (entry.run)(&context, entry).unwrap_or_else(|error| panic!("{}: {error:#}", entry.name));
+        eprint!("{}", harness::report::table(&figures));
+        assert!(figures.iter().all(|figure| figure.value.is_finite()), "{}", entry.name);
+    }
 }
 
 #[test]

@@ -38,7 +38,9 @@ impl Snapshot {
         for (name, ticks) in threads(product_id) {
             *product.entry(name).or_default() += ticks;
         }
-        let bench = threads(std::process::id()).iter().map(|(_, ticks)| ticks).sum();
+        // The process as a whole: its threads of a moment ago may have ended.
+        let bench = fs::read_to_string("/proc/self/stat").ok();
+        let bench = bench.and_then(|stat| parse_thread(&stat)).map_or(0, |(_, ticks)| ticks);
         Self { at: Instant::now(), machine_busy: machine_busy(), product, bench, product_id }
     }
 

@@ -25,6 +25,8 @@ pub struct Figure {
     pub more: Vec<(String, f64)>,
     /// What limited it.
     pub limit: String,
+    /// What limited the bare limit, where that was watched.
+    pub bare_limit: String,
 }
 
 /// What a figure should be.
@@ -51,6 +53,7 @@ impl Figure {
             bare: None,
             more: Vec::new(),
             limit: String::new(),
+            bare_limit: String::new(),
         }
     }
 
@@ -72,6 +75,13 @@ impl Figure {
     #[must_use]
     pub fn limited_by(mut self, limit: String) -> Self {
         self.limit = limit;
+        self
+    }
+
+    /// With what limited the bare limit.
+    #[must_use]
+    pub fn bare_limited_by(mut self, limit: String) -> Self {
+        self.bare_limit = limit;
         self
     }
 

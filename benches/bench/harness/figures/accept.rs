@@ -81,7 +81,7 @@ fn measure(
 
     let folder = fresh_folder(&context.site.folder)?;
     let bare = Bare::accept(&context.host, &storage.bare_url(&folder)?, None)?;
-    let (mut limit, _) = drive(context, bare.address(), bare.id(), alerts)?;
+    let (mut limit, bare_usage) = drive(context, bare.address(), bare.id(), alerts)?;
     drop(bare);
     std::fs::remove_dir_all(folder)?;
 
@@ -94,7 +94,8 @@ fn measure(
             .and("p99 ms", outcome.latency.percentile_ms(99.0))
             .and("bare p99 ms", limit.latency.percentile_ms(99.0))
             .and("refused", outcome.refused as f64)
-            .limited_by(usage.limit()),
+            .limited_by(usage.limit())
+            .bare_limited_by(bare_usage.limit()),
     ])
 }
 

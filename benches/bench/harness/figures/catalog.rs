@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::hint::black_box;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,7 @@ use super::super::sink::Sink;
 use super::super::stats::Samples;
 use super::{Context, Entry, config};
 
-const ENTRIES: usize = 100_000;
+const ENTRIES: u64 = 100_000;
 /// Entries of one import: a body stays under the server's limit.
 const PORTION: usize = 10_000;
 const STARTS: usize = 5;
@@ -29,10 +30,11 @@ const UPDATES: usize = 50;
 pub fn run(context: &Context, entry: &Entry) -> anyhow::Result<Vec<Figure>> {
     let sink = Sink::start(false)?;
     let mut product = Product::start(&context.site, &config(&sink.url()))?;
-    for portion in 0..ENTRIES / PORTION {
-        import(&product, portion * PORTION)?;
+    let entries = usize::try_from(context.scaled(ENTRIES))?;
+    for first in (0..entries).step_by(PORTION) {
+        import(&product, first..entries.min(first + PORTION))?;
     }
-    let mut updates = update(&product)?;
+    let mut updates = update(&product, entries)?;
     let mut starts = Vec::new();
     for _ in 0..STARTS {
         product.stop()?;
@@ -48,7 +50,7 @@ pub fn run(context: &Context, entry: &Entry) -> anyhow::Result<Vec<Figure>> {
             target,
         )
     };
-    let (matched, looked_up) = match_alerts(context.measure.min(Duration::from_secs(3)));
+    let (matched, looked_up) = match_alerts(context.measure.min(Duration::from_secs(3)), entries);
     Ok(vec![
         figure("start", "ms", starts[STARTS / 2], Target::AtMost(2_000.0))
             .and("slowest", starts[STARTS - 1])
@@ -72,8 +74,8 @@ fn document(number: usize) -> Value {
     })
 }
 
-fn import(product: &Product, first: usize) -> anyhow::Result<()> {
-    let entries: Vec<Value> = (first..first + PORTION).map(document).collect();
+fn import(product: &Product, numbers: Range<usize>) -> anyhow::Result<()> {
+    let entries: Vec<Value> = numbers.map(document).collect();
     let body = json!({"entries": entries}).to_string();
     let (status, answer) = product.call("POST", "/api/v1/catalog/import", &body)?;
     ensure!(
@@ -85,10 +87,10 @@ fn import(product: &Product, first: usize) -> anyhow::Result<()> {
 }
 
 /// How long a change takes until it is there for the next alert: the answer comes then.
-fn update(product: &Product) -> anyhow::Result<Samples> {
+fn update(product: &Product, entries: usize) -> anyhow::Result<Samples> {
     let mut samples = Samples::with_capacity(UPDATES);
     for number in 0..UPDATES {
-        let path = format!("/api/v1/catalog/entry-{:06}", number * ENTRIES / UPDATES);
+        let path = format!("/api/v1/catalog/entry-{:06}", number * entries / UPDATES);
         let owner = format!("new-owner-{number}");
         let begun = Instant::now();
         let (status, answer) = product.call("PATCH", &path, &json!({"owner": owner}).to_string())?;
@@ -100,16 +102,16 @@ fn update(product: &Product) -> anyhow::Result<Samples> {
 }
 
 /// Microseconds to find an alert's entry, and to look one up in a plain map.
-fn match_alerts(length: Duration) -> (f64, f64) {
+fn match_alerts(length: Duration, entries: usize) -> (f64, f64) {
     let record = |number: usize| EntryRecord {
         entry: serde_json::from_value::<CatalogEntry>(document(number)).unwrap_or_default(),
         ..EntryRecord::default()
     };
     let catalog = Catalog::new(CatalogConfig::default());
-    catalog.replace((0..ENTRIES).map(record).collect(), 1);
+    catalog.replace((0..entries).map(record).collect(), 1);
     let plain: HashMap<String, Arc<usize>> =
-        (0..ENTRIES).map(|number| (format!("alias_{number:06}"), Arc::new(number))).collect();
-    let alerts: Vec<Labels> = (0..1_000).map(|number| labels(number * (ENTRIES / 1_000))).collect();
+        (0..entries).map(|number| (format!("alias_{number:06}"), Arc::new(number))).collect();
+    let alerts: Vec<Labels> = (0..1_000).map(|number| labels(number * entries / 1_000)).collect();
     let none = Labels::new();
     let matched = per_call(length, &alerts, |labels| black_box(catalog.find_entry(labels, &none)).is_some());
     let looked_up = per_call(length, &alerts, |labels| {

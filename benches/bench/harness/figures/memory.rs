@@ -30,7 +30,7 @@ pub fn idle(context: &Context, entry: &Entry) -> anyhow::Result<Vec<Figure>> {
     let sink = Sink::start(false)?;
     let product = start(context, &config(&sink.url()))?;
     let cpu = Snapshot::take(product.id());
-    sleep(IDLE);
+    sleep(context.scaled_time(IDLE));
     let used = cpu.until_now().product_total();
     let figure =
         Figure::new(entry.name, entry.what, MIB_UNIT, product.memory_mib("VmRSS"), Target::AtMost(25.0));
@@ -46,13 +46,14 @@ pub fn idle(context: &Context, entry: &Entry) -> anyhow::Result<Vec<Figure>> {
 pub fn million(context: &Context, entry: &Entry) -> anyhow::Result<Vec<Figure>> {
     let sink = Sink::start(false)?;
     let product = start(context, &config(&sink.url()))?;
+    let events = context.scaled(EVENTS);
     let triaged = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
     let load =
         Load { target: product.address(), connections: 64, identity: Identity::Fleet, alerts: 1, first: 0 };
     let plan = Closed {
         warm_up: Duration::ZERO,
         measure: Duration::from_secs(1_200),
-        at_most: Some(EVENTS),
+        at_most: Some(events),
         ahead: Some(Ahead { done: triaged.clone(), limit: UNDER_WAY }),
     };
     let begun = Instant::now();
@@ -61,7 +62,7 @@ pub fn million(context: &Context, entry: &Entry) -> anyhow::Result<Vec<Figure>> 
     loop {
         let processed = product.processed_alerts()?;
         triaged.store(processed, std::sync::atomic::Ordering::Relaxed);
-        if processed >= EVENTS || (poster.is_finished() && begun.elapsed() > Duration::from_secs(1_200)) {
+        if processed >= events || (poster.is_finished() && begun.elapsed() > Duration::from_secs(1_200)) {
             break;
         }
         sleep(Duration::from_millis(50));
@@ -69,7 +70,7 @@ pub fn million(context: &Context, entry: &Entry) -> anyhow::Result<Vec<Figure>> 
     let usage = cpu.until_now();
     let took = begun.elapsed().as_secs_f64();
     let outcome = poster.join().map_err(|_| anyhow::anyhow!("the load generator broke down"))??;
-    ensure!(outcome.accepted_in_all >= EVENTS, "only {} events were taken", outcome.accepted_in_all);
+    ensure!(outcome.accepted_in_all >= events, "only {} events were taken", outcome.accepted_in_all);
     Ok(vec![
         Figure::new(entry.name, entry.what, MIB_UNIT, product.memory_mib("VmHWM"), Target::AtMost(150.0))
             .and("at the end", product.memory_mib("VmRSS"))

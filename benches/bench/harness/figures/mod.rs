@@ -31,6 +31,20 @@ pub struct Context {
     pub warm_up: Duration,
     /// How many alerts may be on their way to the provider at the same time.
     pub under_way: u64,
+    /// What to multiply great counts with: less than 1 only to see whether all works.
+    pub scale: f64,
+}
+
+impl Context {
+    /// So many, or the fitting part of them.
+    fn scaled(&self, count: u64) -> u64 {
+        ((count as f64 * self.scale).ceil() as u64).max(1)
+    }
+
+    /// So long, or the fitting part of it.
+    fn scaled_time(&self, time: Duration) -> Duration {
+        time.mul_f64(self.scale)
+    }
 }
 
 /// A figure by its name.

@@ -23,7 +23,7 @@ pub fn run(context: &Context, entry: &Entry) -> anyhow::Result<Vec<Figure>> {
     let sink = Sink::start(false)?;
     let mut product = super::start(context, &config_per_instance(&sink.url()))?;
     let mut next = 0;
-    while product.database_size() < SIZE {
+    while product.database_size() < context.scaled(SIZE) {
         let load = Load {
             target: product.address(),
             connections: 64,
@@ -34,7 +34,7 @@ pub fn run(context: &Context, entry: &Entry) -> anyhow::Result<Vec<Figure>> {
         let plan = Closed {
             warm_up: Duration::ZERO,
             measure: Duration::from_secs(120),
-            at_most: Some(next + PORTION),
+            at_most: Some(next + context.scaled(PORTION)),
             ahead: None,
         };
         let outcome = load::closed(&load, &plan)?;

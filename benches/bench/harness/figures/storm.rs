@@ -33,12 +33,13 @@ pub fn run(context: &Context, entry: &Entry) -> anyhow::Result<Vec<Figure>> {
         first: 0,
     };
     let cpu = Snapshot::take(product.id());
+    let count = context.scaled(ALERTS);
     let rate = ALERTS as f64 / LENGTH.as_secs_f64();
-    let mut outcome = load::open(&load, Open { rate, count: ALERTS }, Instant::now())?;
+    let mut outcome = load::open(&load, Open { rate, count }, Instant::now())?;
     let usage = cpu.until_now();
     ensure!(outcome.broken == 0, "{} requests were not answered", outcome.broken);
     let during = sink.distinct();
-    std::thread::sleep(SETTLE);
+    std::thread::sleep(context.scaled_time(SETTLE));
     let figure = |name: &str, unit, value, target| {
         Figure::new(
             &format!("{} {name}", entry.name),
