@@ -58,6 +58,13 @@ const STALE: PerDialect = PerDialect {
                FOR UPDATE SKIP LOCKED",
 };
 
+const POSTPONE_DUE: &str =
+    "UPDATE conversations SET next_due_at = $3 WHERE incident_id = $1 AND next_due_at <= $2";
+/// There is no other timer of staleness than when an incident was last heard.
+const POSTPONE_STALE: &str =
+    "UPDATE incidents SET last_seen_at = $3 WHERE id = $1 AND state = 'open' AND last_seen_at <= $2";
+const CLEAR_TIMERS: &str = "UPDATE conversations SET next_due_at = NULL WHERE incident_id = $1";
+
 /// Held until the transaction ends; the number is this use's alone.
 const TRIAGE_ALONE: &str = "SELECT set_config('idle_in_transaction_session_timeout', '30000', true), \
      pg_advisory_xact_lock(7236832412)";
@@ -245,5 +252,43 @@ impl Tx {
         })
         .doing("read what is due")?;
         Ok(rows.into_iter().map(|(id,)| id).collect())
+    }
+
+    /// Lets what is due of an incident at `now`, or stale since `stale_before`, come due again
+    /// after `rest`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn postpone_timers(
+        &mut self,
+        incident_id: &str,
+        now: Timestamp,
+        stale_before: Timestamp,
+        rest: Duration,
+    ) -> Result<(), StoreError> {
+        for (sql, before) in [(POSTPONE_DUE, now), (POSTPONE_STALE, stale_before)] {
+            with_tx!(self, |conn| {
+                sqlx::query(sql)
+                    .bind(incident_id)
+                    .bind(before.as_millis())
+                    .bind(before.plus(rest).as_millis())
+                    .execute(&mut *conn)
+                    .await
+                    .map(|_| ())
+            })
+            .doing("postpone the timers of an incident")?;
+        }
+        Ok(())
+    }
+
+    /// Lets nothing of an incident come due any more.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn clear_timers(&mut self, incident_id: &str) -> Result<(), StoreError> {
+        with_tx!(self, |conn| {
+            sqlx::query(CLEAR_TIMERS).bind(incident_id).execute(&mut *conn).await.map(|_| ())
+        })
+        .doing("clear the timers of an incident")
     }
 }

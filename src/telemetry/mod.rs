@@ -5,3 +5,4 @@
 mod exposition;
 pub mod logging;
 pub mod metrics;
+pub mod repeats;

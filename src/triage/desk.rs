@@ -67,9 +67,11 @@ impl Desk {
         }
     }
 
-    /// Ends every open incident on the desk as stale.
-    pub fn end_stale(&mut self, around: &Surroundings<'_>) {
-        for case in self.cases.values_mut().filter(|case| case.incident.state == IncidentState::Open) {
+    /// Ends as stale every open incident on the desk that was not heard of since `before`.
+    pub fn end_stale(&mut self, before: Timestamp, around: &Surroundings<'_>) {
+        let is_stale =
+            |incident: &Incident| incident.state == IncidentState::Open && incident.last_seen_at <= before;
+        for case in self.cases.values_mut().filter(|case| is_stale(&case.incident)) {
             let happening = incidents::end(&mut case.incident, ResolveReason::Stale, around.now);
             for member in case.members.values_mut().filter(|m| m.status == AlertStatus::Firing) {
                 member.status = AlertStatus::Resolved;

@@ -36,7 +36,9 @@ pub(super) fn evaluate(
 ) {
     let incident_id = case.incident.id.clone();
     let mut facts: Option<EntryFacts> = None;
-    for place in places(case, around) {
+    let places = places(case, around);
+    still_the_others(case, &places);
+    for place in places {
         let told = case.conversations.get(&place.channel).and_then(|c| c.told.as_ref());
         let decision = decide_at(&case.incident, told, &place, around);
         let notification = match &decision {
@@ -72,6 +74,14 @@ pub(super) fn evaluate(
         }
         conclusions.notifications.extend(notification);
     }
+}
+
+/// A conversation in which nothing was said, on a channel that is routed to no more, waits for
+/// nothing: its timer would come due for ever.
+fn still_the_others(case: &mut Case, places: &[Place]) {
+    let is_asked = |channel: &str| places.iter().any(|place| place.channel == channel);
+    let others = case.conversations.values_mut().filter(|conversation| !is_asked(&conversation.channel));
+    others.for_each(|conversation| conversation.next_due_at = None);
 }
 
 /// The longest time within which a re-fire of this resolved incident folds into it.

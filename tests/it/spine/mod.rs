@@ -6,6 +6,7 @@ mod dispatch;
 mod fallback;
 mod intake;
 mod outbox;
+mod timers;
 mod triage;
 mod twins;
 

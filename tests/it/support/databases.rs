@@ -1,5 +1,8 @@
 //! Runs one test on SQLite and on PostgreSQL.
 
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgConnection};
+
 /// A fresh database and what keeps it alive.
 pub enum Fresh {
     Sqlite(tempfile::TempDir),
@@ -20,6 +23,19 @@ impl Fresh {
             Self::Sqlite(folder) => format!("sqlite://{}", folder.path().join("test.db").display()),
             Self::Postgres(database) => database.url().to_owned(),
         }
+    }
+}
+
+/// Runs a statement behind the store's back.
+pub async fn execute(url: &str, statement: &'static str) {
+    if let Some(file) = url.strip_prefix("sqlite://") {
+        let options = SqliteConnectOptions::new().filename(file);
+        let mut connection = options.connect().await.unwrap();
+        connection.execute(statement).await.unwrap();
+        connection.close().await.unwrap();
+    } else {
+        let mut connection = PgConnection::connect(url).await.unwrap();
+        connection.execute(statement).await.unwrap();
     }
 }
 
