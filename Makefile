@@ -9,7 +9,7 @@ ARGS ?=
 # cargo-nextest where it is installed, `cargo test` where it is not.
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
-.PHONY: help demo run check test bench fmt accept openapi clean-data ci
+.PHONY: help demo run check test bench bench-peers fmt accept openapi clean-data ci
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,10 @@ accept: ## Run the tests and take the snapshots they made as right; look at the 
 
 openapi: ## Write the description of the HTTP API to docs/openapi.json
 	cargo run --quiet -- openapi > docs/openapi.json
+
+bench-peers: ## Compare with other programs under the same load (ARGS=NAMES for some of them)
+	cargo build --release --locked
+	PYTHONDONTWRITEBYTECODE=1 python3 scripts/bench-peers/run.py target/release/modelpager $(ARGS)
 
 clean-data: ## Remove the SQLite database of the working directory
 	rm -f modelpager.db modelpager.db-wal modelpager.db-shm modelpager.db.lock
