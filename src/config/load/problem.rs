@@ -74,7 +74,8 @@ impl Report {
 
     /// Something is wrong with a part of the entry at a JSON pointer.
     pub fn add_at(&mut self, part: Part, at: &str, message: impl Into<String>) {
-        if self.spoiled.contains(at) {
+        // A misspelt key is worth telling whatever became of its value.
+        if matches!(part, Part::Value) && self.spoiled.contains(at) {
             return;
         }
         let problem = Problem {

@@ -85,6 +85,19 @@ fn every_rule_is_told_with_its_line() {
 }
 
 #[test]
+fn a_misspelt_key_is_told_although_its_variable_is_not_set() {
+    let problems = problems_of("channels: [{name: a, kind: slack, webhok_url: '${UNSET}'}]");
+
+    let lines: Vec<&str> = problems.lines().collect();
+    assert_eq!(lines.len(), 2, "{problems}");
+    assert!(
+        lines[0].contains("channels[0].webhok_url: unknown key; did you mean `webhook_url`?"),
+        "{problems}"
+    );
+    assert!(lines[1].contains("environment variable `UNSET` is not set"), "{problems}");
+}
+
+#[test]
 fn an_empty_file_gives_the_defaults() {
     for text in ["", "# nothing\n", "{}", "route:\nauth:\n", "~"] {
         let loaded = load(text).unwrap();
