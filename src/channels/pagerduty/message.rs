@@ -22,12 +22,15 @@ const MAX_LINKS: usize = 20;
 /// The most bytes the details may keep when an event is too large.
 const SMALL_DETAILS: usize = 100_000;
 
+/// How much of it a person is shown, in bytes: the body has all of it.
+const MAX_VISIBLE: usize = 64 * 1_024;
+
 /// An event ready to be posted, and what a person is shown of it.
 #[derive(Debug)]
 pub struct Composed {
     /// The headline.
     pub summary: String,
-    /// The headline, the action and the links.
+    /// The action, the headline, the words, the details and the links.
     pub text: String,
     /// Compact JSON.
     pub body: String,
@@ -206,13 +209,54 @@ fn small_details(mut details: Value) -> Value {
     details
 }
 
+/// What PagerDuty shows of an event: its headline, its words, the details as a table and the
+/// links.
 fn visible_text(event: &Event<'_>) -> String {
     let action = match event.event_action {
         Action::Trigger => "trigger",
         Action::Acknowledge => "acknowledge",
         Action::Resolve => "resolve",
     };
-    let head = format!("{action} ({}): {}", event.payload.severity, event.payload.summary);
-    let links = event.links.iter().map(|link| format!("{}: {}", link.text, link.href));
-    std::iter::once(head).chain(links).collect::<Vec<_>>().join("\n")
+    let payload = &event.payload;
+    let head = format!("{action} ({}): {}", payload.severity, payload.summary);
+    let words = [
+        ("source", payload.source),
+        ("component", payload.component),
+        ("group", payload.group),
+        ("class", payload.class),
+    ];
+    let words = words.into_iter().filter(|(_, word)| !word.is_empty());
+    let words = words.map(|(name, word)| format!("{name}: {word}"));
+    let mut lines: Vec<String> = std::iter::once(head).chain(words).collect();
+    lines.push("custom details:".to_owned());
+    show(&payload.custom_details, 1, &mut lines);
+    lines.extend(event.links.iter().map(|link| format!("{}: {}", link.text, link.href)));
+    let mut text = lines.join("\n");
+    if text.len() > MAX_VISIBLE {
+        text.truncate(text.floor_char_boundary(MAX_VISIBLE));
+        text.push('…');
+    }
+    text
+}
+
+/// A table within a table is indented, as on PagerDuty's page.
+fn show(table: &Value, depth: usize, lines: &mut Vec<String>) {
+    let rows: Vec<(String, &Value)> = match table {
+        Value::Object(rows) => rows.iter().map(|(name, value)| (name.clone(), value)).collect(),
+        Value::Array(rows) => {
+            rows.iter().enumerate().map(|(index, value)| (index.to_string(), value)).collect()
+        }
+        _ => return,
+    };
+    for (name, value) in rows {
+        let indent = "  ".repeat(depth);
+        match value {
+            Value::Object(_) | Value::Array(_) => {
+                lines.push(format!("{indent}{name}:"));
+                show(value, depth + 1, lines);
+            }
+            Value::String(text) => lines.push(format!("{indent}{name}: {text}")),
+            other => lines.push(format!("{indent}{name}: {other}")),
+        }
+    }
 }

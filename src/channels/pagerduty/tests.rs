@@ -154,3 +154,35 @@ fn a_wrong_key_and_a_wrong_address_are_told_together() {
     let keys: Vec<&str> = problems.iter().map(|problem| problem.key.as_str()).collect();
     assert_eq!(keys, ["routing_key", "url"]);
 }
+
+#[test]
+fn the_preview_shows_the_details_as_pagerduty_does() {
+    let channel = build(&config(json!({"routing_key": ROUTING_KEY}))).ok().unwrap();
+    let (snapshot, rendered) = (samples::firing(), rendered());
+
+    let shown = channel.preview(&message(&snapshot, &rendered)).text;
+
+    let details = &event(&snapshot, &rendered)["payload"]["custom_details"];
+    let lines: Vec<&str> = shown.lines().collect();
+    for (name, value) in details.as_object().unwrap().iter().filter(|(_, value)| value.is_string()) {
+        let line = format!("  {name}: {}", value.as_str().unwrap());
+        assert!(lines.contains(&line.as_str()), "{line:?} is not in {shown}");
+    }
+    let summary = details["alerts"][0]["annotations"]["summary"].as_str().unwrap();
+    assert!(lines.contains(&format!("        summary: {summary}").as_str()), "{shown}");
+    assert!(!shown.contains(ROUTING_KEY));
+}
+
+#[test]
+fn the_preview_of_a_huge_event_is_cut() {
+    let channel = build(&config(json!({"routing_key": ROUTING_KEY}))).ok().unwrap();
+    let rendered = rendered();
+    let mut snapshot = samples::firing();
+    for alert in &mut snapshot.alerts {
+        alert.annotations.insert("trace".to_owned(), "é".repeat(100_000));
+    }
+
+    let shown = channel.preview(&message(&snapshot, &rendered)).text;
+
+    assert!(shown.len() < 70_000 && shown.ends_with('…'), "{}", shown.len());
+}
