@@ -23,6 +23,7 @@ on_both_databases! {
     a_message_waits_for_its_time_and_is_recorded_with_every_attempt,
     a_lost_lease_cannot_finish_a_message_somebody_else_took,
     a_finished_message_can_be_sent_again_under_its_own_id,
+    what_is_sent_again_goes_ahead_of_what_came_later_of_its_problem,
     what_is_owed_to_a_removed_channel_is_withdrawn,
     a_reference_is_handed_to_the_next_message_of_the_conversation,
 }
@@ -215,6 +216,24 @@ async fn a_finished_message_can_be_sent_again_under_its_own_id(fresh: Fresh) {
     assert!(timeline.iter().any(|line| line.kind == "redelivered" && line.actor == "ann"));
     let nobody = Redeliver { id: "no-such-id", ..wish };
     assert_eq!(world.store.redeliver_notification(&nobody, &world.ids).await.unwrap(), Redelivery::NotFound);
+}
+
+async fn what_is_sent_again_goes_ahead_of_what_came_later_of_its_problem(fresh: Fresh) {
+    let world = World::open(fresh, &config()).await;
+    world.add_entry("fraud").await;
+    world.tell(&[firing("a", "high")]).await;
+    let message = world.claim("me").await.remove(0);
+    world.finish(&message, "me", Next::Failed("refused".to_owned())).await;
+    world.tell(&[resolved("a", "high")]).await;
+    let wish =
+        Redeliver { id: &message.id, actor: "ann", now: START, expires_at: Timestamp::from_millis(i64::MAX) };
+
+    world.store.redeliver_notification(&wish, &world.ids).await.unwrap();
+
+    let first = world.claim("me").await;
+    assert_eq!((first.len(), first[0].id.as_str()), (1, message.id.as_str()), "the end must be told last");
+    world.finish(&first[0], "me", Next::Delivered).await;
+    assert!(world.claim("me").await[0].snapshot.contains("\"kind\":\"resolved\""));
 }
 
 async fn what_is_owed_to_a_removed_channel_is_withdrawn(fresh: Fresh) {
