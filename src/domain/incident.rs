@@ -201,6 +201,9 @@ pub struct Told {
     pub at: Timestamp,
     /// By which notification.
     pub notification_id: String,
+    /// When it ended last without that being told here: a cooldown counts from there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_untold: Option<Timestamp>,
 }
 
 /// The memory of one incident on one channel.

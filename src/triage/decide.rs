@@ -21,7 +21,8 @@ pub struct Policy {
     pub repeat_interval: Option<Duration>,
     /// Changes of the members are told at most once in this time.
     pub group_interval: Duration,
-    /// A re-fire sooner than this after the last message waits until then.
+    /// A re-fire sooner than this after the end was told, or came without being told, waits
+    /// until then.
     pub cooldown: Duration,
     /// Whether to tell the end, and that members left.
     pub send_resolved: SendResolved,
@@ -125,7 +126,8 @@ fn decide_reopened(incident: &Incident, told: &Told, policy: &Policy, now: Times
         let reason = format!("it fires again and rose from {} to {}", told.severity, incident.severity);
         return send(NotificationKind::Reopened, reason);
     }
-    let due = told.at.plus(policy.cooldown);
+    let quiet_since = told.ended_untold.map_or(told.at, |ended| ended.max(told.at));
+    let due = quiet_since.plus(policy.cooldown);
     if now < due {
         return wait(due, "it fires again; cooldown holds it");
     }

@@ -71,6 +71,7 @@ fn told(incident: &Incident, when: Timestamp) -> Told {
         reopened: incident.reopened,
         at: when,
         notification_id: "n1".into(),
+        ended_untold: None,
     }
 }
 
@@ -330,4 +331,17 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_cooldown_counts_from_an_end_that_was_not_told() {
+    let policy = Policy { send_resolved: SendResolved::No, ..policy() };
+    let mut again = firing(Severity::High, &["a"]);
+    let told = Told { ended_untold: Some(at(60)), ..told(&again, at(0)) };
+    again.reopened = 1;
+
+    assert!(
+        matches!(decide(&again, Some(&told), &policy, at(65)), Decision::Wait { until, .. } if until == at(90))
+    );
+    assert_eq!(kind(&decide(&again, Some(&told), &policy, at(90))), Some(NotificationKind::Reopened));
 }

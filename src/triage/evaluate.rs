@@ -84,12 +84,19 @@ fn still_the_others(case: &mut Case, places: &[Place]) {
     others.for_each(|conversation| conversation.next_due_at = None);
 }
 
-/// The longest time within which a re-fire of this resolved incident folds into it.
+/// The longest time within which a re-fire of this resolved incident folds into it: of the
+/// routes that it takes as it fires again, not of those it took as it ended.
 pub(super) fn longest_cooldown(case: &Case, seen: &Observation, around: &Surroundings<'_>) -> Duration {
-    let entry = entry_of(&case.incident, around);
-    let lookup = |name: &str| {
-        look_up(name, &case.incident, &seen.alert.labels, entry.as_ref().map(|record| &record.entry))
+    let again = Incident {
+        state: IncidentState::Open,
+        severity: seen.severity,
+        receiver: seen.origin.receiver.clone(),
+        version: seen.version.clone().unwrap_or_else(|| case.incident.version.clone()),
+        ..case.incident.clone()
     };
+    let entry = entry_of(&again, around);
+    let lookup =
+        |name: &str| look_up(name, &again, &seen.alert.labels, entry.as_ref().map(|record| &record.entry));
     let destinations = around.rules.tree.destinations(lookup);
     destinations.iter().map(|destination| destination.timing.cooldown).max().unwrap_or_default()
 }
@@ -214,6 +221,8 @@ fn remember(
         .unwrap_or_else(|| Conversation { channel: place.channel.clone(), ..Conversation::default() });
     if let Some(id) = notification_id {
         conversation.told = Some(told(&case.incident, id, around.now));
+    } else if let (Some(told), Some(_)) = (&mut conversation.told, case.incident.resolved_at) {
+        told.ended_untold = case.incident.resolved_at;
     }
     conversation.next_due_at = match decision {
         Decision::Wait { until, .. } => Some(*until),
@@ -240,6 +249,7 @@ fn told(incident: &Incident, notification_id: &str, now: Timestamp) -> Told {
         reopened: incident.reopened,
         at: now,
         notification_id: notification_id.to_owned(),
+        ended_untold: None,
     }
 }
 

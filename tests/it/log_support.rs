@@ -160,6 +160,7 @@ fn consequences(site: &Site, what: &Case, ids: &Ids, incident: Incident, now: Ti
         reopened: 0,
         at: now,
         notification_id: ids.notification.clone(),
+        ended_untold: None,
     };
     let conversation = Conversation {
         channel: what.channel.to_owned(),

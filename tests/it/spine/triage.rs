@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use modelpager::config::RouteConfig;
 use modelpager::domain::duration::PromDuration;
 use serde_json::json;
 
-use super::{World, alert, body, config, firing, resolved};
+use super::{World, alert, body, config, firing, resolved, route};
 use crate::support::databases::{Fresh, on_both_databases};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -28,6 +29,10 @@ on_both_databases! {
     what_is_read_at_once_is_bounded_by_bytes,
     an_end_missed_while_its_channel_was_disabled_is_told_once_it_is_back,
     the_same_alert_twice_in_one_body_is_one_alert,
+    a_cooldown_of_routes_for_what_fires_holds_a_refire,
+    a_cooldown_of_routes_for_the_new_severity_holds_a_refire,
+    a_cooldown_of_routes_for_another_severity_holds_nothing,
+    a_cooldown_counts_from_the_end_where_ends_are_not_told,
 }
 
 async fn an_alert_becomes_an_incident_with_a_message_a_decision_and_a_timeline(fresh: Fresh) {
@@ -299,4 +304,52 @@ async fn an_end_missed_while_its_channel_was_disabled_is_told_once_it_is_back(fr
     world.store.decide_again(super::START).await.unwrap();
     world.pass(MINUTE).await;
     assert_eq!(world.owed().await, ["console firing high", "console resolved high"]);
+}
+
+/// Fires as high, ends, and fires again with that severity, within a cooldown of the routes
+/// with that matcher.
+async fn is_refire_held(fresh: Fresh, matcher: &str, severity: &str) -> bool {
+    let mut config = config();
+    let cooldown = Some(PromDuration(MINUTE * 30));
+    config.route.routes = vec![RouteConfig { cooldown, ..route(&["console"], &[matcher]) }];
+    let world = World::open(fresh, &config).await;
+    world.add_entry("fraud").await;
+    world.tell(&[firing("a", "high")]).await;
+    world.tell(&[resolved("a", "high")]).await;
+    world.clock.advance(MINUTE * 5);
+
+    world.tell(&[firing("a", severity)]).await;
+
+    world.owed().await == ["console firing high", "console resolved high"]
+}
+
+async fn a_cooldown_of_routes_for_what_fires_holds_a_refire(fresh: Fresh) {
+    assert!(is_refire_held(fresh, "status=\"firing\"", "high").await);
+}
+
+async fn a_cooldown_of_routes_for_the_new_severity_holds_a_refire(fresh: Fresh) {
+    assert!(is_refire_held(fresh, "severity=\"low\"", "low").await);
+}
+
+async fn a_cooldown_of_routes_for_another_severity_holds_nothing(fresh: Fresh) {
+    assert!(!is_refire_held(fresh, "severity=\"high\"", "low").await);
+}
+
+async fn a_cooldown_counts_from_the_end_where_ends_are_not_told(fresh: Fresh) {
+    let mut config = config();
+    config.channels[0].send_resolved = false;
+    config.route.cooldown = Some(PromDuration(MINUTE * 30));
+    let world = World::open(fresh, &config).await;
+    world.add_entry("fraud").await;
+    world.tell(&[firing("a", "high")]).await;
+    world.clock.advance(MINUTE * 60);
+    world.tell(&[resolved("a", "high")]).await;
+
+    world.clock.advance(MINUTE * 5);
+    world.tell(&[firing("a", "high")]).await;
+    assert_eq!(world.owed().await, ["console firing high"]);
+    world.pass(MINUTE * 24).await;
+    assert_eq!(world.owed().await, ["console firing high"]);
+    world.pass(MINUTE).await;
+    assert_eq!(world.owed().await, ["console firing high", "console reopened high"]);
 }
