@@ -27,6 +27,7 @@ on_both_databases! {
     an_unchanged_reload_is_none,
     a_test_that_arrives_is_a_new_chance,
     one_replica_sends_the_probe,
+    another_replica_hears_of_the_outage_and_of_its_end,
 }
 
 const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
@@ -268,6 +269,42 @@ async fn a_test_that_arrives_is_a_new_chance(fresh: Fresh) {
 
     stage.wait_until("the other is delivered", async || stage.hook.messages().len() == 2).await;
     assert!(stage.is_in("closed").await);
+}
+
+async fn another_replica_hears_of_the_outage_and_of_its_end(fresh: Fresh) {
+    if fresh.url().starts_with("sqlite") {
+        return;
+    }
+    let url = fresh.url();
+    let stage = Stage::open(fresh).await;
+    let other = World::on(&url, &stage.config).await;
+    let parts = Parts {
+        store: other.store.clone(),
+        clock: Arc::new(stage.world.clock.clone()),
+        random: Arc::new(SeededRandom::new(4)),
+        ids: other.ids.clone(),
+        metrics: other.metrics.clone(),
+    };
+    let (plan, _) = Plan::build(&stage.config).unwrap_or_else(|problems| panic!("{problems:?}"));
+    let replica = Dispatcher::start(parts, plan).await.unwrap();
+    stage.refuse().await;
+    let state =
+        |state: &str| format!("modelpager_channel_breaker_state{{channel=\"hook\",state=\"{state}\"}} 1");
+    let shows = async |word: &str| {
+        stage.pass(1).await;
+        other.metrics.encode().contains(&state(word))
+    };
+    stage.wait_until("the other replica hears of it", async || shows("open").await).await;
+    let sends = stage.sends();
+
+    stage.world.tell(&[alert(("firing", "second", "high", "a"))]).await;
+    replica.wake(["hook"]);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(stage.sends(), sends);
+
+    stage.hook.http().always(Step::usual());
+    stage.dispatcher.reset_channel("hook", "ann").await.unwrap();
+    stage.wait_until("the other replica hears of its end", async || shows("closed").await).await;
 }
 
 async fn one_replica_sends_the_probe(fresh: Fresh) {
