@@ -70,8 +70,11 @@ const INSERT: &str = "INSERT INTO notifications (id, channel, dedup_key, kind, s
      v.column3, v.column3, v.column4, 0, 1, '', FALSE, v.column5, o.id, o.priority FROM (";
 /// Not what the fallback channel is told by itself, of the same moment.
 const INSERT_WHERE: &str = ") AS v JOIN notifications o ON o.id = v.column6 WHERE o.state = v.column7 \
-     AND o.finished_at = v.column3 AND NOT EXISTS (SELECT 1 FROM notifications d WHERE d.dedup_key = o.dedup_key \
-         AND d.channel = v.column2 AND d.kind = o.kind AND d.created_at = o.created_at AND d.fallback_of IS NULL \
+     AND o.finished_at = v.column3 AND NOT EXISTS (SELECT 1 FROM notification_incidents oi \
+         JOIN notification_incidents di ON di.incident_id = oi.incident_id \
+         JOIN notifications d ON d.id = di.notification_id \
+         WHERE oi.notification_id = o.id AND d.channel = v.column2 AND d.kind = o.kind \
+         AND d.created_at = o.created_at AND d.fallback_of IS NULL \
          AND d.state NOT IN ('failed', 'cancelled')) ON CONFLICT DO NOTHING";
 /// Only what the fallback channel was told last about the same incident, and was no end.
 const INSERT_WHERE_END: &str = ") AS v JOIN notifications o ON o.id = v.column6 WHERE o.state = v.column7 \
