@@ -17,11 +17,13 @@ pub enum RetryHint {
 ///
 /// Redirects are refused, never followed: they would carry the message and its secrets to
 /// an address nobody configured. A server error may come after the message was taken in;
-/// only a 503 that names a time to come back says that it was not.
+/// only a 503 that names a time to come back says that it was not. A 403 that names one is
+/// GitHub's way of saying 429.
 pub const fn outcome(status: u16, hint: RetryHint) -> SendOutcome {
     match status {
         200..=299 => SendOutcome::Accepted,
         408 | 425 | 429 => SendOutcome::NotProcessed,
+        403 if matches!(hint, RetryHint::Given) => SendOutcome::NotProcessed,
         300..=499 => SendOutcome::Rejected,
         503 if matches!(hint, RetryHint::Given) => SendOutcome::NotProcessed,
         _ => SendOutcome::Ambiguous,
@@ -32,7 +34,7 @@ pub const fn outcome(status: u16, hint: RetryHint) -> SendOutcome {
 pub const fn slows_channel(status: u16, hint: RetryHint) -> bool {
     match status {
         429 => true,
-        503 => matches!(hint, RetryHint::Given),
+        403 | 503 => matches!(hint, RetryHint::Given),
         _ => false,
     }
 }
@@ -45,7 +47,9 @@ mod tests {
     const MATRIX: &[(u16, u16, SendOutcome, SendOutcome)] = &[
         (100, 199, SendOutcome::Ambiguous, SendOutcome::Ambiguous),
         (200, 299, SendOutcome::Accepted, SendOutcome::Accepted),
-        (300, 407, SendOutcome::Rejected, SendOutcome::Rejected),
+        (300, 402, SendOutcome::Rejected, SendOutcome::Rejected),
+        (403, 403, SendOutcome::NotProcessed, SendOutcome::Rejected),
+        (404, 407, SendOutcome::Rejected, SendOutcome::Rejected),
         (408, 408, SendOutcome::NotProcessed, SendOutcome::NotProcessed),
         (409, 424, SendOutcome::Rejected, SendOutcome::Rejected),
         (425, 425, SendOutcome::NotProcessed, SendOutcome::NotProcessed),
@@ -74,7 +78,7 @@ mod tests {
     fn only_throttling_slows_the_whole_channel() {
         let slow: Vec<u16> = (100..=599).filter(|status| slows_channel(*status, RetryHint::Given)).collect();
 
-        assert_eq!(slow, [429, 503]);
-        assert!(!slows_channel(503, RetryHint::Absent));
+        assert_eq!(slow, [403, 429, 503]);
+        assert!(!slows_channel(503, RetryHint::Absent) && !slows_channel(403, RetryHint::Absent));
     }
 }

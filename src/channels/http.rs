@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::classify::{self, RetryHint};
 use super::redact::Redactor;
-use super::retry_after::{self, Hints};
+use super::retry_after::{self, Hints, RateLimit};
 use crate::domain::clock::Timestamp;
 use crate::domain::outcome::{SendOutcome, SendReport};
 use crate::domain::secret::Secret;
@@ -189,8 +189,17 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// Whether that is all.
     pub body_end: BodyEnd,
+    waiting: WaitingHeaders,
+}
+
+/// What the headers of an answer say about coming again.
+#[derive(Debug, Default)]
+struct WaitingHeaders {
     retry_after: Option<String>,
     date: Option<String>,
+    remaining: Option<String>,
+    reset_after: Option<String>,
+    reset: Option<String>,
 }
 
 impl fmt::Debug for Answer {
@@ -215,11 +224,7 @@ impl Answer {
     /// The report that follows from the status alone.
     pub fn report(&self, redactor: &Redactor, now: Timestamp) -> SendReport {
         let body = self.json();
-        let hints = Hints {
-            retry_after: self.retry_after.as_deref(),
-            date: self.date.as_deref(),
-            body: body.as_ref(),
-        };
+        let hints = self.waiting.hints(self.status, body.as_ref());
         let retry_after = retry_after::wait(hints, now);
         let hint = if retry_after.is_some() { RetryHint::Given } else { RetryHint::Absent };
         let outcome = classify::outcome(self.status, hint);
@@ -231,6 +236,22 @@ impl Answer {
         report.retry_after = retry_after.filter(|_| outcome != SendOutcome::Accepted);
         report.slows_channel = classify::slows_channel(self.status, hint);
         report
+    }
+}
+
+impl WaitingHeaders {
+    fn hints<'a>(&'a self, status: u16, body: Option<&'a Value>) -> Hints<'a> {
+        Hints {
+            retry_after: self.retry_after.as_deref(),
+            date: self.date.as_deref(),
+            body,
+            limit: RateLimit {
+                remaining: self.remaining.as_deref(),
+                reset_after: self.reset_after.as_deref(),
+                reset: self.reset.as_deref(),
+            },
+            is_throttled: status == 429,
+        }
     }
 }
 
@@ -353,13 +374,18 @@ fn build_client(connect_limit: Duration) -> Result<reqwest::Client, String> {
 }
 
 async fn read_answer(mut response: reqwest::Response, limit: usize, deadline: Deadline) -> Answer {
-    let header = |name: HeaderName| {
+    let header = |name: &str| {
         response.headers().get(name).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned)
     };
     let mut answer = Answer {
         status: response.status().as_u16(),
-        retry_after: header(reqwest::header::RETRY_AFTER),
-        date: header(reqwest::header::DATE),
+        waiting: WaitingHeaders {
+            retry_after: header("retry-after"),
+            date: header("date"),
+            remaining: header("x-ratelimit-remaining"),
+            reset_after: header("x-ratelimit-reset-after"),
+            reset: header("x-ratelimit-reset"),
+        },
         body: Vec::new(),
         body_end: BodyEnd::Broken,
     };

@@ -209,8 +209,7 @@ fn the_report_of_a_throttled_answer_slows_the_channel() {
         status: 429,
         body: b"slow down, canary-value".to_vec(),
         body_end: BodyEnd::Complete,
-        retry_after: Some("7".to_owned()),
-        date: None,
+        waiting: WaitingHeaders { retry_after: Some("7".to_owned()), ..WaitingHeaders::default() },
     };
     let redactor = Redactor::new([&Secret::new("canary-value")]);
 
