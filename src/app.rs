@@ -9,8 +9,10 @@ use std::sync::Arc;
 use actix_web::dev::{Server, ServerHandle};
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
+use futures_util::future::join_all;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
+use tokio::time::{Duration, Instant, timeout};
 
 use crate::catalog::Catalog;
 use crate::catalog::service::CatalogService;
@@ -33,6 +35,9 @@ pub mod stored_events;
 
 use configuration::Configuration;
 use operations::Control;
+
+/// What each part may take to end in order when those before it used up the time.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// What a program is started with.
 pub struct Start {
@@ -77,6 +82,9 @@ impl App {
             .with_context(|| format!("could not listen on {}", config.server.listen))?;
         let metrics = Metrics::new(clock.now());
         let ids = IdMaker::new(clock.clone(), random.clone());
+        if let Some(newest) = store.newest_id().await? {
+            ids.rise_above(&newest);
+        }
 
         let catalog = Arc::new(Catalog::new(config.catalog.clone()));
         let catalog_service = CatalogService::new(store.clone(), catalog.clone(), clock.clone(), ids.clone());
@@ -218,7 +226,7 @@ fn start_inbox(
 }
 
 /// Intake first, so that nothing new comes; then what was accepted is triaged; then what is
-/// being sent ends.
+/// being sent ends. All of it shares one time of grace.
 async fn wind_down(
     handle: ServerHandle,
     server: JoinHandle<std::io::Result<()>>,
@@ -227,6 +235,8 @@ async fn wind_down(
     control: &Control,
 ) {
     let grace = control.live.load().config.server.shutdown_grace.0;
+    let ends_by = Instant::now() + grace;
+    let left = || ends_by.saturating_duration_since(Instant::now());
     handle.stop(true).await;
     if !server.is_finished() {
         let _ = server.await;
@@ -234,11 +244,13 @@ async fn wind_down(
     drop(inbox);
     tasks.stop.send_replace(true);
     let Tasks { inbox_writer, processor, maintenance, log_index, .. } = tasks;
-    for task in [inbox_writer, processor, maintenance, log_index] {
-        if !task.is_finished() && tokio::time::timeout(grace, task).await.is_err() {
-            tracing::warn!(grace_s = grace.as_secs(), "a task did not end in time");
-        }
+    let running = [inbox_writer, processor, maintenance, log_index].into_iter();
+    let running = running.filter(|task| !task.is_finished());
+    if timeout(left().max(LAST_WORDS), join_all(running)).await.is_err() {
+        tracing::warn!(grace_s = grace.as_secs(), "a task did not end in time");
     }
-    control.dispatcher.stop(grace).await;
-    control.store.close().await;
+    control.dispatcher.stop(left()).await;
+    if timeout(LAST_WORDS, control.store.close()).await.is_err() {
+        tracing::warn!("the database could not be closed in time; nothing is lost by that");
+    }
 }

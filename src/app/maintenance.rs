@@ -26,16 +26,22 @@ impl Upkeep {
     /// Runs until `stopped` says so.
     pub async fn run(self, mut stopped: watch::Receiver<bool>) {
         while !*stopped.borrow() {
-            if let Err(error) = self.round().await {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "maintenance could not be done, trying again"
-                );
-            }
+            self.try_writing().await;
+            let round = self.round().await;
+            self.store.watch().note("do maintenance", &round, self.clock.now());
             tokio::select! {
                 _ = stopped.changed() => return,
                 () = self.clock.sleep_until(self.clock.now().plus(EVERY)) => {}
             }
+        }
+    }
+
+    /// What could not be written may have been the last there was to write: finds out by
+    /// itself when the trouble is over.
+    async fn try_writing(&self) {
+        let watch = self.store.watch();
+        if watch.trouble().is_some() && self.store.probe_writing(self.clock.now()).await.is_ok() {
+            watch.works_again(self.clock.now());
         }
     }
 

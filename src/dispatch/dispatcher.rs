@@ -4,9 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 
 use super::ended::Ended;
 use super::orphans::cancel_orphans;
@@ -19,6 +20,8 @@ use crate::store::StoreError;
 
 /// How many ended attempts may wait for the recorder.
 const RECORDER_QUEUE: usize = 1_024;
+/// How long writing the last ends may take once nothing is sent any more.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Sends what is owed.
 pub struct Dispatcher {
@@ -131,28 +134,54 @@ impl Dispatcher {
         self.tasks.lock().as_ref().map(|tasks| tasks.records.clone())
     }
 
-    /// Stops claiming, lets sends under way end and be recorded within `grace`; what does
-    /// not end by then is left to its lease.
+    /// Stops claiming and lets sends under way end within `grace`. What has not ended by then
+    /// is cut short and let go of, so that the next start finds it as it does everything else
+    /// that is owed. Ends soon after `grace`.
     pub async fn stop(&self, grace: Duration) {
         let Some(tasks) = self.tasks.lock().take() else { return };
-        let Tasks { records, workers, retiring, recorder, recovery, lookout } = tasks;
+        let Tasks { records, workers, retiring, mut recorder, recovery, lookout } = tasks;
         recovery.abort();
         lookout.abort();
         drop(records);
-        let ending = async {
-            for (stop, _) in &workers {
-                stop.send_replace(true);
-            }
-            for task in workers.into_iter().map(|(_, task)| task).chain(retiring).chain([recorder]) {
-                // A worker that panicked has said so in its own log line.
-                let _ = task.await;
-            }
-        };
-        if tokio::time::timeout(grace, ending).await.is_err() {
-            tracing::warn!(
-                grace_s = grace.as_secs(),
+        for (stop, _) in &workers {
+            stop.send_replace(true);
+        }
+        let senders: Vec<JoinHandle<()>> =
+            workers.into_iter().map(|(_, task)| task).chain(retiring).collect();
+        let cut: Vec<AbortHandle> = senders.iter().map(JoinHandle::abort_handle).collect();
+        // A worker that panicked has said so in its own log line.
+        let mut ending = std::pin::pin!(join_all(senders));
+        let in_time = tokio::time::timeout(grace, &mut ending).await.is_ok();
+        if !in_time {
+            cut.iter().for_each(AbortHandle::abort);
+            ending.await;
+        }
+        // It ends when the last sender is gone.
+        if tokio::time::timeout(LAST_WORDS, &mut recorder).await.is_err() {
+            recorder.abort();
+        } else if in_time {
+            return;
+        }
+        self.let_go(grace).await;
+    }
+
+    async fn let_go(&self, grace: Duration) {
+        let grace_s = grace.as_secs();
+        match tokio::time::timeout(LAST_WORDS, recovery::release(&self.shared)).await {
+            Ok(Ok(messages)) => tracing::warn!(
+                grace_s,
+                messages,
+                "sends under way did not end in time, they are tried again at the next start"
+            ),
+            Ok(Err(error)) => tracing::error!(
+                grace_s,
+                error = &error as &dyn std::error::Error,
                 "sends under way did not end in time, their leases will run out"
-            );
+            ),
+            Err(_) => tracing::error!(
+                grace_s,
+                "sends under way did not end in time and the database does not answer, their leases will run out"
+            ),
         }
     }
 }
@@ -195,7 +224,7 @@ async fn take_over(shared: &Shared) -> Result<(), StoreError> {
     };
     let mut found = 0;
     loop {
-        match recovery::recover(shared, deadline).await? {
+        match recovery::take_over(shared, deadline).await? {
             0 => break,
             n => found += n,
         }

@@ -80,17 +80,16 @@ async fn store(shared: &Shared, batch: &[Ended]) -> Result<(), StoreError> {
 
 async fn write(shared: &Shared, recording: &Recording) -> Result<(), StoreError> {
     loop {
-        match shared.store.record_attempts(recording).await {
-            Err(error) if error.is_unavailable() => {
-                tracing::warn!(
-                    attempts = recording.finished.len(),
-                    error = &error as &dyn std::error::Error,
-                    "could not record attempts, trying again"
-                );
-                shared.clock.sleep_until(shared.clock.now().plus(RETRY)).await;
-            }
-            outcome => return outcome,
+        let outcome = shared.store.record_attempts(recording).await;
+        let now = shared.clock.now();
+        if outcome.as_ref().err().is_some_and(|error| !error.is_unavailable()) {
+            return outcome;
         }
+        shared.store.watch().note("record what was sent", &outcome, now);
+        if outcome.is_ok() {
+            return outcome;
+        }
+        shared.clock.sleep_until(now.plus(RETRY)).await;
     }
 }
 

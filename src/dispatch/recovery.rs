@@ -1,7 +1,11 @@
-//! Finding messages whose worker died during the send.
+//! Finding messages whose worker died during the send, and letting go of those that this
+//! process will not finish itself.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::conclude::{Terms, conclude};
 use super::fallback::follow_up;
@@ -11,37 +15,85 @@ use crate::config::OnAmbiguous;
 use crate::domain::clock::Timestamp;
 use crate::domain::notification::{NotificationKind, Snapshot};
 use crate::domain::outcome::{SendOutcome, SendReport};
-use crate::store::StoreError;
-use crate::store::outbox::{Finished, LostLease, Next, Recording};
+use crate::store::outbox::{Finished, Next, Recording};
+use crate::store::{LostLease, StoreError, Tx};
 
 /// Why a test whose end nobody saw is not sent again.
 const TEST_LOST: &str = "a test is not repeated: the program stopped during it";
 /// How often to look.
 const EVERY: Duration = Duration::from_secs(15);
+/// How long a lease of this very process may seem to have run out before it counts as lost.
+/// Its sender lives, as a rule: it is the clock that was set forward, or the database that
+/// could not take the attempt's end for a while.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Leases of this process that seem to have run out, and when that was first seen. On the
+/// steady clock: the other one may be what is wrong.
+type Doubtful = HashMap<(String, i64), Instant>;
 
 /// Looks for lost leases until it is aborted.
 pub(super) async fn run(shared: Arc<Shared>) {
+    let mut doubtful = Doubtful::new();
     loop {
         shared.clock.sleep_until(shared.clock.now().plus(EVERY)).await;
-        match recover(&shared, shared.clock.now()).await {
-            Ok(0) => {}
-            Ok(found) => tracing::warn!(messages = found, "messages had lost their worker during the send"),
-            Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "could not look for lost leases");
-            }
+        let now = shared.clock.now();
+        let found = recover(&shared, now, &mut doubtful).await;
+        shared.store.watch().note("look for lost leases", &found, now);
+        if let Ok(found @ 1..) = found {
+            tracing::warn!(messages = found, "messages had lost their worker during the send");
         }
+    }
+}
+
+/// Takes up what an earlier process left: everything whose lease ran out by `deadline`.
+pub(super) async fn take_over(shared: &Shared, deadline: Timestamp) -> Result<usize, StoreError> {
+    recover(shared, deadline, &mut Doubtful::new()).await
+}
+
+/// Takes up what this process has leased and will not finish, now that its senders are gone.
+pub(super) async fn release(shared: &Shared) -> Result<usize, StoreError> {
+    let mut released = 0;
+    loop {
+        let mut tx = shared.store.begin_write().await?;
+        let own = tx.leases_of(&shared.owner).await?;
+        if own.is_empty() {
+            return Ok(released);
+        }
+        take_up(shared, tx, &own).await?;
+        released += own.len();
     }
 }
 
 /// Takes up every message whose lease ran out by `deadline`: its attempt is recorded as
 /// ambiguous, and it is tried again or held as its channel wants. Answers how many.
-pub(super) async fn recover(shared: &Shared, deadline: Timestamp) -> Result<usize, StoreError> {
+async fn recover(shared: &Shared, deadline: Timestamp, doubtful: &mut Doubtful) -> Result<usize, StoreError> {
+    let mut tx = shared.store.begin_write().await?;
+    let mut lost = tx.lost_leases(deadline).await?;
+    let before = std::mem::take(doubtful);
+    lost.retain(|lease| {
+        if lease.lease_owner != shared.owner {
+            return true;
+        }
+        let key = (lease.id.clone(), lease.attempts);
+        let since = before.get(&key).copied().unwrap_or_else(Instant::now);
+        doubtful.insert(key, since);
+        since.elapsed() >= PATIENCE
+    });
+    let recording = take_up(shared, tx, &lost).await?;
+    for lease in &lost {
+        shared.wake(&lease.channel);
+    }
+    for stand_in in &recording.stand_ins {
+        shared.wake(&stand_in.channel);
+    }
+    Ok(lost.len())
+}
+
+async fn take_up(shared: &Shared, mut tx: Tx, lost: &[LostLease]) -> Result<Recording, StoreError> {
     let now = shared.clock.now();
     let plan = shared.plan();
-    let mut tx = shared.store.begin_write().await?;
-    let lost = tx.lost_leases(deadline).await?;
     let mut recording = Recording::default();
-    for lease in &lost {
+    for lease in lost {
         let snapshot = serde_json::from_str::<Snapshot>(&lease.snapshot).ok();
         let (mut finished, held) = ended(shared, &plan, lease, snapshot.as_ref(), now);
         let channel = plan.channel(&lease.channel).filter(|_| !held);
@@ -52,13 +104,7 @@ pub(super) async fn recover(shared: &Shared, deadline: Timestamp) -> Result<usiz
     }
     tx.record_attempts(&recording).await?;
     tx.commit().await?;
-    for lease in &lost {
-        shared.wake(&lease.channel);
-    }
-    for stand_in in &recording.stand_ins {
-        shared.wake(&stand_in.channel);
-    }
-    Ok(lost.len())
+    Ok(recording)
 }
 
 /// How the attempt that was lost is recorded, and whether its message is held for a person.

@@ -184,6 +184,7 @@ impl Worker {
     }
 
     fn take_in(&mut self, found: Result<Found, StoreError>) {
+        self.sender.shared.store.watch().note("lease messages to be sent", &found, self.now());
         match found {
             Ok(found) => {
                 self.more_waits = found.more_waits;
@@ -194,11 +195,7 @@ impl Worker {
                 }
                 self.ready.extend(messages.map(|message| (found.at, message)));
             }
-            Err(error) => {
-                let channel = self.sender.channel.name.as_str();
-                tracing::warn!(channel, error = &error as &dyn std::error::Error, "could not claim messages");
-                self.look_at = self.now().plus(PAUSE);
-            }
+            Err(_) => self.look_at = self.now().plus(PAUSE),
         }
     }
 
@@ -212,12 +209,10 @@ impl Worker {
         let ids: Vec<&str> = self.ready.iter().map(|(_, message)| message.id.as_str()).collect();
         let taken = shared.store.give_back(&shared.owner, &ids).await;
         let now = self.now();
+        shared.store.watch().note("give back messages that were not sent", &taken, now);
         match taken {
             Ok(()) => self.ready.clear(),
-            Err(error) => {
-                let (channel, messages) = (channel.name.as_str(), ids.len());
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(channel, messages, error, "could not give back messages that were not sent");
+            Err(_) => {
                 self.ready.retain(|(leased_at, _)| now < leased_at.plus(LEASE_MARGIN / 2));
             }
         }

@@ -107,7 +107,8 @@ pub mod rfc3339_option {
 pub trait Clock: Send + Sync + fmt::Debug {
     /// The present moment.
     fn now(&self) -> Timestamp;
-    /// Completes once [`Clock::now`] has reached `at`.
+    /// Completes once [`Clock::now`] has reached `at`; or, should the clock be set back
+    /// meanwhile, after as long as it would have taken without that.
     fn sleep_until(&self, at: Timestamp) -> BoxFuture<'static, ()>;
 }
 
@@ -125,18 +126,20 @@ impl Clock for SystemClock {
     }
 
     fn sleep_until(&self, at: Timestamp) -> BoxFuture<'static, ()> {
+        const SLICE: Duration = Duration::from_secs(30);
         let clock = *self;
-        Box::pin(async move {
-            // Waits in slices, so that a wall clock set forward is noticed.
-            const SLICE: Duration = Duration::from_secs(30);
-            loop {
-                let left = at.since(clock.now());
-                if left.is_zero() {
-                    return;
-                }
-                tokio::time::sleep(left.min(SLICE)).await;
-            }
-        })
+        Box::pin(sleep_in_slices(move || clock.now(), at, SLICE))
+    }
+}
+
+/// Sleeps until `now` shows `at`, by the steady clock and in slices: that `now` was set
+/// forward is noticed after a slice, and that it was set back makes no sleep longer.
+pub async fn sleep_in_slices(now: impl Fn() -> Timestamp, at: Timestamp, slice: Duration) {
+    let mut left = at.since(now());
+    while !left.is_zero() {
+        let next = left.min(slice);
+        tokio::time::sleep(next).await;
+        left = at.since(now()).min(left - next);
     }
 }
 
@@ -191,6 +194,22 @@ mod tests {
 
         assert_eq!(utc, berlin);
         assert_eq!(utc.to_rfc3339(), "2026-08-20T10:34:56.123Z");
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_is_set_forward_ends_a_sleep_and_one_set_back_does_not_make_it_longer() {
+        const SLICE: i64 = 5;
+        const HOUR: i64 = 3_600_000;
+        // Set forward or back before the second look.
+        for (jump, expected) in [(0, 4), (HOUR, 2), (-HOUR, 4)] {
+            let looks = std::cell::Cell::new(0);
+            let now = || {
+                let look = looks.replace(looks.get() + 1);
+                Timestamp::from_millis(look * SLICE + if look > 0 { jump } else { 0 })
+            };
+            sleep_in_slices(now, Timestamp::from_millis(3 * SLICE), Duration::from_millis(5)).await;
+            assert_eq!(looks.get(), expected, "{jump}");
+        }
     }
 
     #[tokio::test]

@@ -21,6 +21,18 @@ impl IdMaker {
         Self { clock, random, last: Arc::default() }
     }
 
+    /// From now on every id is greater than `id`, even where the clock has been set back since
+    /// it was made. Anything that is not an id of ours is ignored.
+    pub fn rise_above(&self, id: &str) {
+        let made = uuid::Uuid::parse_str(id).ok().and_then(|id| id.get_timestamp());
+        let Some((seconds, nanos)) = made.map(|made| made.to_unix()) else { return };
+        let millis = seconds * 1_000 + u64::from(nanos / 1_000_000);
+        let mut last = self.last.lock();
+        if millis >= last.0 {
+            *last = (millis + 1, 0);
+        }
+    }
+
     /// A new id in the hyphenated lower-case form (36 characters).
     pub fn next_id(&self) -> String {
         let (millis, counter) = self.next_position();
@@ -63,5 +75,21 @@ mod tests {
 
         assert!(made.windows(2).all(|pair| pair[0] < pair[1]));
         assert_eq!(uuid::Uuid::parse_str(&made[0]).unwrap().get_version_num(), 7);
+    }
+
+    #[test]
+    fn ids_rise_above_those_made_before_the_clock_was_set_back() {
+        let maker = |millis| {
+            let clock = ManualClock::at(Timestamp::from_millis(millis));
+            IdMaker::new(Arc::new(clock), Arc::new(SeededRandom::new(7)))
+        };
+        let earlier = maker(1_787_220_003_125);
+        let made: Vec<String> = (0..1_000).map(|_| earlier.next_id()).collect();
+        let later = maker(1_787_216_403_125);
+        assert!(later.next_id() < made[0]);
+
+        later.rise_above(made.last().unwrap());
+        later.rise_above("not an id");
+        assert!(later.next_id() > *made.last().unwrap());
     }
 }

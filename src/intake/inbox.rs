@@ -325,7 +325,12 @@ async fn commit(parts: &Parts, batch: &mut Vec<Request>) {
 async fn store_all(parts: &Parts, events: &[NewEvent]) -> Result<Vec<Stored>, StoreError> {
     let begun = parts.clock.now();
     let stored = parts.store.insert_events(events).await;
-    parts.metrics.store_operation("insert_events", parts.clock.now().since(begun));
+    let now = parts.clock.now();
+    parts.metrics.store_operation("insert_events", now.since(begun));
+    // Anything else is a matter of one event, and said about it.
+    if stored.as_ref().err().is_none_or(StoreError::is_unavailable) {
+        parts.store.watch().note("store what was posted", &stored, now);
+    }
     stored
 }
 
@@ -346,6 +351,9 @@ async fn store_each(parts: &Parts, events: &[NewEvent]) -> Vec<Result<Stored, ()
 }
 
 fn log_refused(error: &StoreError, events: usize) {
+    if error.is_unavailable() {
+        return;
+    }
     tracing::error!(
         events,
         error = error as &dyn std::error::Error,

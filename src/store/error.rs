@@ -15,7 +15,7 @@ pub enum StoreError {
     },
     /// The database cannot serve now: full disk, read-only, busy, out of reach. Waiting or
     /// an operator helps; trying again is right.
-    #[error("could not {doing}: the database is unavailable{}", hint(source))]
+    #[error("could not {doing}: the database is unavailable{}", in_brackets(advice(source)))]
     Unavailable {
         /// What was attempted.
         doing: &'static str,
@@ -53,6 +53,23 @@ impl StoreError {
         matches!(self, Self::Unavailable { .. })
     }
 
+    /// Whether only the waiting took too long, for whatever reason.
+    pub(super) fn is_vague(&self) -> bool {
+        matches!(self, Self::Unavailable { source: sqlx::Error::PoolTimedOut, .. })
+    }
+
+    /// Whether the session takes no writes; it never will, even where a new one would.
+    pub(super) fn is_read_only_session(&self) -> bool {
+        let Self::Unavailable { source: sqlx::Error::Database(error), .. } = self else { return false };
+        error.code().is_some_and(|code| code == "25006" || primary_sqlite_code(&code) == Some(8))
+    }
+
+    /// What keeps the database from serving and what an operator can do about it.
+    pub fn advice(&self) -> Option<&'static str> {
+        let Self::Unavailable { source, .. } = self else { return None };
+        Some(advice(source)).filter(|advice| !advice.is_empty())
+    }
+
     pub(super) fn new(doing: &'static str, source: sqlx::Error) -> Self {
         if is_conflict(&source) {
             Self::Conflict { doing, source }
@@ -85,6 +102,8 @@ fn is_unavailable(error: &sqlx::Error) -> bool {
         | sqlx::Error::Tls(_)
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
+        // A connection whose last transaction was never ended; it is not used again.
+        | sqlx::Error::InvalidSavePointStatement
         | sqlx::Error::WorkerCrashed => true,
         sqlx::Error::Database(e) => e.code().is_some_and(|code| is_unavailable_code(&code)),
         _ => false,
@@ -93,8 +112,8 @@ fn is_unavailable(error: &sqlx::Error) -> bool {
 
 /// SQLite result codes (the low byte is the primary one) and PostgreSQL SQLSTATE classes.
 fn is_unavailable_code(code: &str) -> bool {
-    // BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN, PROTOCOL
-    const SQLITE: [u32; 7] = [5, 6, 8, 10, 13, 14, 15];
+    // PERM, BUSY, LOCKED, NOMEM, READONLY, IOERR, FULL, CANTOPEN, PROTOCOL
+    const SQLITE: [u32; 9] = [3, 5, 6, 7, 8, 10, 13, 14, 15];
     // connection, out of resources, operator intervention, system error; serialization, deadlock, read-only
     const POSTGRES: [&str; 7] = ["08", "53", "57", "58", "40001", "40P01", "25006"];
 
@@ -104,14 +123,46 @@ fn is_unavailable_code(code: &str) -> bool {
     code.parse::<u32>().is_ok_and(|n| SQLITE.contains(&(n & 0xFF)))
 }
 
-/// What an operator can do about it, where the code tells.
-fn hint(error: &sqlx::Error) -> &'static str {
-    let sqlx::Error::Database(e) = error else { return "" };
-    match e.code().and_then(|code| code.parse::<u32>().ok()).map(|n| n & 0xFF) {
-        Some(5 | 6) => " (another process holds a lock on the file: stop it)",
-        Some(8) => " (the file or its folder is read-only: make it writable)",
-        Some(13) => " (the disk is full: free some space)",
-        Some(10) => " (the disk reports an error: check it)",
+/// What is wrong and what an operator can do about it, where the error tells.
+fn advice(error: &sqlx::Error) -> &'static str {
+    match error {
+        sqlx::Error::PoolTimedOut => "no connection was free in time: the database is busy or out of reach",
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) => {
+            "the database cannot be reached: check that it runs, and the network"
+        }
+        sqlx::Error::Database(e) => e.code().map_or("", |code| advice_on_code(&code)),
         _ => "",
     }
+}
+
+fn advice_on_code(code: &str) -> &'static str {
+    match code {
+        "53100" => return "the database server's disk is full: free some space there",
+        "53300" => {
+            return "the database server has no connection left: raise its max_connections or lower \
+                    storage.max_connections";
+        }
+        "25006" => {
+            return "the database is read-only: end that, or point storage.url at the server that takes writes";
+        }
+        "57P01" | "57P02" | "57P03" => return "the database server stops or starts: wait for it, or start it",
+        _ => {}
+    }
+    match primary_sqlite_code(code) {
+        Some(5 | 6) => "another process holds a lock on the file: stop it",
+        Some(3 | 8) => "the file or its folder is read-only: make it writable",
+        Some(10) => "the disk reports an error: check it, and what this process may write",
+        Some(13) => "the disk is full: free some space",
+        Some(14) => "the file cannot be opened: check its folder, and what this process may open",
+        _ => "",
+    }
+}
+
+/// PostgreSQL's codes have five characters, SQLite's are shorter numbers.
+fn primary_sqlite_code(code: &str) -> Option<u32> {
+    code.parse::<u32>().ok().filter(|_| code.len() < 5).map(|n| n & 0xFF)
+}
+
+fn in_brackets(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!(" ({text})") }
 }

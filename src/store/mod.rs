@@ -39,17 +39,24 @@ pub mod outbox_hand;
 pub mod stand_ins;
 pub mod triage;
 pub mod triage_read;
-mod turns;
+pub mod watch;
+mod leases;
+mod newest;
 mod open;
+mod probe;
+mod turns;
 
 pub use catalog_rows::StoredEntry;
 use error::Doing as _;
 pub use error::StoreError;
+pub use leases::LostLease;
+use watch::Watch;
 
 /// The database. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
     pool: Pool,
+    watch: Arc<Watch>,
     /// Holds the lock on the SQLite file for as long as any clone lives.
     _lock: Option<Arc<File>>,
 }
@@ -85,6 +92,11 @@ impl Store {
             Pool::Sqlite { .. } => "sqlite",
             Pool::Postgres(_) => "postgres",
         }
+    }
+
+    /// How the database fares, as those who work with it found out.
+    pub fn watch(&self) -> &Watch {
+        &self.watch
     }
 
     /// Begins a transaction that may write.

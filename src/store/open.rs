@@ -5,10 +5,12 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use super::error::StoreError;
+use super::watch::Watch;
 use super::{Pool, Store, WAIT_LIMIT};
 
 /// Room for every batch size of every multi-row statement.
@@ -26,6 +28,7 @@ pub(super) async fn open(url: &str, max_connections: u32) -> Result<Store, Store
 async fn open_sqlite(url: &str, max_connections: u32) -> Result<Store, StoreError> {
     let options = SqliteConnectOptions::from_str(url).map_err(|e| StoreError::Open(e.to_string()))?;
     let lock = claim_file(options.get_filename())?;
+    let place = options.get_filename().display().to_string();
     let options = options
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
@@ -33,8 +36,17 @@ async fn open_sqlite(url: &str, max_connections: u32) -> Result<Store, StoreErro
         .foreign_keys(true)
         .pragma("trusted_schema", "OFF")
         .statement_cache_capacity(STATEMENT_CACHE);
+    let watch = Arc::new(Watch::new(place));
+    let watching = watch.clone();
     let write = SqlitePoolOptions::new()
         .max_connections(1)
+        .before_acquire(move |connection, metadata| {
+            // On a full disk SQLite undoes a transaction by itself, the driver does not notice
+            // and begins no other one on that connection. And one that was opened while the
+            // file was read-only stays so.
+            let is_usable = !connection.is_in_transaction() && !watching.is_stale(metadata.age);
+            Box::pin(std::future::ready(Ok(is_usable)))
+        })
         .acquire_timeout(WAIT_LIMIT)
         .idle_timeout(None)
         .max_lifetime(None)
@@ -46,7 +58,7 @@ async fn open_sqlite(url: &str, max_connections: u32) -> Result<Store, StoreErro
         .max_connections(max_connections.max(1))
         .acquire_timeout(WAIT_LIMIT)
         .connect_lazy_with(options.read_only(true));
-    Ok(Store { pool: Pool::Sqlite { read, write }, _lock: Some(Arc::new(lock)) })
+    Ok(Store { pool: Pool::Sqlite { read, write }, watch, _lock: Some(Arc::new(lock)) })
 }
 
 /// Creates the file, readable by its owner alone, and locks its neighbour `FILE.lock`:
@@ -84,12 +96,18 @@ async fn open_postgres(url: &str, max_connections: u32) -> Result<Store, StoreEr
         .map_err(|_| StoreError::Open("the postgres:// URL is malformed".to_owned()))?
         .application_name("modelpager")
         .statement_cache_capacity(STATEMENT_CACHE);
+    let watch = Arc::new(Watch::new("postgres"));
+    let watching = watch.clone();
     let pool = PgPoolOptions::new()
+        .before_acquire(move |_, connection| {
+            let is_usable = !watching.is_stale(connection.age);
+            Box::pin(std::future::ready(Ok(is_usable)))
+        })
         .max_connections(max_connections.max(2))
         .acquire_timeout(WAIT_LIMIT)
         .connect_with(options)
         .await
         .map_err(|e| StoreError::Open(e.to_string()))?;
     sqlx::migrate!("migrations/postgres").run(&pool).await.map_err(|e| StoreError::Open(e.to_string()))?;
-    Ok(Store { pool: Pool::Postgres(pool), _lock: None })
+    Ok(Store { pool: Pool::Postgres(pool), watch, _lock: None })
 }

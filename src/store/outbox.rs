@@ -175,33 +175,8 @@ const UPSERT_HEALTH_SET: &str = "ON CONFLICT (channel) DO UPDATE SET \
      delivered = channel_health.delivered + excluded.delivered, failed = channel_health.failed + excluded.failed, \
      given_up_at = COALESCE(excluded.given_up_at, channel_health.given_up_at)";
 const PAUSED_UNTIL: &str = "SELECT paused_until FROM channel_health WHERE channel = $1";
-const EXPIRED_LEASES: PerDialect = PerDialect {
-    sqlite: "SELECT id, channel, series, attempts, lease_owner, expires_at, snapshot FROM notifications \
-             WHERE state = 'sending' AND lease_until <= $1 LIMIT 500",
-    postgres: "SELECT id, channel, series, attempts, lease_owner, expires_at, snapshot FROM notifications \
-               WHERE state = 'sending' AND lease_until <= $1 LIMIT 500 FOR UPDATE SKIP LOCKED",
-};
 const CANCEL_ORPHANS: &str = "UPDATE notifications SET state = 'cancelled', reason = $1, finished_at = $2 \
      WHERE state = 'pending' AND channel NOT IN";
-
-/// A message whose worker did not come back.
-#[derive(Clone, Debug, sqlx::FromRow)]
-pub struct LostLease {
-    /// The notification.
-    pub id: String,
-    /// Its channel.
-    pub channel: String,
-    /// The series.
-    pub series: i64,
-    /// The attempt that never ended.
-    pub attempts: i64,
-    /// Whose lease it was.
-    pub lease_owner: String,
-    /// After this the message fails for good, milliseconds.
-    pub expires_at: i64,
-    /// The snapshot as JSON.
-    pub snapshot: String,
-}
 
 /// How a channel fares, summed over the attempts of one recording.
 #[derive(Clone, Debug, Default)]
@@ -380,16 +355,6 @@ impl Tx {
         .doing("store how channels fare")?;
         self.save_breakers(&recording.breakers).await?;
         self.insert_stand_ins(&recording.stand_ins).await
-    }
-
-    /// Messages whose lease ran out by `now`.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn lost_leases(&mut self, now: Timestamp) -> Result<Vec<LostLease>, StoreError> {
-        let sql = EXPIRED_LEASES.pick(self);
-        with_tx!(self, |conn| sqlx::query_as(sql).bind(now.as_millis()).fetch_all(&mut *conn).await)
-            .doing("look for lost leases")
     }
 }
 

@@ -5,4 +5,3 @@
 mod exposition;
 pub mod logging;
 pub mod metrics;
-pub mod repeats;

@@ -15,7 +15,6 @@ use crate::domain::ids::IdMaker;
 use crate::store::triage_read::PendingEvent;
 use crate::store::{Store, StoreError};
 use crate::telemetry::metrics::Metrics;
-use crate::telemetry::repeats::Repeats;
 
 /// How often to look although nobody called: another replica may have written.
 const POLL: Duration = Duration::from_secs(5);
@@ -84,22 +83,14 @@ impl Processor {
 
     /// Runs until `stopped` says so; what it has begun it finishes.
     pub async fn run(self, mut stopped: watch::Receiver<bool>) {
-        let mut failures = Repeats::default();
         while !*stopped.borrow() {
-            let look_again = match self.step().await {
+            let step = self.step().await;
+            let now = self.parts.clock.now();
+            self.parts.store.watch().note("take events through triage", &step, now);
+            let look_again = match step {
                 Ok(Progress::More) => continue,
                 Ok(Progress::Idle) => self.next_look().await,
-                Err(error) => {
-                    let now = self.parts.clock.now();
-                    if let Some(kept_back) = failures.say(&error.to_string(), now) {
-                        tracing::warn!(
-                            error = &error as &dyn std::error::Error,
-                            kept_back,
-                            "triage could not go on, trying again"
-                        );
-                    }
-                    now.plus(PAUSE)
-                }
+                Err(_) => now.plus(PAUSE),
             };
             tokio::select! {
                 _ = stopped.changed() => break,

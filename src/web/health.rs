@@ -23,7 +23,8 @@ pub async fn healthy() -> &'static str {
     "OK\n"
 }
 
-/// Whether it can do its work: the database answers and every worker runs. Needs no token.
+/// Whether it can do its work: the database answers and takes writes, and every worker runs.
+/// Needs no token.
 ///
 /// # Errors
 /// 503 with what is amiss.
@@ -39,6 +40,9 @@ pub async fn ready(state: web::Data<AppState>) -> Result<&'static str, Problem> 
     if !stopped.is_empty() {
         let detail = format!("these workers do not run: {}", stopped.join(", "));
         return Err(Problem::new(Kind::Unavailable, detail));
+    }
+    if let Some(trouble) = state.store.watch().trouble() {
+        return Err(Problem::new(Kind::Unavailable, format!("the database does not serve {trouble}")));
     }
     match tokio::time::timeout(PING_LIMIT, state.store.ping()).await {
         Ok(Ok(())) => Ok("OK\n"),

@@ -1,0 +1,216 @@
+//! How the database fares, as those who work with it find out: what readiness says, and the
+//! log. It gets one line when the database stops serving, one a minute while it does not,
+//! and one when it serves again, however often each part tries meanwhile.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use super::StoreError;
+use crate::domain::clock::Timestamp;
+
+/// How long the log is spared the same complaint.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// What the parts of the program found out about the database.
+#[derive(Debug)]
+pub struct Watch {
+    /// Which database, for the operator: a file's name, or the kind of server.
+    place: String,
+    works: Mutex<BTreeMap<&'static str, Work>>,
+    /// Connections that were open then are not to be used any more.
+    stale_at: Mutex<Option<Instant>>,
+}
+
+/// One sort of work on the database that has failed at least once.
+#[derive(Debug, Default)]
+struct Work {
+    /// Since when it fails, and why; `None` while it succeeds.
+    trouble: Option<Trouble>,
+    /// When the log last had a line about its failing.
+    said_at: Option<Timestamp>,
+    /// The log has not yet been told that it succeeds again.
+    owes_relief: bool,
+}
+
+#[derive(Debug)]
+struct Trouble {
+    since: Timestamp,
+    why: &'static str,
+    is_unavailable: bool,
+    is_vague: bool,
+}
+
+/// What is to be written to the log.
+#[derive(Debug, PartialEq, Eq)]
+enum Line {
+    Trouble,
+    Relief,
+    Nothing,
+}
+
+impl Watch {
+    /// Of the database at `place`, about which nothing bad is known.
+    pub fn new(place: impl Into<String>) -> Self {
+        Self { place: place.into(), works: Mutex::default(), stale_at: Mutex::default() }
+    }
+
+    /// Whether a connection of this age is one of those that take no writes and never will.
+    pub(super) fn is_stale(&self, age: Duration) -> bool {
+        self.stale_at.lock().is_some_and(|at| age > at.elapsed())
+    }
+
+    /// Notes how a piece of `work` ended, for instance "store what was posted".
+    pub fn note<T>(&self, work: &'static str, outcome: &Result<T, StoreError>, now: Timestamp) {
+        match outcome {
+            Ok(_) => self.worked(work, now),
+            Err(error) => self.failed(work, error, now),
+        }
+    }
+
+    /// Why the database does not serve, and since when; `None` while it does. A failure that is
+    /// no matter of the database's state is not counted: who is not ready gets no alerts.
+    pub fn trouble(&self) -> Option<String> {
+        let works = self.works.lock();
+        let troubles = works.values().filter_map(|work| work.trouble.as_ref());
+        let troubles = troubles.filter(|trouble| trouble.is_unavailable);
+        // Who waited in vain for another part of the program does not know what is wrong.
+        let oldest = troubles.min_by_key(|trouble| (trouble.is_vague, trouble.since))?;
+        Some(format!("since {}: {}", oldest.since, oldest.why))
+    }
+
+    /// The database was seen to take writes: whatever failed before may be tried again.
+    pub fn works_again(&self, now: Timestamp) {
+        let troubled: Vec<&'static str> =
+            self.works.lock().iter().filter(|(_, w)| w.trouble.is_some()).map(|(name, _)| *name).collect();
+        for work in troubled {
+            self.worked(work, now);
+        }
+    }
+
+    fn failed(&self, work: &'static str, error: &StoreError, now: Timestamp) {
+        if error.is_read_only_session() {
+            *self.stale_at.lock() = Some(Instant::now());
+        }
+        let line = self.works.lock().entry(work).or_default().fail(error, now);
+        if line != Line::Trouble {
+            return;
+        }
+        let (database, error_chain) = (self.place.as_str(), error as &dyn std::error::Error);
+        if let Some(advice) = error.advice() {
+            tracing::error!(
+                database,
+                error = error_chain,
+                "could not {work}, trying again: {advice}. Nothing that was accepted is lost, \
+                 senders are told to come again"
+            );
+        } else {
+            tracing::error!(database, error = error_chain, "could not {work}, trying again");
+        }
+    }
+
+    fn worked(&self, work: &'static str, now: Timestamp) {
+        let (line, since) = {
+            let mut works = self.works.lock();
+            let Some(known) = works.get_mut(work) else { return };
+            let since = known.trouble.take().map(|trouble| trouble.since);
+            (known.relieve(since.is_some()), since)
+        };
+        if line == Line::Relief {
+            let after_s = since.map_or(0, |since| now.since(since).as_secs());
+            tracing::info!(database = self.place.as_str(), after_s, "could {work} again");
+        }
+    }
+}
+
+impl Work {
+    fn fail(&mut self, error: &StoreError, now: Timestamp) -> Line {
+        let since = self.trouble.as_ref().map_or(now, |trouble| trouble.since);
+        if self.trouble.is_none() || !error.is_vague() {
+            self.trouble = Some(Trouble {
+                since,
+                why: error.advice().unwrap_or("it does not say why"),
+                is_unavailable: error.is_unavailable(),
+                is_vague: error.is_vague(),
+            });
+        }
+        // A clock that was set back must not silence the log.
+        let is_fresh = |at: Timestamp| at <= now && now.since(at) < QUIET;
+        if self.said_at.is_some_and(is_fresh) {
+            return Line::Nothing;
+        }
+        self.said_at = Some(now);
+        self.owes_relief = true;
+        Line::Trouble
+    }
+
+    fn relieve(&mut self, was_troubled: bool) -> Line {
+        if was_troubled && std::mem::take(&mut self.owes_relief) { Line::Relief } else { Line::Nothing }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BEGIN: Timestamp = Timestamp::from_millis(1_787_220_000_000);
+
+    fn failure() -> StoreError {
+        StoreError::Unavailable { doing: "store events", source: sqlx::Error::PoolTimedOut }
+    }
+
+    fn after(seconds: u64) -> Timestamp {
+        BEGIN.plus(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn the_log_has_one_line_a_minute_and_one_at_the_end() {
+        let mut work = Work::default();
+        let lines: Vec<u64> =
+            (0..200).filter(|second| work.fail(&failure(), after(*second)) == Line::Trouble).collect();
+        assert_eq!(lines, [0, 60, 120, 180]);
+
+        work.trouble = None;
+        assert_eq!(work.relieve(true), Line::Relief);
+        assert_eq!(work.relieve(true), Line::Nothing);
+    }
+
+    #[test]
+    fn what_comes_and_goes_does_not_fill_the_log() {
+        let mut work = Work::default();
+        let mut lines = Vec::new();
+        for second in 0..120 {
+            lines.push(work.fail(&failure(), after(second)));
+            work.trouble = None;
+            lines.push(work.relieve(true));
+        }
+        lines.retain(|line| *line != Line::Nothing);
+        assert_eq!(lines, [Line::Trouble, Line::Relief, Line::Trouble, Line::Relief]);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_does_not_silence_the_log() {
+        let mut work = Work::default();
+        assert_eq!(work.fail(&failure(), after(7_200)), Line::Trouble);
+        assert_eq!(work.fail(&failure(), after(0)), Line::Trouble);
+    }
+
+    #[test]
+    fn readiness_hears_of_what_fails_longest_until_writes_are_seen_to_work() {
+        let watch = Watch::new("test.db");
+        let failed: Result<(), StoreError> = Err(failure());
+        assert_eq!(watch.trouble(), None);
+        watch.note("record attempts", &Ok(()), after(0));
+        watch.note("store what was posted", &failed, after(1));
+        watch.note("take events through triage", &failed, after(2));
+        watch.note("store what was posted", &failed, after(3));
+        assert!(watch.trouble().unwrap().starts_with(&format!("since {}: ", after(1))));
+
+        watch.note("store what was posted", &Ok(()), after(4));
+        assert!(watch.trouble().unwrap().starts_with(&format!("since {}: ", after(2))));
+        watch.works_again(after(5));
+        assert_eq!(watch.trouble(), None);
+    }
+}
