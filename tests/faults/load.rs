@@ -18,6 +18,8 @@ use crate::support::service::Api;
 const SENDERS: usize = 6;
 /// The most alerts in one delivery.
 const MOST_ALERTS: usize = 3;
+/// How many deliveries in a hundred tell the end of something, too.
+const ENDS: u32 = 50;
 /// How long a sender waits before it repeats what was not taken. Alertmanager waits longer.
 const REPEAT: Duration = Duration::from_millis(20);
 
@@ -48,17 +50,29 @@ struct Shared {
     stopped: AtomicBool,
     /// How many alerts may be under way before the senders wait for the receiver.
     room: AtomicUsize,
+    /// How many deliveries in a hundred tell the end of something, too.
+    ends: u32,
     taken: Mutex<Taken>,
 }
 
 impl Load {
     /// Starts the senders. They wait while more than `room` alerts have not been told.
     pub fn start(api: &Api, told: Watch, room: usize, chance: &Chance) -> Self {
+        Self::launch(api, told, room, chance, ENDS)
+    }
+
+    /// The same; nothing that fires ever ends.
+    pub fn start_without_ends(api: &Api, told: Watch, room: usize, chance: &Chance) -> Self {
+        Self::launch(api, told, room, chance, 0)
+    }
+
+    fn launch(api: &Api, told: Watch, room: usize, chance: &Chance, ends: u32) -> Self {
         let shared = Arc::new(Shared {
             api: api.clone(),
             told,
             stopped: AtomicBool::new(false),
             room: AtomicUsize::new(room),
+            ends,
             taken: Mutex::default(),
         });
         let senders =
@@ -69,6 +83,21 @@ impl Load {
     /// Allows for more alerts under way: those that wait for a lease to run out.
     pub fn add_room(&self, alerts: usize) {
         self.shared.room.fetch_add(alerts, Ordering::Relaxed);
+    }
+
+    /// How many events were taken so far.
+    pub fn events(&self) -> usize {
+        self.shared.taken.lock().events.len()
+    }
+
+    /// How many deliveries had to be repeated so far, for whatever reason.
+    pub fn repeats(&self) -> usize {
+        self.shared.taken.lock().repeats
+    }
+
+    /// How many refusals with this status there were so far.
+    pub fn refusals(&self, status: u16) -> usize {
+        self.shared.taken.lock().refusals.get(&status).copied().unwrap_or(0)
     }
 
     /// Lets every sender bring what it holds to its end; answers what was taken.
@@ -93,7 +122,7 @@ async fn send(number: usize, shared: Arc<Shared>, chance: Chance) {
         let firing = (0..=chance.below(MOST_ALERTS))
             .map(|m| (format!("{NAME_PREFIX}{number}x{n}x{m}"), chance.happens(25)))
             .collect::<Vec<_>>();
-        let over = take_told(&mut open, &shared.told, &chance);
+        let over = take_told(&mut open, &shared, &chance);
         let event = deliver(&shared, &body(&firing, over.as_ref())).await;
         let mut taken = shared.taken.lock();
         taken.events.insert(event);
@@ -106,12 +135,12 @@ async fn send(number: usize, shared: Arc<Shared>, chance: Chance) {
 
 /// Now and then an alert that has been told is over. One that nobody has heard of yet would
 /// not have to be told at all.
-fn take_told(open: &mut Vec<(String, bool)>, told: &Watch, chance: &Chance) -> Option<(String, bool)> {
-    if open.is_empty() || !chance.happens(50) {
+fn take_told(open: &mut Vec<(String, bool)>, shared: &Shared, chance: &Chance) -> Option<(String, bool)> {
+    if open.is_empty() || !chance.happens(shared.ends) {
         return None;
     }
     let at = chance.below(open.len());
-    told.knows(&open[at].0).then(|| open.swap_remove(at))
+    shared.told.knows(&open[at].0).then(|| open.swap_remove(at))
 }
 
 impl Shared {
@@ -149,6 +178,14 @@ fn body(firing: &[(String, bool)], over: Option<&(String, bool)>) -> Value {
         "groupKey": format!("{{}}:{{alertname=\"{}\"}}", firing[0].0), "truncatedAlerts": 0,
         "groupLabels": {}, "commonLabels": {}, "commonAnnotations": {}, "alerts": alerts,
     })
+}
+
+/// A delivery of one alert.
+pub fn single(alertname: &str, status: &str) -> Value {
+    let one = (alertname.to_owned(), false);
+    let mut body = body(std::slice::from_ref(&one), None);
+    body["alerts"] = json!([alert(status, &one)]);
+    body
 }
 
 fn alert(status: &str, (name, chat): &(String, bool)) -> Value {

@@ -8,9 +8,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on ends here")]
 
 mod chance;
+mod clocks;
+mod disk;
 mod kill;
+mod ledger;
 mod load;
+mod provider;
 mod receiver;
+mod small_disk;
+mod stop;
 #[path = "../it/support/mod.rs"]
 #[allow(dead_code, unused_imports, unused_macros, reason = "shared with tests/it, which uses all of it")]
 mod support;

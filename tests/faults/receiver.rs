@@ -105,6 +105,11 @@ impl Watch {
 }
 
 impl Told {
+    /// Leaves out what is about one alert.
+    pub fn forget(&mut self, alertname: &str) {
+        self.arrivals.retain(|arrival| !arrival.alerts.iter().any(|alert| alert == alertname));
+    }
+
     /// How often each message came: webhooks by their id.
     pub fn by_id(&self) -> BTreeMap<&str, usize> {
         let mut counts = BTreeMap::new();

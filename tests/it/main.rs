@@ -24,5 +24,6 @@ mod real_programs;
 mod routes_amtool;
 mod speed;
 mod spine;
+#[allow(dead_code, reason = "shared with tests/faults")]
 mod support;
 mod web_support;

@@ -15,10 +15,18 @@ const LIMIT: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub struct Reply {
     pub status: u16,
+    /// The status line and the headers, as they came.
+    pub head: String,
     pub body: String,
 }
 
 impl Reply {
+    /// The value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
+        lines.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    }
+
     /// The body as JSON.
     #[track_caller]
     pub fn json(&self) -> Value {
@@ -85,7 +93,8 @@ async fn exchange(method: &str, url: &str, header: &str, body: &str) -> io::Resu
     let answer = String::from_utf8_lossy(&answer);
     let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(|| malformed(url))?;
     let status = head.split(' ').nth(1).and_then(|word| word.parse().ok());
-    Ok(Reply { status: status.ok_or_else(|| malformed(url))?, body: body.to_owned() })
+    let status = status.ok_or_else(|| malformed(url))?;
+    Ok(Reply { status, head: head.to_owned(), body: body.to_owned() })
 }
 
 fn malformed(url: &str) -> io::Error {

@@ -87,6 +87,16 @@ impl Database {
     pub fn url(&self) -> &str {
         &self.url
     }
+
+    /// Its name on the server.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The server's own database, from which others are managed.
+    pub fn server_url(&self) -> &str {
+        &self.server.url
+    }
 }
 
 impl Drop for Database {

@@ -39,6 +39,11 @@ pub struct Api {
 }
 
 impl Api {
+    /// Of whatever listens there; requests carry no token.
+    pub fn at(address: std::net::SocketAddr) -> Self {
+        Self { url: format!("http://{address}"), token: None }
+    }
+
     /// `http://127.0.0.1:PORT`
     pub fn url(&self) -> &str {
         &self.url
@@ -144,9 +149,19 @@ impl Api {
     }
 }
 
+/// In what surroundings the program is started.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// Run by the shell that then becomes the program: `ulimit`, `trap`.
+    pub shell: Option<&'static str>,
+    /// Variables of the environment.
+    pub variables: Vec<(&'static str, String)>,
+}
+
 /// The program under way. It is killed when this is dropped.
 pub struct Service {
     program: Program,
+    surroundings: Surroundings,
     api: Api,
     folder: tempfile::TempDir,
     starts: u32,
@@ -169,14 +184,23 @@ impl Service {
 
     /// The same; every request of the test carries `token`.
     pub async fn start_with_token(config: &Value, token: Option<&str>) -> Self {
+        Self::launch(config, token, Surroundings::default()).await
+    }
+
+    /// Starts the program with this configuration in these surroundings.
+    pub async fn start_in(surroundings: Surroundings, config: &Value) -> Self {
+        Self::launch(config, None, surroundings).await
+    }
+
+    async fn launch(config: &Value, token: Option<&str>, surroundings: Surroundings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let address = format!("127.0.0.1:{}", program::free_port());
         let url = format!("http://{address}");
         let file = folder.path().join("modelpager.yml");
         fs::write(file, completed(config, &address, &folder.path().join("modelpager.db"))).unwrap();
-        let program = launch(&folder, 1);
+        let program = launch(&folder, 1, &surroundings);
         let api = Api { url, token: token.map(str::to_owned) };
-        let mut service = Self { program, api, folder, starts: 1 };
+        let mut service = Self { program, surroundings, api, folder, starts: 1 };
         service.wait_until_ready().await;
         service
     }
@@ -205,6 +229,11 @@ impl Service {
         fs::write(self.config_file(), text).unwrap();
     }
 
+    /// Its process id.
+    pub fn process_id(&self) -> u32 {
+        self.program.id()
+    }
+
     /// Ends it at once, as `kill -9` does.
     pub fn kill(&mut self) {
         self.program.kill();
@@ -220,7 +249,7 @@ impl Service {
     pub fn launch_again(&mut self) {
         self.program.kill();
         self.starts += 1;
-        self.program = launch(&self.folder, self.starts);
+        self.program = launch(&self.folder, self.starts, &self.surroundings);
     }
 
     /// Sends a signal: `TERM`, `HUP`.
@@ -256,13 +285,22 @@ impl Service {
 pub async fn serve_and_end(config: &str) -> (ExitStatus, String) {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("modelpager.yml"), config).unwrap();
-    let mut program = launch(&folder, 1);
+    let mut program = launch(&folder, 1, &Surroundings::default());
     let status = program.wait_for_end().await;
     (status, program.log())
 }
 
-fn launch(folder: &tempfile::TempDir, number: u32) -> Program {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_modelpager"));
+fn launch(folder: &tempfile::TempDir, number: u32, surroundings: &Surroundings) -> Program {
+    let program = env!("CARGO_BIN_EXE_modelpager");
+    let mut command = match surroundings.shell {
+        None => Command::new(program),
+        Some(first) => {
+            let mut shell = Command::new("sh");
+            shell.args(["-c", &format!("{first}; exec \"$0\" \"$@\""), program]);
+            shell
+        }
+    };
+    command.envs(surroundings.variables.iter().map(|(name, value)| (name, value)));
     command.args(["serve", "--config", "modelpager.yml"]).current_dir(folder.path());
     command.env_remove("RUST_LOG").env("NO_COLOR", "1");
     Program::start(&format!("modelpager-{number}"), command, folder.path())
