@@ -205,7 +205,7 @@ impl Worker {
         if self.ready.is_empty() {
             return;
         }
-        let Sender { shared, channel, .. } = &self.sender;
+        let shared = &self.sender.shared;
         let ids: Vec<&str> = self.ready.iter().map(|(_, message)| message.id.as_str()).collect();
         let taken = shared.store.give_back(&shared.owner, &ids).await;
         let now = self.now();

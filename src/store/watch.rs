@@ -29,8 +29,8 @@ pub struct Watch {
 struct Work {
     /// Since when it fails, and why; `None` while it succeeds.
     trouble: Option<Trouble>,
-    /// When the log last had a line about its failing.
-    said_at: Option<Timestamp>,
+    /// What the log had as the reason of its failing, and when.
+    said: BTreeMap<&'static str, Timestamp>,
     /// The log has not yet been told that it succeeds again.
     owes_relief: bool,
 }
@@ -128,20 +128,18 @@ impl Watch {
 impl Work {
     fn fail(&mut self, error: &StoreError, now: Timestamp) -> Line {
         let since = self.trouble.as_ref().map_or(now, |trouble| trouble.since);
-        if self.trouble.is_none() || !error.is_vague() {
-            self.trouble = Some(Trouble {
-                since,
-                why: error.advice().unwrap_or("it does not say why"),
-                is_unavailable: error.is_unavailable(),
-                is_vague: error.is_vague(),
-            });
+        let is_news = self.trouble.is_none() || !error.is_vague();
+        let why = error.advice().unwrap_or("it does not say why");
+        if is_news {
+            let (is_unavailable, is_vague) = (error.is_unavailable(), error.is_vague());
+            self.trouble = Some(Trouble { since, why, is_unavailable, is_vague });
         }
         // A clock that was set back must not silence the log.
-        let is_fresh = |at: Timestamp| at <= now && now.since(at) < QUIET;
-        if self.said_at.is_some_and(is_fresh) {
+        self.said.retain(|_, at| *at <= now && now.since(*at) < QUIET);
+        if self.said.contains_key(why) || (!is_news && !self.said.is_empty()) {
             return Line::Nothing;
         }
-        self.said_at = Some(now);
+        self.said.insert(why, now);
         self.owes_relief = true;
         Line::Trouble
     }
@@ -175,6 +173,16 @@ mod tests {
         work.trouble = None;
         assert_eq!(work.relieve(true), Line::Relief);
         assert_eq!(work.relieve(true), Line::Nothing);
+    }
+
+    #[test]
+    fn another_reason_is_said_at_once_but_each_only_once_a_minute() {
+        let mut work = Work::default();
+        let crashed =
+            || StoreError::Unavailable { doing: "store events", source: sqlx::Error::WorkerCrashed };
+        let lines: Vec<Line> =
+            [failure(), crashed(), failure(), crashed()].map(|error| work.fail(&error, after(0))).into();
+        assert_eq!(lines, [Line::Trouble, Line::Trouble, Line::Nothing, Line::Nothing]);
     }
 
     #[test]

@@ -43,7 +43,11 @@ pub struct InvalidLogSetting(String);
 /// When the filter is not understood or the log was started before.
 pub fn start(level: &str, format: LogFormat) -> Result<(), InvalidLogSetting> {
     let filter = parse_filter(level)?;
-    let builder = fmt().with_env_filter(filter).with_writer(io::stderr);
+    let builder = fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        // A log on a full disk: saying so on that same log would be a panic in whoever wrote.
+        .log_internal_errors(false);
     let started = match format {
         LogFormat::Text => builder.with_ansi(io::stderr().is_terminal()).finish().try_init(),
         LogFormat::Json => builder.json().flatten_event(true).finish().try_init(),

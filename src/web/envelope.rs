@@ -14,6 +14,7 @@ use actix_web::http::uri::Authority;
 use actix_web::http::{Method, Uri};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, web};
+use parking_lot::Mutex;
 use tracing::Instrument as _;
 
 use super::body::WatchedBody;
@@ -178,13 +179,33 @@ struct Seen {
     cause: Option<String>,
 }
 
+/// Whether a minute has passed since this last said so.
+fn is_first_for_a_while() -> bool {
+    const QUIET: Duration = Duration::from_secs(60);
+    static SAID_AT: Mutex<Option<Instant>> = Mutex::new(None);
+    let mut said_at = SAID_AT.lock();
+    let is_first = said_at.is_none_or(|at| at.elapsed() >= QUIET);
+    if is_first {
+        *said_at = Some(Instant::now());
+    }
+    is_first
+}
+
 impl Seen {
     fn log(&self, response: &ServiceResponse) {
         let request = response.request();
         let (method, path) = (request.method(), request.path());
         let (status, took_ms) = (response.status().as_u16(), self.took.as_secs_f64() * 1_000.0);
         let cause = self.cause.as_deref().unwrap_or_default();
-        if status >= 500 {
+        // What is amiss has a line of its own; this would be one for each request that meets it.
+        if status == 503 && !is_first_for_a_while() {
+            tracing::debug!(%method, path, status, took_ms, cause, "told to come again");
+        } else if status == 503 {
+            tracing::warn!(
+                %method, path, status, took_ms, cause,
+                "told to come again; the next minute's requests that are told so are logged as debug"
+            );
+        } else if status >= 500 {
             tracing::error!(%method, path, status, took_ms, cause, "request failed");
         } else if status >= 400 {
             tracing::info!(%method, path, status, took_ms, cause, "request refused");

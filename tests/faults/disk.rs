@@ -22,8 +22,9 @@ use crate::support::service::{LIMIT, Service, Surroundings, eventually, serve_an
 const LAST_LIMIT: Duration = Duration::from_secs(60);
 /// So many refusals are no accident.
 const REFUSALS: usize = 6;
-/// How many lines about it the log may have: one for each sort of work on the database.
-const LINES: usize = 6;
+/// How many lines about it the log may have: one for each sort of work on the database, and
+/// for each of two reasons.
+const LINES: usize = 16;
 
 /// The program under load, and what goes wrong.
 struct Scene {
@@ -145,9 +146,14 @@ async fn a_limit_on_file_sizes_is_answered_with_503_until_it_is_lifted() {
         command.args(["--pid", &process, &format!("--fsize={value}:unlimited")]);
         assert!(command.status().unwrap().success());
     };
-    let size = std::fs::metadata(folder.path().join("test.db")).unwrap().len();
+    let size = std::fs::metadata(folder.path().join("test.db-wal")).unwrap().len();
     limit(&size.to_string());
     scene.suffer(&["the disk reports an error: check it"]).await;
+    // Now the log cannot be written either. Nobody must stumble over that.
+    limit("0");
+    let before = scene.load.refusals(503);
+    eventually("refusals go on", || async { (scene.load.refusals(503) > before + REFUSALS).then_some(()) })
+        .await;
     limit("unlimited");
     scene.recover().await;
 }
