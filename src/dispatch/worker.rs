@@ -122,22 +122,28 @@ impl Worker {
         if let Some(message) = self.probe.take() {
             sends.spawn(self.sender.clone().deliver(message, Pass::Probe));
         }
+        // A look under way may hold the only connection that giving back could have, and does
+        // not go on before this returns.
+        let may_give_back = look.is_none();
         if let Some(until) = self.hindered_until(now) {
-            self.give_back().await;
+            if may_give_back {
+                self.give_back().await;
+            }
             return until.min(if self.ready.is_empty() { poll } else { now.plus(PAUSE) });
         }
         let pass = if self.permit(now) == Permit::Go { Pass::Regular } else { Pass::Probe };
         if pass == Pass::Regular {
             self.start_sends(sends);
-        } else {
+        } else if may_give_back {
             self.give_back().await;
         }
-        if self.ready.front().is_some_and(|(leased_at, _)| now >= leased_at.plus(HOLD)) {
+        let is_held_up = self.ready.front().is_some_and(|(leased_at, _)| now >= leased_at.plus(HOLD));
+        if is_held_up && may_give_back {
             self.give_back().await;
         }
         let stuck_at = self.ready.front().map_or(poll, |(leased_at, _)| leased_at.plus(HOLD));
         if look.is_some() {
-            return stuck_at;
+            return stuck_at.max(now.plus(PAUSE));
         }
         if now < self.look_at {
             return self.look_at.min(stuck_at);
