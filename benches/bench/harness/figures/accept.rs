@@ -17,6 +17,10 @@ use super::super::sink::Sink;
 use super::{Context, Entry, config, start};
 
 const CONNECTIONS: usize = 64;
+/// The least share of the bare limit, in percent.
+const SHARE: f64 = 70.0;
+/// The most that 99 of 100 answers may take.
+const P99_MS: f64 = 15.0;
 
 /// One alert a request.
 pub fn one(context: &Context, entry: &Entry) -> anyhow::Result<Vec<Figure>> {
@@ -87,16 +91,30 @@ fn measure(
 
     let unit = if alerts == 1 { "requests/s" } else { "alerts/s" };
     let per_second = outcome.per_second() * alerts as f64;
-    Ok(vec![
-        Figure::new(entry.name, entry.what, unit, per_second, target)
-            .with_bare(limit.per_second() * alerts as f64)
-            .and("p50 ms", outcome.latency.percentile_ms(50.0))
-            .and("p99 ms", outcome.latency.percentile_ms(99.0))
-            .and("bare p99 ms", limit.latency.percentile_ms(99.0))
-            .and("refused", outcome.refused as f64)
-            .limited_by(usage.limit())
-            .bare_limited_by(bare_usage.limit()),
-    ])
+    let rate = Figure::new(entry.name, entry.what, unit, per_second, target)
+        .with_bare(limit.per_second() * alerts as f64)
+        .and("p50 ms", outcome.latency.percentile_ms(50.0))
+        .and("refused", outcome.refused as f64)
+        .limited_by(usage.limit())
+        .bare_limited_by(bare_usage.limit());
+    let is_strict = alerts == 1 && matches!(storage, Storage::Sqlite);
+    let share = Figure::new(
+        &format!("{} share", entry.name),
+        &format!("{}: share of the bare limit", entry.what),
+        "%",
+        rate.ratio().unwrap_or_default() * 100.0,
+        if is_strict { Target::AtLeast(SHARE) } else { Target::None },
+    );
+    let p99 = Figure::new(
+        &format!("{} p99", entry.name),
+        &format!("{}: 99th percentile of the answers", entry.what),
+        "ms",
+        outcome.latency.percentile_ms(99.0).unwrap_or(f64::INFINITY),
+        if is_strict { Target::AtMost(P99_MS) } else { Target::None },
+    )
+    .with_bare(limit.latency.percentile_ms(99.0).unwrap_or_default());
+    let more = [share, p99].map(|figure| figure.limited_by(format!("as {}", entry.name)));
+    Ok([rate].into_iter().chain(more).collect())
 }
 
 /// The same load on whoever listens at `target`.
