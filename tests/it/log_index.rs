@@ -163,7 +163,7 @@ async fn a_redelivered_message_is_found_by_its_new_end(database: Fresh) {
         assert_eq!(site.whole("notifications", "state=failed&q=gone").await.len(), 299);
         assert_eq!(
             &site.whole("notifications", &format!("state={state}&channel=pager")).await,
-            &[chosen.clone()]
+            std::slice::from_ref(chosen)
         );
     };
     check("pending").await;

@@ -43,6 +43,9 @@ const CHUNK: i64 = 256;
 /// How many terms one transaction writes.
 const TERMS_AT_ONCE: usize = 2_048;
 
+/// Each term of a block with its rows, as both are stored.
+type Terms = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// A row as the index sees it.
 #[derive(FromRow)]
 struct SourceRow {
@@ -230,7 +233,10 @@ impl Store {
         for batch in batches(ids, 1) {
             let sql = keys_sql(list.unfinished, batch.len(), "");
             let (count,): (i64,) = with_reader!(self, |conn| {
-                let query = batch.iter().fold(sqlx::query_as(sql), |query, id| query.bind(id));
+                let mut query = sqlx::query_as(sql);
+                for id in batch {
+                    query = query.bind(id);
+                }
                 query.fetch_one(&mut *conn).await
             })
             .doing("count unfinished rows of the log")?;
@@ -414,9 +420,9 @@ impl Draft {
     }
 
     /// The block, and its terms in order: they are written one behind the other.
-    fn finish(self, block: i64) -> (NewBlock, Vec<(Vec<u8>, Vec<u8>)>) {
+    fn finish(self, block: i64) -> (NewBlock, Terms) {
         let docs = usize::from(self.rows);
-        let mut terms: Vec<(Vec<u8>, Vec<u8>)> =
+        let mut terms: Terms =
             self.terms.into_iter().map(|(term, rows)| (term, postings::store(&rows, docs))).collect();
         terms.sort_unstable();
         let (made_from, made_to) = self.made.unwrap_or_default();
