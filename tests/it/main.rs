@@ -8,6 +8,7 @@ mod api_log;
 mod api_operation;
 mod api_webhooks;
 mod catalog;
+mod catalog_beside;
 mod cli;
 mod cli_catalog;
 mod cli_healthcheck;

@@ -6,6 +6,7 @@ pub mod body;
 pub mod cpu;
 pub mod figures;
 pub mod load;
+pub mod log_database;
 pub mod machine;
 pub mod postgres;
 pub mod product;

@@ -13,6 +13,7 @@ pub mod accept;
 pub mod catalog;
 pub mod deliver;
 pub mod latency;
+pub mod log;
 pub mod memory;
 pub mod processed;
 pub mod start;
@@ -95,6 +96,7 @@ pub const ALL: &[Entry] = &[
         what: "durable accept on PostgreSQL, one alert of 1.2 KB per request, 64 connections",
         run: accept::one_postgres,
     },
+    Entry { name: "log", what: "a log of 10 million notifications, over HTTP", run: log::run },
     Entry { name: "catalog", what: "a catalog of 100,000 entries", run: catalog::run },
 ];
 
