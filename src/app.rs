@@ -31,6 +31,7 @@ pub mod configuration;
 mod log_index;
 mod maintenance;
 mod operations;
+mod retention;
 pub mod stored_events;
 
 use configuration::Configuration;
@@ -117,11 +118,18 @@ impl App {
             wake: events_stored.clone(),
             owed: Box::new(move |channels| owed.wake(channels.iter().copied())),
         });
+        let live = Arc::new(ArcSwap::from_pointee(Live::new(
+            config,
+            configuration.loaded.digest.clone(),
+            clock.now(),
+        )));
         let upkeep = maintenance::Upkeep {
             store: store.clone(),
             clock: clock.clone(),
             metrics: metrics.clone(),
             catalog: catalog_service.clone(),
+            live: live.clone(),
+            triage: events_stored.clone(),
         };
         let log_index = log_index::LogIndex { store: store.clone(), clock: clock.clone() };
         let tasks = Tasks {
@@ -131,11 +139,6 @@ impl App {
             log_index: tokio::spawn(log_index.run(stopped)),
             stop,
         };
-        let live = Arc::new(ArcSwap::from_pointee(Live::new(
-            config,
-            configuration.loaded.digest.clone(),
-            clock.now(),
-        )));
         let control = Arc::new(Control {
             file,
             live: live.clone(),

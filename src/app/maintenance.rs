@@ -1,15 +1,19 @@
 //! What has to be done now and then: gauges of the queues, twin keys that expired, catalog
-//! changes made by other replicas.
+//! changes made by other replicas, and deleting what is outdated.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use arc_swap::ArcSwap;
+use tokio::sync::{Notify, watch};
 
+use super::retention::Retention;
 use crate::catalog::service::CatalogService;
 use crate::domain::clock::{SharedClock, Timestamp};
 use crate::store::outbox_hand::QueueDepth;
 use crate::store::{Store, StoreError};
 use crate::telemetry::metrics::{Metrics, Queue};
+use crate::web::state::Live;
 
 /// How often.
 const EVERY: Duration = Duration::from_secs(5);
@@ -20,11 +24,26 @@ pub(super) struct Upkeep {
     pub clock: SharedClock,
     pub metrics: Metrics,
     pub catalog: CatalogService,
+    pub live: Arc<ArcSwap<Live>>,
+    /// Wakes triage.
+    pub triage: Arc<Notify>,
 }
 
 impl Upkeep {
     /// Runs until `stopped` says so.
-    pub async fn run(self, mut stopped: watch::Receiver<bool>) {
+    pub async fn run(self, stopped: watch::Receiver<bool>) {
+        let retention = Retention {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            metrics: self.metrics.clone(),
+            live: self.live.clone(),
+        };
+        // One does not wait for the other: deleting may take hours.
+        tokio::join!(self.look_after(stopped.clone()), retention.run(stopped));
+    }
+
+    async fn look_after(&self, mut stopped: watch::Receiver<bool>) {
+        self.decide_ends_again().await;
         while !*stopped.borrow() {
             self.try_writing().await;
             let round = self.round().await;
@@ -42,6 +61,19 @@ impl Upkeep {
         let watch = self.store.watch();
         if watch.trouble().is_some() && self.store.probe_writing(self.clock.now()).await.is_ok() {
             watch.works_again(self.clock.now());
+        }
+    }
+
+    /// Ends that could not be told by an earlier configuration; beside the start, since there
+    /// may be many.
+    async fn decide_ends_again(&self) {
+        match self.store.decide_ends_again(self.clock.now()).await {
+            Ok(0) => {}
+            Ok(_) => self.triage.notify_one(),
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "ends not told yet are decided again at the next start");
+            }
         }
     }
 

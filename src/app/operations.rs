@@ -12,7 +12,7 @@ use super::configuration::{self, Configuration};
 use crate::catalog::Catalog;
 use crate::dispatch::Dispatcher;
 use crate::domain::clock::SharedClock;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::telemetry::metrics::Metrics;
 use crate::triage::rules::Rules;
 use crate::web::state::{Live, Operations};
@@ -73,7 +73,7 @@ impl Control {
                 "what is owed to removed channels stays until the next start"
             );
         }
-        if let Err(error) = self.store.decide_again(self.clock.now()).await {
+        if let Err(error) = self.decide_again().await {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(
                 error,
@@ -82,6 +82,11 @@ impl Control {
         }
         self.metrics.config_loaded(self.clock.now());
         self.triage.notify_one();
+    }
+
+    async fn decide_again(&self) -> Result<(), StoreError> {
+        self.store.decide_again(self.clock.now()).await?;
+        self.store.decide_ends_again(self.clock.now()).await.map(|_| ())
     }
 
     fn warn_about_restart(&self, new: &crate::config::Config) {

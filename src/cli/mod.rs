@@ -13,13 +13,16 @@ use serde::Serialize;
 
 use crate::dispatch::plan::{ChannelPlan, Plan};
 
+mod backup;
 mod catalog;
 mod check_config;
 mod completions;
 mod config_schema;
 mod demo;
 mod healthcheck;
+mod migrate_storage;
 mod openapi;
+mod progress;
 mod render;
 mod routes;
 mod send_test;
@@ -77,6 +80,8 @@ commands! {
     SendTest => send_test,
     Healthcheck => healthcheck,
     Catalog => catalog,
+    Backup => backup,
+    MigrateStorage => migrate_storage,
     ConfigSchema => config_schema,
     Openapi => openapi,
     Completions => completions,

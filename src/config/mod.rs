@@ -11,6 +11,7 @@ mod catalog;
 mod channel;
 mod delivery;
 mod load;
+mod retention;
 mod route;
 mod server;
 mod severity;
@@ -21,6 +22,7 @@ pub use catalog::CatalogConfig;
 pub use channel::{ChannelConfig, OnAmbiguous};
 pub use delivery::{DeliveryConfig, IncidentsConfig, IntakeConfig};
 pub use load::{Env, KindSchema, Loaded, Position, Problem, Problems, load_file, parse, schema};
+pub use retention::{Keep, RetentionConfig};
 pub use route::RouteConfig;
 pub use server::ServerConfig;
 pub use severity::SeverityConfig;
@@ -46,6 +48,8 @@ pub struct Config {
     pub incidents: IncidentsConfig,
     /// How messages are delivered.
     pub delivery: DeliveryConfig,
+    /// How long the log is kept.
+    pub retention: RetentionConfig,
     /// Handlebars template of the dedup key of an alert that matched an entry.
     pub dedup_key: DedupKeyTemplate,
     /// Folder with template overrides: `KIND/FIELD.hbs`.

@@ -164,13 +164,20 @@ fn push_rows(sql: &mut String, columns: usize, rows: usize) {
 
 /// A statement that claims rows, in the words of each database: SQLite has one writer, so
 /// nobody else can be claiming; PostgreSQL passes over what others have locked.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct PerDialect {
     pub sqlite: &'static str,
     pub postgres: &'static str,
 }
 
 impl PerDialect {
+    pub fn pick_for(self, store: &super::Store) -> &'static str {
+        match store.pool {
+            super::Pool::Sqlite { .. } => self.sqlite,
+            super::Pool::Postgres(_) => self.postgres,
+        }
+    }
+
     pub fn pick(self, tx: &super::Tx) -> &'static str {
         match tx.0 {
             super::TxKind::Sqlite(_) => self.sqlite,

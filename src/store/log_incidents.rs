@@ -105,7 +105,7 @@ pub struct MemberRecord {
     pub ends_at: Option<Moment>,
     /// The link to its expression; may be empty.
     pub generator_url: String,
-    /// The event by which it was last heard.
+    /// The event by which it was last heard; of an ended incident it may be gone from the log.
     pub event_id: String,
     /// When it was first heard.
     pub first_seen_at: Moment,

@@ -21,10 +21,12 @@ mod dialect;
 mod error;
 pub mod alarms;
 pub mod audit;
+pub mod backup;
 pub mod breakers;
 pub mod catalog;
 pub mod catalog_read;
 mod catalog_rows;
+pub mod copy;
 pub mod events;
 #[macro_use]
 mod rows;
@@ -36,6 +38,7 @@ pub mod log_index;
 pub mod log_notifications;
 pub mod outbox;
 pub mod outbox_hand;
+pub mod retention;
 pub mod stand_ins;
 pub mod triage;
 pub mod triage_read;
@@ -45,6 +48,7 @@ mod newest;
 mod open;
 mod probe;
 mod turns;
+mod wal;
 
 pub use catalog_rows::StoredEntry;
 use error::Doing as _;
@@ -83,7 +87,7 @@ impl Store {
     /// When the scheme is unknown, the file belongs to another process, the server cannot
     /// be reached, or a migration fails.
     pub async fn open(url: &str, max_connections: u32) -> Result<Self, StoreError> {
-        open::open(url, max_connections).await
+        open::open(url, max_connections, open::Purpose::Serve).await
     }
 
     /// Which database this is: `sqlite` or `postgres`.

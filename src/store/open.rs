@@ -15,26 +15,58 @@ use super::{Pool, Store, WAIT_LIMIT};
 
 /// Room for every batch size of every multi-row statement.
 const STATEMENT_CACHE: usize = 512;
+/// What connections of a server call themselves in PostgreSQL's `pg_stat_activity`.
+pub(super) const SERVER_NAME: &str = "modelpager";
+/// And those of `modelpager migrate-storage`.
+pub(super) const COPIER_NAME: &str = "modelpager migrate-storage";
 
-pub(super) async fn open(url: &str, max_connections: u32) -> Result<Store, StoreError> {
-    match url.split_once(':').map(|(scheme, _)| scheme) {
-        Some("sqlite") => open_sqlite(url, max_connections).await,
-        Some("postgres" | "postgresql") => open_postgres(url, max_connections).await,
-        // The text may hold a password: it is not repeated.
-        _ => Err(StoreError::Open("the URL begins neither with sqlite:// nor with postgres://".to_owned())),
-    }
+/// What a database is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To work on it; an unfinished copy is refused.
+    Serve,
+    /// To copy it or to copy into it.
+    Copy,
+    /// To look at it: nothing is created and its schema stays as it is.
+    Look,
 }
 
-async fn open_sqlite(url: &str, max_connections: u32) -> Result<Store, StoreError> {
+pub(super) async fn open(url: &str, max_connections: u32, purpose: Purpose) -> Result<Store, StoreError> {
+    let store = match url.split_once(':').map(|(scheme, _)| scheme) {
+        Some("sqlite") => open_sqlite(url, max_connections, purpose).await?,
+        Some("postgres" | "postgresql") => open_postgres(url, max_connections, purpose).await?,
+        // The text may hold a password: it is not repeated.
+        _ => {
+            let problem = "the URL begins neither with sqlite:// nor with postgres://";
+            return Err(StoreError::Open(problem.to_owned()));
+        }
+    };
+    if purpose == Purpose::Serve && store.is_unfinished_copy().await? {
+        store.close().await;
+        return Err(StoreError::Open(
+            "it holds an unfinished copy of another database: end it with the same \
+             `modelpager migrate-storage` it was begun with"
+                .to_owned(),
+        ));
+    }
+    Ok(store)
+}
+
+async fn open_sqlite(url: &str, max_connections: u32, purpose: Purpose) -> Result<Store, StoreError> {
     let options = SqliteConnectOptions::from_str(url).map_err(|e| StoreError::Open(e.to_string()))?;
-    let lock = claim_file(options.get_filename())?;
-    let place = options.get_filename().display().to_string();
+    let file = options.get_filename().to_path_buf();
+    if purpose == Purpose::Look && !file.is_file() {
+        return Err(StoreError::Open(format!("there is no database at {}", file.display())));
+    }
+    let lock = claim_file(&file)?;
+    let place = file.display().to_string();
     let options = options
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(WAIT_LIMIT)
         .foreign_keys(true)
         .pragma("trusted_schema", "OFF")
+        .pragma("journal_size_limit", super::wal::SIZE_LIMIT)
         .statement_cache_capacity(STATEMENT_CACHE);
     let watch = Arc::new(Watch::new(place));
     let watching = watch.clone();
@@ -53,7 +85,10 @@ async fn open_sqlite(url: &str, max_connections: u32) -> Result<Store, StoreErro
         .connect_with(options.clone())
         .await
         .map_err(|e| StoreError::Open(e.to_string()))?;
-    sqlx::migrate!("migrations/sqlite").run(&write).await.map_err(|e| StoreError::Open(e.to_string()))?;
+    if purpose != Purpose::Look {
+        let migrations = sqlx::migrate!("migrations/sqlite");
+        migrations.run(&write).await.map_err(|e| StoreError::Open(e.to_string()))?;
+    }
     let read = SqlitePoolOptions::new()
         .max_connections(max_connections.max(1))
         .acquire_timeout(WAIT_LIMIT)
@@ -70,13 +105,15 @@ fn claim_file(file: &Path) -> Result<File, StoreError> {
         std::fs::create_dir_all(folder)
             .map_err(|e| StoreError::Open(format!("could not create the folder of {path}: {e}")))?;
     }
-    private_file(file).map_err(|e| StoreError::Open(format!("could not open {path}: {e}")))?;
+    let database = private_file(file).map_err(|e| StoreError::Open(format!("could not open {path}: {e}")))?;
+    warn_if_shared(&database, file);
     let lock_path = file.with_added_extension("lock");
     let lock = private_file(&lock_path)
         .map_err(|e| StoreError::Open(format!("could not open {}: {e}", lock_path.display())))?;
     lock.try_lock().map_err(|_| {
         StoreError::Open(format!(
-            "{path} is in use by another modelpager: SQLite serves one process; for several use postgres://"
+            "{path} is in use by another modelpager: SQLite serves one process; for several, stop it and run \
+             `modelpager migrate-storage --from sqlite://{path} --to postgres://…`"
         ))
     })?;
     Ok(lock)
@@ -90,11 +127,24 @@ fn private_file(path: &Path) -> std::io::Result<File> {
     options.open(path)
 }
 
-async fn open_postgres(url: &str, max_connections: u32) -> Result<Store, StoreError> {
+/// A file that was there before keeps its mode: somebody may have meant it.
+fn warn_if_shared(file: &File, path: &Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let others = file.metadata().map_or(0, |metadata| metadata.mode() & 0o077);
+        if others != 0 {
+            tracing::warn!(file = %path.display(), "other users may read the database: chmod 600 ends that");
+        }
+    }
+}
+
+async fn open_postgres(url: &str, max_connections: u32, purpose: Purpose) -> Result<Store, StoreError> {
+    let name = if purpose == Purpose::Serve { SERVER_NAME } else { COPIER_NAME };
     let options = PgConnectOptions::from_str(url)
         // The driver's message may repeat the URL with its password.
         .map_err(|_| StoreError::Open("the postgres:// URL is malformed".to_owned()))?
-        .application_name("modelpager")
+        .application_name(name)
         .statement_cache_capacity(STATEMENT_CACHE);
     let watch = Arc::new(Watch::new("postgres"));
     let watching = watch.clone();
@@ -108,6 +158,9 @@ async fn open_postgres(url: &str, max_connections: u32) -> Result<Store, StoreEr
         .connect_with(options)
         .await
         .map_err(|e| StoreError::Open(e.to_string()))?;
-    sqlx::migrate!("migrations/postgres").run(&pool).await.map_err(|e| StoreError::Open(e.to_string()))?;
+    if purpose != Purpose::Look {
+        let migrations = sqlx::migrate!("migrations/postgres");
+        migrations.run(&pool).await.map_err(|e| StoreError::Open(e.to_string()))?;
+    }
     Ok(Store { pool: Pool::Postgres(pool), watch, _lock: None })
 }

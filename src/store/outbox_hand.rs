@@ -59,9 +59,13 @@ const AUDIT: &str = "INSERT INTO audit_log (id, at, actor, action, subject_kind,
      VALUES ($1, $2, $3, $4, $5, $6)";
 const LEASE_NEW: &str = "UPDATE notifications SET state = 'sending', attempts = 1, lease_owner = $2, lease_until = $3 \
      WHERE id = $1";
-const NOTIFICATIONS_WAITING: &str =
-    "SELECT COUNT(*), MIN(created_at) FROM notifications WHERE state IN ('pending', 'sending')";
-const EVENTS_WAITING: &str = "SELECT COUNT(*), MIN(received_at) FROM events WHERE state = 'pending'";
+// Ids rise with time: the oldest row is found by an index, however many wait.
+const NOTIFICATIONS_WAITING: &str = "SELECT (SELECT COUNT(*) FROM notifications WHERE state IN ('pending', 'sending')), \
+     (SELECT created_at FROM notifications WHERE id = \
+      (SELECT MIN(first) FROM (SELECT MIN(id) AS first FROM notifications WHERE state = 'pending' \
+       UNION ALL SELECT MIN(id) AS first FROM notifications WHERE state = 'sending') AS firsts))";
+const EVENTS_WAITING: &str = "SELECT (SELECT COUNT(*) FROM events WHERE state = 'pending'), \
+     (SELECT received_at FROM events WHERE state = 'pending' ORDER BY id LIMIT 1)";
 
 impl Store {
     /// Puts a finished message back into the outbox, under its own id, with a new series of

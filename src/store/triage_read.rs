@@ -88,14 +88,34 @@ impl Store {
 }
 
 /// What a change of the configuration may change the answer of: everything about open
-/// incidents, and ends that are not told yet.
+/// incidents …
 const DECIDE_AGAIN: &str = "UPDATE conversations SET next_due_at = $1 \
-     WHERE incident_id IN (SELECT id FROM incidents WHERE state = 'open') \
-     OR (told LIKE '%\"status\":\"firing\"%' \
-         AND incident_id IN (SELECT id FROM incidents WHERE is_current AND state = 'resolved'))";
+     WHERE incident_id IN (SELECT id FROM incidents WHERE state = 'open')";
+/// … and ends that are not told yet, so many at a time: a channel that tells no ends has one
+/// for every incident there ever was.
+macro_rules! untold_ends_sql {
+    ($by:literal) => {
+        concat!(
+            "SELECT c.incident_id, c.channel, i.is_current AND i.state = 'resolved' FROM conversations c",
+            $by,
+            " JOIN incidents i ON i.id = c.incident_id \
+             WHERE c.told LIKE '%\"status\":\"firing\"%' AND (c.incident_id, c.channel) > ($1, $2) \
+             ORDER BY c.incident_id, c.channel LIMIT 500"
+        )
+    };
+}
+const UNTOLD_ENDS: PerDialect = PerDialect {
+    // Without the hint SQLite walks the primary key, every conversation there is.
+    sqlite: untold_ends_sql!(" INDEXED BY conversations_told_firing"),
+    postgres: untold_ends_sql!(""),
+};
+const DECIDE_END_AGAIN: &str = "UPDATE conversations SET next_due_at = CAST(v.column3 AS BIGINT) FROM (";
+const DECIDE_END_AGAIN_WHERE: &str =
+    ") AS v WHERE conversations.incident_id = v.column1 AND conversations.channel = v.column2";
 
 impl Store {
-    /// Lets every conversation whose answer may have changed with the configuration come due.
+    /// Lets every conversation of an open incident come due: its answer may have changed with
+    /// the configuration.
     ///
     /// # Errors
     /// When the database does not answer; then nothing comes due.
@@ -106,6 +126,37 @@ impl Store {
         })
         .doing("let conversations come due")?;
         tx.commit().await
+    }
+
+    /// Lets every end that was not told yet come due, in small transactions: it may be told
+    /// now, with another configuration. Answers how many.
+    ///
+    /// # Errors
+    /// When the database does not answer; then some of them did not come due.
+    pub async fn decide_ends_again(&self, now: Timestamp) -> Result<usize, StoreError> {
+        let (mut incident_id, mut channel) = (String::new(), String::new());
+        let mut due = 0;
+        loop {
+            let sql = UNTOLD_ENDS.pick_for(self);
+            let found: Vec<(String, String, bool)> = with_reader!(self, |conn| {
+                sqlx::query_as(sql).bind(&incident_id).bind(&channel).fetch_all(&mut *conn).await
+            })
+            .doing("look for untold ends")?;
+            let Some((last_incident, last_channel, _)) = found.last() else { return Ok(due) };
+            (incident_id, channel) = (last_incident.clone(), last_channel.clone());
+            let ended: Vec<&(String, String, bool)> = found.iter().filter(|(_, _, ended)| *ended).collect();
+            if ended.is_empty() {
+                continue;
+            }
+            due += ended.len();
+            let mut tx = self.begin_write().await?;
+            write_rows!(tx, &ended, 3, DECIDE_END_AGAIN, DECIDE_END_AGAIN_WHERE, |query, row| query
+                .bind(&row.0)
+                .bind(&row.1)
+                .bind(now.as_millis()))
+            .doing("let untold ends come due")?;
+            tx.commit().await?;
+        }
     }
 }
 

@@ -145,6 +145,8 @@ struct Inner {
     catalog_entries: Gauge,
     reload_successful: Gauge,
     reload_at: Seconds,
+    retention_deleted: Family<Words<1>, Counter>,
+    retention_at: Seconds,
 }
 
 impl Metrics {
@@ -215,6 +217,11 @@ impl Metrics {
             reload_at: new.add(
                 "config_last_reload_success_timestamp_seconds",
                 "When the configuration was last loaded",
+            ),
+            retention_deleted: new.add("retention_deleted_rows", "Outdated rows deleted, by table"),
+            retention_at: new.add(
+                "retention_last_run_timestamp_seconds",
+                "When this process last went through everything outdated",
             ),
             registry: new.0,
         };
@@ -382,6 +389,16 @@ impl Metrics {
     /// The configuration could not be loaded; the one before still holds.
     pub fn config_refused(&self) {
         self.0.reload_successful.set(0);
+    }
+
+    /// So many outdated rows of a table (a fixed word) were deleted.
+    pub fn retention_deleted(&self, table: &'static str, rows: u64) {
+        self.0.retention_deleted.get_or_create(&[("table", table)]).inc_by(rows);
+    }
+
+    /// Everything outdated was deleted by `now`.
+    pub fn retention_done(&self, now: Timestamp) {
+        self.0.retention_at.set(seconds(now));
     }
 
     /// Everything in the Prometheus text format, see [`CONTENT_TYPE`].

@@ -27,4 +27,5 @@ mod speed;
 mod spine;
 #[allow(dead_code, reason = "shared with tests/faults")]
 mod support;
+mod upkeep;
 mod web_support;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::config::{ChannelConfig, DeliveryConfig, ServerConfig, StorageConfig};
+use crate::config::{ChannelConfig, DeliveryConfig, RetentionConfig, ServerConfig, StorageConfig};
 use crate::domain::duration::PromDuration;
 use crate::domain::matcher::Matchers;
 
@@ -17,6 +17,8 @@ use super::marks::Part;
 use super::nearest::did_you_mean;
 use super::pointer::{child, from_dotted, list_at, text_at};
 use super::problem::Report;
+
+mod retention;
 
 /// Durations that make no sense at zero.
 const POSITIVE: [(&str, &str); 5] = [
@@ -47,6 +49,9 @@ pub(super) fn check(document: &Value, kinds: &[KindSchema], report: &mut Report)
     }
     if let Some(delivery) = section::<DeliveryConfig>(document, "delivery") {
         check_delivery(&delivery, report);
+    }
+    if let Some(retention) = section::<RetentionConfig>(document, "retention") {
+        retention::check(&retention, document, report);
     }
     let channels = check_channels(document, report);
     check_fallbacks(document, report);

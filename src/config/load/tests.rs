@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::config::{Keep, RetentionConfig};
 
 /// Stands for a secret in the fixtures and below: no message may show it.
 const CANARY: &str = "canary-7f3a9c";
@@ -106,6 +107,16 @@ fn an_empty_file_gives_the_defaults() {
         assert_eq!(loaded.config.channels[0].kind, "log");
         assert_eq!(loaded.config.route.channels, ["console"]);
     }
+}
+
+#[test]
+fn what_is_kept_for_ever_says_so() {
+    let text = "retention: {notifications: forever, incidents: forever, events: 90d}";
+    let retention = load(text).unwrap().config.retention;
+
+    assert_eq!((retention.notifications, retention.incidents), (Keep(None), Keep(None)));
+    assert_eq!(retention.events.to_string(), "90d");
+    assert_eq!(retention.audit, RetentionConfig::default().audit);
 }
 
 #[test]

@@ -27,6 +27,8 @@ fn record_everything(metrics: &Metrics) {
     metrics.http_request("/webhooks/alertmanager", "POST", 200, Duration::from_millis(3));
     metrics.http_request("unmatched", "BREW", 405, Duration::from_millis(3));
     metrics.set_catalog_entries(5);
+    metrics.retention_deleted("events", 400);
+    metrics.retention_done(Timestamp::from_millis(1_787_220_001_000));
     metrics.config_loaded(Timestamp::from_millis(1_787_220_001_000));
 }
 

@@ -301,7 +301,7 @@ async fn an_end_missed_while_its_channel_was_disabled_is_told_once_it_is_back(fr
 
     let world = World::open(fresh, &usual).await;
     world.clock.advance(MINUTE * 2);
-    world.store.decide_again(super::START).await.unwrap();
+    assert_eq!(world.store.decide_ends_again(super::START).await.unwrap(), 1);
     world.pass(MINUTE).await;
     assert_eq!(world.owed().await, ["console firing high", "console resolved high"]);
 }
