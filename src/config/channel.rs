@@ -7,7 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use super::kind::defaults_of;
 use crate::domain::duration::PromDuration;
+use crate::domain::rate::RateLimit;
 use crate::domain::secret::REDACTED;
 
 /// One of `channels`. Keys beyond these belong to the kind and are in `settings`.
@@ -37,6 +39,16 @@ pub struct ChannelConfig {
     /// How long the channel may be out before its waiting messages go through `fallback`.
     #[serde(default = "default_fallback_after")]
     pub fallback_after: PromDuration,
+    /// How many messages may be sent: `1/s`, `120/m`, `30/5m burst 10`, `none`. What exceeds it
+    /// is folded into one message, on kinds that can. By default `1/s burst 10` for Slack,
+    /// `120/m` for PagerDuty, else `none`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<RateLimit>,
+    /// Whether a newer message takes the place of an older one of the same incident of which
+    /// nothing was sent yet; it then tells the whole story. By default `true` for Slack and
+    /// e-mail, else `false`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supersede: Option<bool>,
     /// Template overrides for this channel: field → Handlebars text.
     #[serde(default)]
     pub templates: BTreeMap<String, String>,
@@ -99,9 +111,28 @@ impl ChannelConfig {
             on_ambiguous: OnAmbiguous::Retry,
             fallback: None,
             fallback_after: default_fallback_after(),
+            rate_limit: None,
+            supersede: None,
             templates: BTreeMap::new(),
             settings: Map::new(),
         }
+    }
+}
+
+impl ChannelConfig {
+    /// The limit in force.
+    pub fn rate_limit(&self) -> RateLimit {
+        self.rate_limit.unwrap_or(defaults_of(&self.kind).rate_limit)
+    }
+
+    /// Whether newer messages take the place of older ones that were never sent.
+    pub fn supersedes(&self) -> bool {
+        self.supersede.unwrap_or(defaults_of(&self.kind).supersede)
+    }
+
+    /// Whether many messages that wait may become one.
+    pub fn folds(&self) -> bool {
+        defaults_of(&self.kind).fold
     }
 }
 

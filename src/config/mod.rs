@@ -10,6 +10,7 @@ mod auth;
 mod catalog;
 mod channel;
 mod delivery;
+mod kind;
 mod load;
 mod retention;
 mod route;

@@ -19,6 +19,8 @@ mod dispatcher;
 mod ended;
 mod fallback;
 mod lookout;
+mod fold;
+mod look;
 mod orphans;
 mod pace;
 mod recorder;

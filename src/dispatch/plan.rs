@@ -11,6 +11,7 @@ use crate::config::{ChannelConfig, Config, OnAmbiguous};
 use crate::domain::backoff::Backoff;
 use crate::domain::clock::Timestamp;
 use crate::domain::notification::Snapshot;
+use crate::domain::rate::RateLimit;
 use crate::render::{Overrides, Rendered, Renderer, TemplateField, TemplateProblem};
 
 /// No internal alert is told again sooner than this.
@@ -48,6 +49,10 @@ pub struct ChannelPlan {
     pub fallback_after: Duration,
     /// What decides whether it delivers: another value means other settings.
     settings: u64,
+    /// How many it may send in a time.
+    pub rate_limit: RateLimit,
+    /// Whether many messages that wait may become one.
+    pub folds: bool,
 }
 
 /// Something that keeps a configuration from being put into use.
@@ -152,6 +157,8 @@ fn build_channel(config: &ChannelConfig, concurrency: usize) -> Result<ChannelPl
         fallback: config.fallback.clone(),
         fallback_after: config.fallback_after.0,
         settings: digest(config),
+        rate_limit: config.rate_limit(),
+        folds: config.folds(),
     })
 }
 

@@ -36,6 +36,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
     let mut doubtful = Doubtful::new();
     loop {
         shared.clock.sleep_until(shared.clock.now().plus(EVERY)).await;
+        show_queues(&shared).await;
         let now = shared.clock.now();
         let found = recover(&shared, now, &mut doubtful).await;
         shared.store.watch().note("look for lost leases", &found, now);
@@ -61,6 +62,18 @@ pub(super) async fn release(shared: &Shared) -> Result<usize, StoreError> {
         }
         take_up(shared, tx, &own).await?;
         released += own.len();
+    }
+}
+
+/// How much waits for each channel, and for how long.
+async fn show_queues(shared: &Shared) {
+    let now = shared.clock.now();
+    for channel in shared.plan().channels() {
+        // A store that does not answer is complained about elsewhere.
+        if let Ok(queue) = shared.store.waiting_for(&channel.name).await {
+            let age = queue.oldest.map_or(Duration::ZERO, |oldest| now.since(oldest));
+            shared.metrics.set_channel_queue(&channel.name, queue.waiting, age);
+        }
     }
 }
 

@@ -69,7 +69,9 @@ impl Sender {
             Ok(snapshot) => {
                 let (report, preview) = self.send(message, snapshot, started_at).await;
                 evidence = Evidence::of(&report);
-                (report, preview, Some((snapshot.incident.id.clone(), snapshot.kind.as_str())))
+                // A message that stands for many is about no incident of its own.
+                let about = Some((snapshot.incident.id.clone(), snapshot.kind.as_str()));
+                (report, preview, about.filter(|(incident, _)| !incident.is_empty()))
             }
             Err(error) => {
                 let why = format!("its snapshot is unreadable: {error}");
@@ -131,6 +133,7 @@ impl Sender {
         let conclusion = conclude(&report, &terms, attempt, now, self.shared.random.fraction());
         log_end(&self.channel.name, message, &report);
         let pause = report.retry_after.filter(|_| report.slows_channel);
+        let about_incident = about.is_some();
         Ended {
             about,
             paused_until: pause.map(|hint| now.plus(hint)),
@@ -157,7 +160,7 @@ impl Sender {
                 next: conclusion.next,
                 maybe_twice: conclusion.maybe_twice,
                 preview,
-                reference: report.reference.map(|reference| reference.to_string()),
+                reference: report.reference.filter(|_| about_incident).map(|reference| reference.to_string()),
             },
         }
     }

@@ -69,6 +69,7 @@ impl Dispatcher {
             id: message.id.clone(),
             channel: target.name.clone(),
             received_at: None,
+            follows: None,
             expires_at: Timestamp::from_millis(message.expires_at),
             snapshot,
         };
@@ -190,5 +191,6 @@ pub fn test_snapshot(channel: &Arc<ChannelPlan>, actor: &str, now: Timestamp) ->
         route: Vec::new(),
         by_default_route: false,
         stands_in: None,
+        overtook: None,
     }
 }

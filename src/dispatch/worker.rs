@@ -10,20 +10,15 @@ use tokio::task::JoinSet;
 
 use super::breaker::{Pass, Permit};
 use super::ended::Ended;
+use super::look::{Found, LEASE_MARGIN, PAUSE, POLL, Wanted, look};
 use super::pace::{Pace, Step};
 use super::plan::ChannelPlan;
 use super::sender::Sender;
 use super::shared::Shared;
 use crate::domain::clock::Timestamp;
 use crate::store::StoreError;
-use crate::store::outbox::{Claimed, Lease};
+use crate::store::outbox::Claimed;
 
-/// How long a lease outlives the attempt's own time limit: room for recording its end.
-const LEASE_MARGIN: Duration = Duration::from_secs(60);
-/// How often to look although nobody called: another replica may have written.
-const POLL: Duration = Duration::from_secs(5);
-/// How long to wait after the store failed, or when another worker was quicker.
-const PAUSE: Duration = Duration::from_millis(200);
 /// How long a leased message may wait for its send before it is given back.
 const HOLD: Duration = Duration::from_secs(1);
 
@@ -38,30 +33,12 @@ pub(super) struct Worker {
     probe: Option<Claimed>,
     /// When to look into the outbox again.
     look_at: Timestamp,
+    /// The channel's rate limit is used up until then.
+    not_before: Timestamp,
     /// The last look left some behind.
     more_waits: bool,
     /// Called since the last look began.
     woken: bool,
-}
-
-/// What to look for in the outbox.
-#[derive(Clone, Copy)]
-struct Wanted {
-    limit: usize,
-    from_priority: u8,
-    /// Messages surely wait.
-    is_sure: bool,
-    /// By which right they will be sent.
-    pass: Pass,
-}
-
-/// What a look into the outbox brought.
-struct Found {
-    at: Timestamp,
-    messages: Vec<Claimed>,
-    more_waits: bool,
-    look_at: Timestamp,
-    pass: Pass,
 }
 
 type Look = BoxFuture<'static, Result<Found, StoreError>>;
@@ -82,6 +59,7 @@ impl Worker {
             ready: VecDeque::new(),
             probe: None,
             look_at: now,
+            not_before: now,
             more_waits: false,
             woken: false,
             sender: Sender::new(shared, channel, records),
@@ -194,7 +172,8 @@ impl Worker {
         match found {
             Ok(found) => {
                 self.more_waits = found.more_waits;
-                self.look_at = if self.woken { found.at } else { found.look_at };
+                self.not_before = found.not_before.unwrap_or(found.at);
+                self.look_at = if self.woken { found.at } else { found.look_at }.max(self.not_before);
                 let mut messages = found.messages.into_iter();
                 if found.pass == Pass::Probe {
                     self.probe = messages.next();
@@ -222,12 +201,12 @@ impl Worker {
                 self.ready.retain(|(leased_at, _)| now < leased_at.plus(LEASE_MARGIN / 2));
             }
         }
-        self.look_at = now;
+        self.look_at = now.max(self.not_before);
     }
 
     fn note_call(&mut self) {
         self.woken = true;
-        self.look_at = self.now();
+        self.look_at = self.now().max(self.not_before);
     }
 
     fn note_ends(&mut self, sends: &mut JoinSet<()>) {
@@ -267,48 +246,4 @@ async fn ended(look: &mut Option<Look>) -> Result<Found, StoreError> {
         Some(look) => look.await,
         None => std::future::pending().await,
     }
-}
-
-/// Leases due messages. Unless some surely wait, asks first: a question costs the database
-/// less than a transaction.
-async fn look(shared: Arc<Shared>, channel: Arc<ChannelPlan>, wanted: Wanted) -> Result<Found, StoreError> {
-    let at = shared.clock.now();
-    let poll = at.plus(POLL);
-    let found = |messages, more_waits, look_at: Timestamp| Found {
-        at,
-        messages,
-        more_waits,
-        look_at: look_at.min(poll),
-        pass: wanted.pass,
-    };
-    if !wanted.is_sure {
-        let due = shared.store.next_due(&channel.name).await?;
-        if due.is_none_or(|due| due > at) {
-            return Ok(found(Vec::new(), false, due.unwrap_or(poll)));
-        }
-    }
-    let lost_at = at.plus(channel.timeout + LEASE_MARGIN);
-    if wanted.pass == Pass::Probe && !shared.breakers.begin_probe(&channel.name, at, lost_at).await? {
-        return Ok(found(Vec::new(), false, at.plus(PAUSE)));
-    }
-    let lease = Lease {
-        owner: &shared.owner,
-        now: at,
-        length: channel.timeout + LEASE_MARGIN,
-        from_priority: wanted.from_priority,
-    };
-    let messages = shared.store.claim_notifications(&channel.name, &lease, wanted.limit).await?;
-    shared.metrics.store_operation("claim_notifications", shared.clock.now().since(at));
-    if wanted.pass == Pass::Probe {
-        if messages.is_empty() {
-            shared.breakers.forgo_probe(&channel.name, at).await?;
-        }
-        return Ok(found(messages, false, at.plus(PAUSE)));
-    }
-    // From further down the queue less may come than waits.
-    if messages.len() == wanted.limit || wanted.from_priority > 0 {
-        return Ok(found(messages, true, at));
-    }
-    let due = shared.store.next_due(&channel.name).await?;
-    Ok(found(messages, false, due.map_or(poll, |due| due.max(at.plus(PAUSE)))))
 }

@@ -32,11 +32,13 @@ pub enum NotificationKind {
     Resolved,
     /// Somebody tries the channel.
     Test,
+    /// Stands for many messages that waited, more than the channel may send.
+    Folded,
 }
 
 impl NotificationKind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Firing,
         Self::Updated,
         Self::SeverityRaised,
@@ -46,6 +48,7 @@ impl NotificationKind {
         Self::Acknowledged,
         Self::Resolved,
         Self::Test,
+        Self::Folded,
     ];
 
     /// The word used in the database, the API, templates, and after `incident.` in the
@@ -61,6 +64,7 @@ impl NotificationKind {
             Self::Acknowledged => "acknowledged",
             Self::Resolved => "resolved",
             Self::Test => "test",
+            Self::Folded => "folded",
         }
     }
 }
@@ -101,6 +105,9 @@ impl NotificationState {
     }
 }
 
+/// The dedup key of every message that stands for many: they are sent one after the other.
+pub const FOLDED_KEY: &str = "modelpager:folded";
+
 /// How many member alerts a snapshot carries; the rest is counted in `alerts_omitted`.
 pub const SNAPSHOT_ALERTS: usize = 50;
 
@@ -132,6 +139,9 @@ pub struct Snapshot {
     /// No child of the routing tree took it: the root's channels stand in.
     #[serde(default)]
     pub by_default_route: bool,
+    /// Older messages that were never sent and that this one stands for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overtook: Option<Overtaken>,
     /// It is told here in place of another channel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stands_in: Option<StandsIn>,
@@ -145,6 +155,17 @@ pub struct StandsIn {
     /// Why; `None` when the channel delivers again and this tells the end of what was told
     /// here before.
     pub reason: Option<String>,
+}
+
+/// The messages that were never sent because a newer one stands for them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overtaken {
+    /// How many.
+    pub count: u64,
+    /// When the first of them was decided.
+    pub since: Timestamp,
+    /// Of which kinds, each once, the oldest first.
+    pub kinds: Vec<NotificationKind>,
 }
 
 /// What the catalog knew about the entry when the message was decided.

@@ -4,19 +4,23 @@ use super::notification::NotificationKind;
 use super::severity::Severity;
 
 /// How many priorities there are.
-pub const PRIORITIES: u8 = 10;
-/// Where the priorities of reminders begin.
-const REMINDERS: u8 = 5;
+pub const PRIORITIES: u8 = 11;
+/// Where the priorities of what changes what a reader would do begin.
+const NEWS: u8 = 1;
+/// Where those of reminders begin.
+const REMINDERS: u8 = 6;
 
 /// The place of a message in its channel's queue: 0 goes first. What changes what a reader
 /// would do goes ahead of what only goes on, and within each the more severe goes first.
 pub const fn priority(kind: NotificationKind, severity: Severity) -> u8 {
     let first = match kind {
+        // It stands for messages that waited longer than itself, and there is one at a time.
+        NotificationKind::Folded => return 0,
         NotificationKind::Firing
         | NotificationKind::SeverityRaised
         | NotificationKind::Reopened
         | NotificationKind::Resolved
-        | NotificationKind::Test => 0,
+        | NotificationKind::Test => NEWS,
         NotificationKind::Updated
         | NotificationKind::SeverityLowered
         | NotificationKind::Repeated
@@ -53,7 +57,7 @@ mod tests {
     fn the_more_severe_goes_first_and_no_priority_is_beyond_the_last() {
         for kind in NotificationKind::ALL {
             let all = Severity::ALL.map(|severity| priority(kind, severity));
-            assert!(all.is_sorted_by(|a, b| a < b), "{kind:?}: {all:?}");
+            assert!(all.is_sorted(), "{kind:?}: {all:?}");
             assert!(all[4] < PRIORITIES);
         }
     }

@@ -9,7 +9,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::entry::{Contact, Deployment, EntryKind};
 use crate::domain::incident::{Incident, IncidentState, Member, ResolveReason, Tally};
 use crate::domain::labels::{Labels, fingerprint};
-use crate::domain::notification::{EntryFacts, NotificationKind, Snapshot, StandsIn};
+use crate::domain::notification::{EntryFacts, FOLDED_KEY, NotificationKind, Snapshot, StandsIn};
 use crate::domain::severity::Severity;
 
 /// The moment at which every sample plays: 2026-08-20T10:48:00Z.
@@ -25,7 +25,7 @@ pub struct Sample {
 }
 
 /// Every sample small enough to be read: firing, several, rise, resolved, unmatched,
-/// truncated, unicode, stand_in.
+/// truncated, unicode, stand_in, overtaking, folded.
 pub fn all() -> Vec<Sample> {
     [
         ("firing", firing as fn() -> Snapshot),
@@ -36,6 +36,8 @@ pub fn all() -> Vec<Sample> {
         ("truncated", truncated),
         ("unicode", unicode),
         ("stand_in", stand_in),
+        ("overtaking", overtaking),
+        ("folded", folded),
     ]
     .into_iter()
     .map(|(name, make)| Sample { name, snapshot: make() })
@@ -127,6 +129,43 @@ pub fn truncated() -> Snapshot {
     snapshot.incident.firing = 57;
     snapshot.incident.members = 57;
     snapshot.incident.truncated = 3;
+    snapshot
+}
+
+/// Began and ended while the provider could not be reached.
+pub fn overtaking() -> Snapshot {
+    let mut first = firing();
+    first.at = NOW.minus(minutes(9));
+    let mut snapshot = resolved();
+    snapshot.overtake(&first);
+    snapshot
+}
+
+/// One message for many that waited.
+pub fn folded() -> Snapshot {
+    let models = ["fraud-detector", "churn", "ranking", "pricing", "speech"];
+    let members: Vec<Member> = models
+        .iter()
+        .zip([Severity::Critical, Severity::High, Severity::High, Severity::Medium, Severity::Low])
+        .map(|(model, severity)| Member {
+            labels: labels(&[("alertname", "AccuracyDrop"), ("model", model)]),
+            annotations: Labels::new(),
+            severity_raw: severity.as_str().to_owned(),
+            generator_url: String::new(),
+            ..member(&[], severity)
+        })
+        .collect();
+    let reason = "1 critical, 12 high, 22 medium, 2 low; more waited than this channel may send (1/s)";
+    let mut snapshot = snapshot(NotificationKind::Folded, reason, members);
+    snapshot.alerts_omitted = 32;
+    snapshot.entry = None;
+    snapshot.route = Vec::new();
+    snapshot.incident.id = String::new();
+    snapshot.incident.dedup_key = FOLDED_KEY.to_owned();
+    snapshot.incident.entry = String::new();
+    snapshot.incident.alertname = "37 more messages of 5 models".to_owned();
+    snapshot.incident.firing = 37;
+    snapshot.incident.members = 37;
     snapshot
 }
 
@@ -236,6 +275,7 @@ fn snapshot(kind: NotificationKind, reason: &str, alerts: Vec<Member>) -> Snapsh
         route: vec!["(default)".to_owned(), "severity=\"critical\"".to_owned()],
         by_default_route: false,
         stands_in: None,
+        overtook: None,
     }
 }
 

@@ -31,7 +31,7 @@ pub struct NotificationSummary {
     /// The channel it is owed to.
     pub channel: String,
     /// Why it is sent: `firing`, `updated`, `severity_raised`, `severity_lowered`,
-    /// `reopened`, `repeated`, `acknowledged`, `resolved`, `test`.
+    /// `reopened`, `repeated`, `acknowledged`, `resolved`, `test`, `folded`.
     pub kind: String,
     /// `pending`, `sending`, `delivered`, `failed`, `superseded`, `cancelled`.
     pub state: String,

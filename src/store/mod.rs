@@ -40,6 +40,8 @@ pub mod outbox;
 pub mod outbox_hand;
 pub mod retention;
 pub mod stand_ins;
+mod overtake;
+pub mod limited;
 pub mod triage;
 pub mod triage_read;
 pub mod watch;
@@ -54,6 +56,7 @@ pub use catalog_rows::StoredEntry;
 use error::Doing as _;
 pub use error::StoreError;
 pub use leases::LostLease;
+pub use overtake::Superseded;
 use watch::Watch;
 
 /// The database. Cheap to clone.

@@ -19,6 +19,9 @@ const STATEMENT_CACHE: usize = 512;
 pub(super) const SERVER_NAME: &str = "modelpager";
 /// And those of `modelpager migrate-storage`.
 pub(super) const COPIER_NAME: &str = "modelpager migrate-storage";
+/// Compiling a statement that touches a few rows takes PostgreSQL a hundred times longer than
+/// running it.
+const NO_JIT: &str = "SET jit = off";
 
 /// What a database is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,6 +158,9 @@ async fn open_postgres(url: &str, max_connections: u32, purpose: Purpose) -> Res
         })
         .max_connections(max_connections.max(2))
         .acquire_timeout(WAIT_LIMIT)
+        .after_connect(|connection, _| {
+            Box::pin(async move { sqlx::query(NO_JIT).execute(connection).await.map(|_| ()) })
+        })
         .connect_with(options)
         .await
         .map_err(|e| StoreError::Open(e.to_string()))?;

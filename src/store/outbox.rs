@@ -119,13 +119,19 @@ pub struct Recording {
     pub stand_ins: Vec<StandIn>,
 }
 
-/// True of a message that no older unfinished one of its channel and dedup key blocks. Asked as
-/// one look into an index for each message: written as NOT EXISTS, PostgreSQL joins all that
-/// waits with all that waits, as long as its statistics do not know how much that is.
+/// True of a message that no older unfinished one of its channel and dedup key blocks, nor one
+/// that stands for many and tells of its incident, too. Asked as one look into an index for each
+/// message: written as NOT EXISTS, PostgreSQL joins all that waits with all that waits, as long
+/// as its statistics do not know how much that is.
 macro_rules! unblocked {
     () => {
         "n.id = (SELECT MIN(o.id) FROM notifications o WHERE o.channel = n.channel AND o.dedup_key = n.dedup_key \
-         AND o.state IN ('pending', 'sending'))"
+         AND o.state IN ('pending', 'sending')) \
+         AND (SELECT 1 FROM notifications f \
+         JOIN notification_incidents fi ON fi.notification_id = f.id \
+         JOIN notification_incidents ni ON ni.notification_id = n.id AND ni.incident_id = fi.incident_id \
+         WHERE f.channel = n.channel AND f.dedup_key = 'modelpager:folded' \
+         AND f.state IN ('pending', 'sending') AND f.id < n.id LIMIT 1) IS NULL"
     };
 }
 macro_rules! claim_sql {
@@ -138,9 +144,9 @@ macro_rules! claim_sql {
             " ORDER BY n.priority, n.due_at, n.id LIMIT $5",
             $lock,
             ") RETURNING id, dedup_key, series, attempts, created_at, received_at, expires_at, snapshot, maybe_twice, priority, \
-             (SELECT c.reference FROM notification_incidents ni JOIN conversations c \
+             CASE WHEN kind = 'folded' THEN NULL ELSE (SELECT c.reference FROM notification_incidents ni JOIN conversations c \
              ON c.incident_id = ni.incident_id AND c.channel = notifications.channel \
-             WHERE ni.notification_id = notifications.id AND c.reference IS NOT NULL LIMIT 1) AS reference"
+             WHERE ni.notification_id = notifications.id AND c.reference IS NOT NULL LIMIT 1) END AS reference"
         )
     };
 }
@@ -150,10 +156,10 @@ const GIVE_BACK: &str = "UPDATE notifications SET state = 'pending', attempts = 
      lease_until = NULL WHERE state = 'sending' AND lease_owner = $1 AND id IN";
 /// One look into the index for each priority, whatever waits.
 const NEXT_DUE: &str = concat!(
-    "SELECT MIN(due) FROM (SELECT (SELECT MIN(n.due_at) FROM notifications n \
+    "SELECT MIN(due) FROM (SELECT (SELECT n.due_at FROM notifications n \
      WHERE n.channel = $1 AND n.state = 'pending' AND n.priority = p.column1 AND ",
     unblocked!(),
-    ") AS due FROM (VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) AS p) AS dues"
+    " ORDER BY n.due_at LIMIT 1) AS due FROM (VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9), (10)) AS p) AS dues"
 );
 const FINISH: &str = "UPDATE notifications SET state = v.column3, reason = v.column4, due_at = v.column5, \
      finished_at = v.column6, maybe_twice = (notifications.maybe_twice OR v.column7), \
@@ -213,24 +219,8 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<Claimed>, StoreError> {
         let mut tx = self.begin_write().await?;
-        let sql = CLAIM.pick(&tx);
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let until = lease.now.plus(lease.length).as_millis();
-        let mut claimed: Vec<Claimed> = with_tx!(tx, |conn| {
-            sqlx::query_as(sql)
-                .bind(lease.owner)
-                .bind(until)
-                .bind(channel)
-                .bind(lease.now.as_millis())
-                .bind(limit)
-                .bind(i64::from(lease.from_priority))
-                .fetch_all(&mut *conn)
-                .await
-        })
-        .doing("claim messages")?;
+        let claimed = tx.claim(channel, lease, limit).await?;
         tx.commit().await?;
-        // RETURNING promises no order.
-        claimed.sort_by(|a, b| (a.priority, &a.id).cmp(&(b.priority, &b.id)));
         Ok(claimed)
     }
 
@@ -309,6 +299,33 @@ impl Store {
 }
 
 impl Tx {
+    /// Leases up to `limit` due messages of a channel: by priority, then by age.
+    pub(super) async fn claim(
+        &mut self,
+        channel: &str,
+        lease: &Lease<'_>,
+        limit: usize,
+    ) -> Result<Vec<Claimed>, StoreError> {
+        let sql = CLAIM.pick(self);
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let until = lease.now.plus(lease.length).as_millis();
+        let mut claimed: Vec<Claimed> = with_tx!(self, |conn| {
+            sqlx::query_as(sql)
+                .bind(lease.owner)
+                .bind(until)
+                .bind(channel)
+                .bind(lease.now.as_millis())
+                .bind(limit)
+                .bind(i64::from(lease.from_priority))
+                .fetch_all(&mut *conn)
+                .await
+        })
+        .doing("claim messages")?;
+        // RETURNING promises no order.
+        claimed.sort_by(|a, b| (a.priority, &a.id).cmp(&(b.priority, &b.id)));
+        Ok(claimed)
+    }
+
     /// Records how attempts ended.
     ///
     /// # Errors

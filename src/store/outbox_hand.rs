@@ -66,6 +66,9 @@ const NOTIFICATIONS_WAITING: &str = "SELECT (SELECT COUNT(*) FROM notifications 
        UNION ALL SELECT MIN(id) AS first FROM notifications WHERE state = 'sending') AS firsts))";
 const EVENTS_WAITING: &str = "SELECT (SELECT COUNT(*) FROM events WHERE state = 'pending'), \
      (SELECT received_at FROM events WHERE state = 'pending' ORDER BY id LIMIT 1)";
+const WAITING_FOR: &str = "SELECT w.waiting, o.created_at FROM (SELECT COUNT(*) AS waiting, MIN(id) AS oldest \
+     FROM notifications WHERE channel = $1 AND state IN ('pending', 'sending')) AS w \
+     LEFT JOIN notifications o ON o.id = w.oldest";
 
 impl Store {
     /// Puts a finished message back into the outbox, under its own id, with a new series of
@@ -129,6 +132,17 @@ impl Store {
     /// When the database does not answer.
     pub async fn notifications_waiting(&self) -> Result<QueueDepth, StoreError> {
         self.queue_depth(NOTIFICATIONS_WAITING).await
+    }
+
+    /// How many messages wait for delivery through one channel.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn waiting_for(&self, channel: &str) -> Result<QueueDepth, StoreError> {
+        let (waiting, oldest): (i64, Option<i64>) =
+            with_reader!(self, |conn| sqlx::query_as(WAITING_FOR).bind(channel).fetch_one(&mut *conn).await)
+                .doing("measure a channel's queue")?;
+        Ok(QueueDepth { waiting: super::rows::unsigned(waiting), oldest: oldest.map(Timestamp::from_millis) })
     }
 
     /// How many events wait for triage.

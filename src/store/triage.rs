@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::error::Doing as _;
 use super::rows::{signed, to_json};
-use super::{StoreError, Tx};
+use super::{StoreError, Superseded, Tx};
 use crate::domain::clock::Timestamp;
 use crate::domain::incident::{Conversation, Incident, Member};
 use crate::domain::notification::Snapshot;
@@ -111,7 +111,7 @@ pub struct DecisionRow {
 }
 
 /// A message owed to a channel.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct NewNotification {
     /// Ours.
     pub id: String,
@@ -121,6 +121,8 @@ pub struct NewNotification {
     pub received_at: Option<Timestamp>,
     /// After this it fails for good.
     pub expires_at: Timestamp,
+    /// The message before it on this channel, whose place it takes if nothing of that was sent.
+    pub follows: Option<String>,
     /// What it says.
     pub snapshot: Snapshot,
 }
@@ -177,19 +179,21 @@ const UPSERT_SOURCES_SET: &str = "ON CONFLICT (external_url, receiver) DO UPDATE
      last_seen_at = excluded.last_seen_at, events = alert_sources.events + excluded.events";
 
 impl Tx {
-    /// Writes what triage concluded: a few statements, whatever the number of alerts.
+    /// Writes what triage concluded: a few statements, whatever the number of alerts. Answers
+    /// which messages ended because newer ones stand for them.
     ///
     /// # Errors
     /// Then the transaction is to be dropped.
-    pub async fn save_consequences(&mut self, all: &Consequences) -> Result<(), StoreError> {
+    pub async fn save_consequences(&mut self, all: &Consequences) -> Result<Vec<Superseded>, StoreError> {
         self.finish_events(&all.events).await?;
         self.save_incidents(all).await?;
         self.save_members(all).await?;
         self.save_timeline(&all.timeline).await?;
         self.save_conversations(&all.conversations).await?;
         self.save_decisions(&all.decisions).await?;
-        self.insert_notifications(&all.notifications).await?;
-        self.save_sources(&all.sources).await
+        let superseded = self.insert_overtaking(&all.notifications).await?;
+        self.save_sources(&all.sources).await?;
+        Ok(superseded)
     }
 
     async fn finish_events(&mut self, events: &[TriagedEvent]) -> Result<(), StoreError> {

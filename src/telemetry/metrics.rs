@@ -135,6 +135,8 @@ struct Inner {
     send_seconds: Histograms<Texts<1>>,
     notifications: Family<Texts<2>, Counter>,
     latency: Histograms<Texts<1>>,
+    channel_queue_depth: Family<Texts<1>, Gauge>,
+    channel_queue_oldest: Family<Texts<1>, Seconds>,
     channel_healthy: Family<Texts<1>, Gauge>,
     breaker_state: Family<Texts<2>, Gauge>,
     breaker_opened: Family<Texts<1>, Counter>,
@@ -185,6 +187,11 @@ impl Metrics {
                 "delivery_latency_seconds",
                 "From the receipt of the event to the delivery of a message about it",
                 || Histogram::new(LATENCY_BUCKETS),
+            ),
+            channel_queue_depth: new.add("channel_queue_depth", "Messages that wait for the channel"),
+            channel_queue_oldest: new.add(
+                "channel_queue_oldest_age_seconds",
+                "How long the oldest message that waits for the channel has waited",
             ),
             channel_healthy: new.add("channel_healthy", "Whether the channel takes messages: 1 or 0"),
             breaker_state: new.add(
@@ -326,6 +333,13 @@ impl Metrics {
     /// A message was delivered that long after its event had been received.
     pub fn delivered_after(&self, channel: &str, latency: Duration) {
         self.0.latency.get_or_create(&channel_label(channel)).observe(latency.as_secs_f64());
+    }
+
+    /// How much waits for `channel`, and how long the oldest has waited.
+    pub fn set_channel_queue(&self, channel: &str, depth: u64, oldest: Duration) {
+        let depth = i64::try_from(depth).unwrap_or(i64::MAX);
+        self.0.channel_queue_depth.get_or_create(&channel_label(channel)).set(depth);
+        self.0.channel_queue_oldest.get_or_create(&channel_label(channel)).set(oldest.as_secs_f64());
     }
 
     /// Whether the channel takes messages. Also makes the channel known before its first.

@@ -11,10 +11,10 @@ use super::processor::{ParsedEvent, Processor, Progress};
 use super::rules::Rules;
 use crate::domain::clock::Timestamp;
 use crate::domain::incident::OURSELVES;
-use crate::domain::notification::{SNAPSHOT_ALERTS, Snapshot};
+use crate::domain::notification::{NotificationState, SNAPSHOT_ALERTS, Snapshot};
 use crate::store::triage::{Consequences, SourceSeen, TriagedEvent};
 use crate::store::triage_read::PendingEvent;
-use crate::store::{StoreError, Tx};
+use crate::store::{StoreError, Superseded, Tx};
 use crate::telemetry::metrics::DecisionOutcome;
 
 /// How many events share one transaction at most.
@@ -44,6 +44,7 @@ enum BatchError {
 struct Batch {
     conclusions: Consequences,
     bodies: Vec<Vec<Observation>>,
+    superseded: Vec<Superseded>,
 }
 
 impl Processor {
@@ -70,7 +71,7 @@ impl Processor {
     async fn process_batch(&self, limit: u32) -> Result<usize, BatchError> {
         let begun = self.parts.clock.now();
         let mut tx = self.parts.store.begin_write().await?;
-        let Batch { conclusions, bodies } = match self.triage(&mut tx, limit, begun).await {
+        let Batch { conclusions, bodies, superseded } = match self.triage(&mut tx, limit, begun).await {
             Ok(batch) => batch,
             Err(error) => {
                 // The next look skips what is locked, so these events must not be any more.
@@ -83,6 +84,7 @@ impl Processor {
         if !conclusions.events.is_empty() {
             self.parts.metrics.store_operation("triage", self.parts.clock.now().since(begun));
             self.after_commit(&conclusions, bodies.iter().flatten());
+            self.count_superseded(&superseded);
         }
         Ok(conclusions.events.len())
     }
@@ -114,8 +116,8 @@ impl Processor {
         };
         conclusions.events = outcomes;
         conclusions.sources = sources;
-        tx.save_consequences(&conclusions).await?;
-        Ok(Batch { conclusions, bodies })
+        let superseded = tx.save_consequences(&conclusions).await?;
+        Ok(Batch { conclusions, bodies, superseded })
     }
 
     /// As many transactions as a batch has events: what spoils one of them spoils no other.
@@ -221,6 +223,13 @@ impl Processor {
 
     pub(super) fn surroundings<'a>(&'a self, rules: &'a Rules, now: Timestamp) -> Surroundings<'a> {
         Surroundings { rules, catalog: &self.parts.catalog, ids: &self.parts.ids, now }
+    }
+
+    /// What ended because something newer is told in its place.
+    pub(super) fn count_superseded(&self, superseded: &[Superseded]) {
+        for ended in superseded {
+            self.parts.metrics.notification_ended(&ended.channel, NotificationState::Superseded);
+        }
     }
 
     /// What others are told once the consequences are safe.

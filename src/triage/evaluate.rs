@@ -57,7 +57,8 @@ pub(super) fn evaluate(
                     by_default_route: around.rules.tree.is_default(&place.path),
                     ..snapshot(case, around.now)
                 };
-                Some(owed(&place, snapshot, received_at, around))
+                let follows = followed(told, &place, around);
+                Some(NewNotification { follows, ..owed(&place, snapshot, received_at, around) })
             }
             Decision::Wait { .. } | Decision::Nothing { .. } => None,
         };
@@ -253,6 +254,12 @@ fn told(incident: &Incident, notification_id: &str, now: Timestamp) -> Told {
     }
 }
 
+/// The message before on this channel, where a newer one may take its place.
+fn followed(told: Option<&Told>, place: &Place, around: &Surroundings<'_>) -> Option<String> {
+    let terms = around.rules.channel(&place.channel)?;
+    told.filter(|_| terms.supersedes).map(|told| told.notification_id.clone())
+}
+
 fn owed(
     place: &Place,
     snapshot: Snapshot,
@@ -264,6 +271,7 @@ fn owed(
         channel: place.channel.clone(),
         received_at,
         expires_at: around.now.plus(around.rules.max_age),
+        follows: None,
         snapshot,
     }
 }
@@ -322,6 +330,7 @@ fn snapshot(case: &Case, now: Timestamp) -> Snapshot {
         route: Vec::new(),
         by_default_route: false,
         stands_in: None,
+        overtook: None,
     }
 }
 

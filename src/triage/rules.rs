@@ -34,6 +34,8 @@ pub struct ChannelTerms {
     pub send_resolved: SendResolved,
     /// Whether it is of kind `log`, which hardly ever fails.
     pub is_log: bool,
+    /// Whether a newer message takes the place of one that was never sent.
+    pub supersedes: bool,
 }
 
 /// Something that keeps a configuration from being put into use.
@@ -103,5 +105,10 @@ impl ChannelTerms {
 
 fn terms(channel: &crate::config::ChannelConfig) -> ChannelTerms {
     let send_resolved = if channel.send_resolved { SendResolved::Yes } else { SendResolved::No };
-    ChannelTerms { enabled: channel.enabled, send_resolved, is_log: channel.kind == "log" }
+    ChannelTerms {
+        enabled: channel.enabled,
+        send_resolved,
+        is_log: channel.kind == "log",
+        supersedes: channel.supersedes(),
+    }
 }

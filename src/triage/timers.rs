@@ -12,7 +12,7 @@ use super::processor::{Processor, Progress};
 use super::rules::Rules;
 use crate::domain::clock::Timestamp;
 use crate::store::triage::Consequences;
-use crate::store::{StoreError, Tx};
+use crate::store::{StoreError, Superseded, Tx};
 
 /// How many incidents with a timer that came due share one transaction at most.
 const BATCH: u32 = 500;
@@ -90,8 +90,8 @@ impl Processor {
 
     /// Decides again and commits, or leaves everything as it was.
     async fn conclude(&self, mut tx: Tx, ids: &[String], look: &Look<'_>) -> Result<(), TimerError> {
-        let conclusions = match self.decide_due(&mut tx, ids, look).await {
-            Ok(conclusions) => conclusions,
+        let (conclusions, superseded) = match self.decide_due(&mut tx, ids, look).await {
+            Ok(decided) => decided,
             Err(error) => {
                 // The next look passes over what is locked, so these must not be any more. A
                 // broken connection has no locks.
@@ -101,6 +101,7 @@ impl Processor {
         };
         tx.commit().await?;
         self.after_commit(&conclusions, std::iter::empty());
+        self.count_superseded(&superseded);
         Ok(())
     }
 
@@ -110,7 +111,7 @@ impl Processor {
         tx: &mut Tx,
         ids: &[String],
         look: &Look<'_>,
-    ) -> Result<Consequences, TimerError> {
+    ) -> Result<(Consequences, Vec<Superseded>), TimerError> {
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let incidents = tx.incidents_by_id(&ids).await?;
         let members = tx.top_members(&ids).await?;
@@ -127,8 +128,8 @@ impl Processor {
             desk.clear()
         });
         let conclusions = std::panic::catch_unwind(work).map_err(|_| TimerError::Panicked)?;
-        tx.save_consequences(&conclusions).await?;
-        Ok(conclusions)
+        let superseded = tx.save_consequences(&conclusions).await?;
+        Ok((conclusions, superseded))
     }
 
     /// Lets the timers of an incident rest: it stays as it is, and is tried again later.

@@ -181,6 +181,7 @@ fn consequences(site: &Site, what: &Case, ids: &Ids, incident: Incident, now: Ti
         route: vec!["root".to_owned()],
         by_default_route: false,
         stands_in: None,
+        overtook: None,
     };
     Consequences {
         incidents: vec![IncidentChange { incident, is_current: true }],
@@ -212,6 +213,7 @@ fn consequences(site: &Site, what: &Case, ids: &Ids, incident: Incident, now: Ti
             route: vec!["root".to_owned()],
         }],
         notifications: vec![NewNotification {
+            follows: None,
             id: ids.notification.clone(),
             channel: what.channel.to_owned(),
             received_at: Some(now),

@@ -84,6 +84,7 @@ fn action(kind: NotificationKind) -> Action {
         | NotificationKind::SeverityLowered
         | NotificationKind::Reopened
         | NotificationKind::Repeated
+        | NotificationKind::Folded
         | NotificationKind::Test => Action::Trigger,
     }
 }

@@ -147,6 +147,7 @@ const fn concerns_everybody(kind: NotificationKind) -> bool {
         | NotificationKind::SeverityLowered
         | NotificationKind::Acknowledged
         | NotificationKind::Resolved
+        | NotificationKind::Folded
         | NotificationKind::Test => false,
     }
 }

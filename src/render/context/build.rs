@@ -54,7 +54,11 @@ impl MessageContext {
             place: place(snapshot),
             version: clean_line(version).into_owned(),
             version_note,
-            summary: texts.summary,
+            summary: if snapshot.kind == NotificationKind::Folded {
+                clean_line(&snapshot.reason).into_owned()
+            } else {
+                texts.summary
+            },
             description: texts.description,
             measured: parts::measured(&value, &threshold),
             value,
@@ -123,6 +127,7 @@ fn lead(snapshot: &Snapshot) -> String {
         NotificationKind::Acknowledged => format!("{severity}, acknowledged"),
         NotificationKind::Resolved => "RESOLVED".to_owned(),
         NotificationKind::Test => "TEST".to_owned(),
+        NotificationKind::Folded => format!("{severity}, folded"),
     }
 }
 

@@ -7,7 +7,7 @@ use super::alerts::BROKEN;
 use crate::domain::alert::AlertStatus;
 use crate::domain::clock::Timestamp;
 use crate::domain::incident::{OURSELVES, ResolveReason};
-use crate::domain::notification::{NotificationKind, Snapshot, StandsIn};
+use crate::domain::notification::{NotificationKind, Overtaken, Snapshot, StandsIn};
 use crate::render::escape::clean_line;
 use crate::render::fit::{ELLIPSIS, Unit, fit};
 use crate::render::words;
@@ -23,9 +23,9 @@ pub(super) fn of(snapshot: &Snapshot, version_note: &str, now: Timestamp) -> Vec
         notes.push("this is a test; nothing is wrong".to_owned());
     }
     notes.extend(snapshot.stands_in.as_ref().map(stands_in));
-    // About Modelpager itself the catalog and the routes have nothing to say.
+    // About Modelpager itself and about many at once the catalog and the routes have nothing to say.
     let is_ours = incident.source == OURSELVES;
-    if snapshot.entry.is_none() && !is_ours {
+    if snapshot.entry.is_none() && !is_ours && snapshot.kind != NotificationKind::Folded {
         notes.push("no catalog entry matches these labels".to_owned());
     }
     if snapshot.by_default_route && !is_ours {
@@ -45,6 +45,7 @@ pub(super) fn of(snapshot: &Snapshot, version_note: &str, now: Timestamp) -> Vec
         let times = words::counted(u64::from(incident.reopened), "time");
         notes.push(format!("it was resolved before and fired again {times}"));
     }
+    notes.extend(snapshot.overtook.as_ref().map(|overtook| overtaken(snapshot, overtook)));
     notes.extend(end(snapshot));
     notes.extend(broken_annotations(snapshot));
     let late = now.since(snapshot.at);
@@ -63,6 +64,19 @@ fn stands_in(stands_in: &StandsIn) -> String {
         }
         None => format!("told here too because {channel} could not deliver the beginning"),
     }
+}
+
+/// A reader who heard nothing so far must learn from this message that there was more.
+fn overtaken(snapshot: &Snapshot, overtook: &Overtaken) -> String {
+    let since = words::clock_time(overtook.since, snapshot.at);
+    if snapshot.status == AlertStatus::Resolved && overtook.holds_the_begin() {
+        return format!(
+            "it began and ended before this channel could be told; told first and last now, owed since {since}"
+        );
+    }
+    let kinds: Vec<String> = overtook.kinds.iter().map(|kind| kind.as_str().replace('_', " ")).collect();
+    let messages = words::counted(overtook.count, "message");
+    format!("stands for {messages} more that could not be sent since {since}: {}", kinds.join(", "))
 }
 
 fn end(snapshot: &Snapshot) -> Option<String> {

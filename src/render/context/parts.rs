@@ -2,7 +2,7 @@
 
 use super::{CatalogContext, DeploymentContext};
 use crate::domain::entry::{Contact, EntryKind};
-use crate::domain::notification::{EntryFacts, Snapshot};
+use crate::domain::notification::{EntryFacts, NotificationKind, Snapshot};
 use crate::render::escape::{clean_line, clean_text};
 use crate::render::{urls, words};
 
@@ -36,6 +36,9 @@ pub(super) fn version_note(snapshot: &Snapshot) -> String {
 /// What broke and where.
 pub(super) fn headline(snapshot: &Snapshot, title: &str, version: &str) -> String {
     let name = clean_line(&snapshot.incident.alertname);
+    if snapshot.kind == NotificationKind::Folded {
+        return name.into_owned();
+    }
     let place = match title {
         "" => String::new(),
         title if snapshot.entry.is_some() => with_version(title, version),

@@ -87,7 +87,7 @@ fn a_failing_override_is_reported_and_not_applied() {
     assert_eq!(
         told,
         [
-            "channels: a: templates.body: line 1: \"labels.instance\" does not exist here: ask {{#if labels.instance}} first or write {{default labels.instance \"…\"}} (tried on the sample \"bare\")",
+            "channels: a: templates.body: line 1: \"labels.instance\" does not exist here: ask {{#if labels.instance}} first or write {{default labels.instance \"…\"}} (tried on the sample \"folded\")",
             "channels: a: templates.footer: slack has no field \"footer\"; it has title, body, thread",
             "channels: a: templates.thread: line 1: {{{…}}} and {{&…}} would let text of alerts through unescaped: write {{…}}",
             "channels: a: templates.title: line 2: there is no variable \"severiti\"",

@@ -5,7 +5,10 @@ mod breaker;
 mod dispatch;
 mod fallback;
 mod intake;
+mod limits;
+mod order;
 mod outbox;
+mod overtake;
 mod timers;
 mod triage;
 mod twins;
@@ -159,6 +162,22 @@ impl World {
     pub async fn owed(&self) -> Vec<String> {
         let told = |n: &NotificationSummary| format!("{} {} {}", n.channel, n.kind, n.severity);
         self.notifications().await.iter().map(told).collect()
+    }
+
+    /// Every message of any age, oldest first.
+    pub async fn all_notifications(&self) -> Vec<NotificationSummary> {
+        let mut found: Vec<NotificationSummary> = Vec::new();
+        loop {
+            let before = found.last().map(|n| n.id.clone());
+            let page = PageKey { before, limit: 1_000 };
+            let items =
+                self.store.list_notifications(&NotificationFilter::default(), &page).await.unwrap().items;
+            if items.is_empty() {
+                found.reverse();
+                return found;
+            }
+            found.extend(items);
+        }
     }
 
     pub async fn notifications(&self) -> Vec<NotificationSummary> {

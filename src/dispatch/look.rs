@@ -1,0 +1,143 @@
+//! One look into the outbox on behalf of one channel: what is due is leased, within the
+//! channel's rate limit.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::breaker::Pass;
+use super::fold::fold;
+use super::plan::ChannelPlan;
+use super::shared::Shared;
+use crate::domain::clock::Timestamp;
+use crate::domain::notification::NotificationState;
+use crate::domain::rate::{Rate, RateLimit};
+use crate::store::StoreError;
+use crate::store::limited::{Fold, Limit, Waiting, WithinLimit};
+use crate::store::outbox::{Claimed, Lease};
+use crate::store::triage::NewNotification;
+
+/// How long a lease outlives the attempt's own time limit: room for recording its end.
+pub(super) const LEASE_MARGIN: Duration = Duration::from_secs(60);
+/// How often to look although nobody called: another replica may have written.
+pub(super) const POLL: Duration = Duration::from_secs(5);
+/// How long to wait after the store failed, or when another worker was quicker.
+pub(super) const PAUSE: Duration = Duration::from_millis(200);
+/// Messages that cannot be sent within this time are folded into one …
+const PATIENCE: Duration = Duration::from_secs(5);
+/// … but not so few.
+const FEW: usize = 3;
+
+/// What to look for in the outbox.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted {
+    pub limit: usize,
+    pub from_priority: u8,
+    /// Messages surely wait.
+    pub is_sure: bool,
+    /// By which right they will be sent.
+    pub pass: Pass,
+}
+
+/// What a look into the outbox brought.
+pub(super) struct Found {
+    pub at: Timestamp,
+    pub messages: Vec<Claimed>,
+    pub more_waits: bool,
+    pub look_at: Timestamp,
+    /// The channel's rate limit is used up until then.
+    pub not_before: Option<Timestamp>,
+    pub pass: Pass,
+}
+
+/// Leases due messages. Unless some surely wait, asks first: a question costs the database
+/// less than a transaction.
+pub(super) async fn look(
+    shared: Arc<Shared>,
+    channel: Arc<ChannelPlan>,
+    wanted: Wanted,
+) -> Result<Found, StoreError> {
+    let at = shared.clock.now();
+    let poll = at.plus(POLL);
+    let nothing = Found {
+        at,
+        messages: Vec::new(),
+        more_waits: false,
+        look_at: poll,
+        not_before: None,
+        pass: wanted.pass,
+    };
+    if !wanted.is_sure {
+        let due = shared.store.next_due(&channel.name).await?;
+        if due.is_none_or(|due| due > at) {
+            return Ok(Found { look_at: due.unwrap_or(poll).min(poll), ..nothing });
+        }
+    }
+    let is_probe = wanted.pass == Pass::Probe;
+    let lost_at = at.plus(channel.timeout + LEASE_MARGIN);
+    if is_probe && !shared.breakers.begin_probe(&channel.name, at, lost_at).await? {
+        return Ok(Found { look_at: at.plus(PAUSE), ..nothing });
+    }
+    let WithinLimit { claimed, not_before, folded } = claim(&shared, &channel, wanted, at).await?;
+    shared.metrics.store_operation("claim_notifications", shared.clock.now().since(at));
+    for ended in &folded {
+        shared.metrics.notification_ended(&ended.channel, NotificationState::Superseded);
+    }
+    if !folded.is_empty() {
+        let (channel, messages) = (channel.name.as_str(), folded.len());
+        tracing::info!(channel, messages, "more waited than the channel may send: folded into one message");
+    }
+    if is_probe {
+        if claimed.is_empty() {
+            shared.breakers.forgo_probe(&channel.name, at).await?;
+        }
+        return Ok(Found { messages: claimed, look_at: at.plus(PAUSE), not_before, ..nothing });
+    }
+    let may_wait = match channel.rate_limit {
+        RateLimit::None => claimed.len() == wanted.limit,
+        RateLimit::Rate(_) => !claimed.is_empty() || not_before.is_some(),
+    };
+    // From further down the queue less may come than waits.
+    if may_wait || wanted.from_priority > 0 {
+        return Ok(Found { messages: claimed, more_waits: true, look_at: at, not_before, ..nothing });
+    }
+    let due = shared.store.next_due(&channel.name).await?;
+    let look_at = due.map_or(poll, |due| due.max(at.plus(PAUSE))).min(poll);
+    Ok(Found { messages: claimed, look_at, ..nothing })
+}
+
+async fn claim(
+    shared: &Shared,
+    channel: &ChannelPlan,
+    wanted: Wanted,
+    now: Timestamp,
+) -> Result<WithinLimit, StoreError> {
+    let lease = Lease {
+        owner: &shared.owner,
+        now,
+        length: channel.timeout + LEASE_MARGIN,
+        from_priority: wanted.from_priority,
+    };
+    let RateLimit::Rate(rate) = channel.rate_limit else {
+        let claimed = shared.store.claim_notifications(&channel.name, &lease, wanted.limit).await?;
+        return Ok(WithinLimit { claimed, ..WithinLimit::default() });
+    };
+    let one = |waiting: &[Waiting]| one_for(waiting, shared, channel, now);
+    let limit = Limit { rate, patience: patience(rate), fold: channel.folds.then_some(&one as Fold<'_>) };
+    shared.store.claim_within(&channel.name, &lease, wanted.limit, &limit).await
+}
+
+fn patience(rate: Rate) -> usize {
+    rate.within(PATIENCE).max(FEW)
+}
+
+fn one_for(waiting: &[Waiting], shared: &Shared, channel: &ChannelPlan, now: Timestamp) -> NewNotification {
+    let expires_at = waiting.iter().map(|message| message.expires_at).max().unwrap_or_default();
+    NewNotification {
+        id: shared.ids.next_id(),
+        channel: channel.name.clone(),
+        received_at: None,
+        expires_at: Timestamp::from_millis(expires_at),
+        follows: None,
+        snapshot: fold(waiting, channel.rate_limit, now),
+    }
+}
