@@ -90,6 +90,8 @@ impl Worker {
             sends.spawn(self.sender.clone().deliver(message, Pass::Probe));
         }
         self.give_back().await;
+        // A successor may have looked before this was given back.
+        self.sender.shared.wake(&self.sender.channel.name);
         while sends.join_next().await.is_some() {}
     }
 
