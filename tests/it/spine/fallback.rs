@@ -156,10 +156,12 @@ async fn what_waits_goes_through_the_fallback_after_the_time_set(fresh: Fresh) {
     stage.tell(alert(("firing", "ranking", "high", "a"))).await;
 
     stage.pass(290).await;
-    assert_eq!(stage.states("hook").await, ["failed", "pending", "pending"]);
+    // One of them may be under way as a probe just then.
+    let states = stage.states("hook").await;
+    assert!(states[1..].iter().all(|state| state == "pending" || state == "sending"), "{states:?}");
+    assert_eq!(stage.states("back").await, ["delivered"]);
 
     stage.pass(15).await;
-    // At most one of them is with a probe just then.
     stage.wait_for("hook", &["failed", "superseded", "superseded"]).await;
     stage.wait_for("back", &["delivered", "delivered", "delivered"]).await;
     let told = text(&stage.back.messages()[1]);
