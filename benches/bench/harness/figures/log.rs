@@ -27,7 +27,11 @@ struct Class {
 /// Measures it on a database that is made once and kept.
 pub fn run(context: &Context, entry: &Entry) -> anyhow::Result<Vec<Figure>> {
     let database = log_database::make(&context.site.folder, context.scaled(ROWS))?;
-    let config = json!({"storage": {"url": format!("sqlite://{}", database.file.display())}});
+    let config = json!({
+        "storage": {"url": format!("sqlite://{}", database.file.display())},
+        // The rows are old, and are to stay.
+        "retention": {"events": "forever", "notifications": "forever", "incidents": "forever", "audit": "forever"},
+    });
     let product = Product::start(&context.site, &config)?;
     let classes = classes(&product)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
