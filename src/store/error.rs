@@ -70,6 +70,12 @@ impl StoreError {
         Some(advice(source)).filter(|advice| !advice.is_empty())
     }
 
+    /// Whether the operation gave way to another one at the same time: the same again will do.
+    pub fn is_collision(&self) -> bool {
+        let Self::Unavailable { source: sqlx::Error::Database(error), .. } = self else { return false };
+        error.code().is_some_and(|code| matches!(code.as_ref(), "40001" | "40P01" | "55P03"))
+    }
+
     pub(super) fn new(doing: &'static str, source: sqlx::Error) -> Self {
         if is_conflict(&source) {
             Self::Conflict { doing, source }
@@ -114,8 +120,12 @@ fn is_unavailable(error: &sqlx::Error) -> bool {
 fn is_unavailable_code(code: &str) -> bool {
     // PERM, BUSY, LOCKED, NOMEM, READONLY, IOERR, FULL, CANTOPEN, PROTOCOL
     const SQLITE: [u32; 9] = [3, 5, 6, 7, 8, 10, 13, 14, 15];
-    // connection, out of resources, operator intervention, system error; serialization, deadlock, read-only
-    const POSTGRES: [&str; 7] = ["08", "53", "57", "58", "40001", "40P01", "25006"];
+    // Connection, rolled back (serialization, deadlock), out of resources, not in the right
+    // state (a lock not to be had in time), operator intervention, system error; a session
+    // ended for being idle in a transaction or for its transaction's length; read-only; a
+    // prepared statement that the pooler in between does not know.
+    const POSTGRES: [&str; 10] =
+        ["08", "40", "53", "55P", "57", "58", "25P03", "25P04", "25006", "26000"];
 
     if code.len() == 5 {
         return POSTGRES.iter().any(|prefix| code.starts_with(prefix));
@@ -165,4 +175,28 @@ fn primary_sqlite_code(code: &str) -> Option<u32> {
 
 fn in_brackets(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!(" ({text})") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_by_itself_is_told_from_what_is_wrong() {
+        // lock not available, idle in transaction, admin shutdown, crash shutdown, starting up,
+        // statement timeout, too many connections, serialization, deadlock, hot standby
+        for passing in
+            ["55P03", "25P03", "57P01", "57P02", "57P03", "57014", "53300", "40001", "40P01", "25006", "08006"]
+        {
+            assert!(is_unavailable_code(passing), "{passing}");
+        }
+        // unique, not null, syntax, no such table, bad text
+        for wrong in ["23505", "23502", "42601", "42P01", "22021", "1555", "19"] {
+            assert!(!is_unavailable_code(wrong), "{wrong}");
+        }
+        // SQLite: busy, busy snapshot, full, I/O error while reading
+        for passing in ["5", "517", "13", "266"] {
+            assert!(is_unavailable_code(passing), "{passing}");
+        }
+    }
 }

@@ -1,8 +1,9 @@
 //! Events: storing what arrives, many per transaction, and deciding who was first among
 //! twins by a unique key.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
+use super::dialect::PerDialect;
 use super::error::Doing as _;
 pub use super::turns::TwinKey;
 use super::turns::{self, Claimant, Owners};
@@ -85,11 +86,16 @@ const CLAIM_KEYS_UNLESS_LIVE: &str = "ON CONFLICT (key) DO UPDATE \
      SET event_id = excluded.event_id, seen_at = excluded.seen_at, expires_at = excluded.expires_at \
      WHERE event_keys.expires_at <= excluded.seen_at RETURNING key";
 const KEY_OWNERS: &str = "SELECT key, event_id FROM event_keys WHERE key IN";
-const COUNT_TWIN: &str = "UPDATE events SET twins = twins + 1 WHERE id = $1";
+const COUNT_TWINS: &str = "UPDATE events SET twins = twins + $2 WHERE id = $1";
 const INSERT_EVENTS: &str = "INSERT INTO events (id, received_at, state, source, receiver, group_key, external_url, \
      actor, alerts, rejected, truncated, twins, replay_of, reason, verdicts, body)";
-const FORGET_KEYS: &str = "DELETE FROM event_keys WHERE key IN \
-     (SELECT key FROM event_keys WHERE expires_at <= $1 LIMIT 5000)";
+const FORGET_KEYS: PerDialect = PerDialect {
+    sqlite: "DELETE FROM event_keys WHERE key IN \
+             (SELECT key FROM event_keys WHERE expires_at <= $1 LIMIT 5000)",
+    // Every replica does this: each passes over what another is about to forget or renew.
+    postgres: "DELETE FROM event_keys WHERE key = ANY (ARRAY \
+               (SELECT key FROM event_keys WHERE expires_at <= $1 LIMIT 5000 FOR UPDATE SKIP LOCKED))",
+};
 
 impl Tx {
     /// Stores an event that has no twin.
@@ -115,16 +121,7 @@ impl Store {
         let new: Vec<&NewEvent> =
             events.iter().zip(&stored).filter(|(_, s)| **s == Stored::New).map(|(event, _)| event).collect();
         insert(&mut tx, &new).await?;
-        for twin in &stored {
-            if let Stored::TwinOf(first) = twin {
-                with_tx!(tx, |conn| sqlx::query(COUNT_TWIN)
-                    .bind(first)
-                    .execute(&mut *conn)
-                    .await
-                    .map(|_| ()))
-                .doing("count a twin")?;
-            }
-        }
+        count_twins(&mut tx, &stored).await?;
         tx.commit().await?;
         Ok(stored)
     }
@@ -135,8 +132,9 @@ impl Store {
     /// When the database does not answer.
     pub async fn forget_twin_keys(&self, now: Timestamp) -> Result<u64, StoreError> {
         let mut tx = self.begin_write().await?;
+        let sql = FORGET_KEYS.pick(&tx);
         let forgotten = with_tx!(tx, |conn| {
-            sqlx::query(FORGET_KEYS)
+            sqlx::query(sql)
                 .bind(now.as_millis())
                 .execute(&mut *conn)
                 .await
@@ -153,6 +151,25 @@ fn verdict(event: &NewEvent, owners: &Owners) -> Stored {
         Some(owner) if *owner != event.id => Stored::TwinOf(owner.clone()),
         _ => Stored::New,
     }
+}
+
+/// In the order of the ids: two replicas that count the same twins wait for instead of block
+/// each other.
+async fn count_twins(tx: &mut Tx, stored: &[Stored]) -> Result<(), StoreError> {
+    let mut twins: BTreeMap<&str, i64> = BTreeMap::new();
+    for verdict in stored {
+        if let Stored::TwinOf(first) = verdict {
+            *twins.entry(first).or_default() += 1;
+        }
+    }
+    for (first, count) in twins {
+        with_tx!(tx, |conn| {
+            let query = sqlx::query(COUNT_TWINS).bind(first).bind(count);
+            query.execute(&mut *conn).await.map(|_| ())
+        })
+        .doing("count twins")?;
+    }
+    Ok(())
 }
 
 fn claimant(event: &NewEvent) -> Option<Claimant<'_>> {

@@ -168,9 +168,23 @@ const FINISH_WHERE: &str = ") AS v WHERE notifications.id = v.column1 AND notifi
      AND notifications.state = 'sending'";
 const INSERT_ATTEMPTS: &str = "INSERT INTO attempts (id, notification_id, series, number, started_at, duration_ms, \
      outcome, status, error, response)";
-const KEEP_REFERENCES: &str = "UPDATE conversations SET reference = v.column2 FROM (";
-const KEEP_REFERENCES_WHERE: &str = ") AS v JOIN notification_incidents ni ON ni.notification_id = v.column1 \
-     WHERE conversations.incident_id = ni.incident_id AND conversations.channel = v.column3";
+macro_rules! references_sql {
+    ($lock:literal) => {
+        concat!(
+            ") AS v JOIN notification_incidents ni ON ni.notification_id = v.column1 \
+             JOIN conversations c ON c.incident_id = ni.incident_id AND c.channel = v.column3",
+            $lock,
+            ") AS r WHERE conversations.incident_id = r.incident_id AND conversations.channel = r.channel"
+        )
+    };
+}
+const KEEP_REFERENCES: &str = "UPDATE conversations SET reference = r.reference \
+     FROM (SELECT c.incident_id, c.channel, v.column2 AS reference FROM (";
+// Locked in one order everywhere: triage writes conversations at the same time.
+const KEEP_REFERENCES_OF: PerDialect = PerDialect {
+    sqlite: references_sql!(""),
+    postgres: references_sql!(" ORDER BY c.incident_id, c.channel FOR UPDATE OF c"),
+};
 const UPSERT_HEALTH: &str = "INSERT INTO channel_health (channel, paused_until, failures, last_success_at, \
      last_failure_at, last_error, delivered, failed, given_up_at)";
 const UPSERT_HEALTH_SET: &str = "ON CONFLICT (channel) DO UPDATE SET \
@@ -355,7 +369,8 @@ impl Tx {
             .bind(&f.response))
         .doing("record attempts")?;
         let references: Vec<&Finished> = finished.iter().filter(|f| f.reference.is_some()).collect();
-        write_rows!(*self, &references, 3, KEEP_REFERENCES, KEEP_REFERENCES_WHERE, |query, f| query
+        let of = KEEP_REFERENCES_OF.pick(self);
+        write_rows!(*self, &references, 3, KEEP_REFERENCES, of, |query, f| query
             .bind(&f.notification_id)
             .bind(&f.reference)
             .bind(&f.channel))

@@ -290,7 +290,11 @@ impl Tx {
     }
 
     async fn save_conversations(&mut self, rows: &[(String, Conversation)]) -> Result<(), StoreError> {
-        write_rows!(*self, rows, 5, UPSERT_CONVERSATIONS, UPSERT_CONVERSATIONS_SET, |query, row| query
+        // In one order everywhere: who keeps a provider's reference at the same time waits for
+        // instead of blocks this.
+        let mut rows: Vec<&(String, Conversation)> = rows.iter().collect();
+        rows.sort_unstable_by(|a, b| (&a.0, &a.1.channel).cmp(&(&b.0, &b.1.channel)));
+        write_rows!(*self, &rows, 5, UPSERT_CONVERSATIONS, UPSERT_CONVERSATIONS_SET, |query, row| query
             .bind(&row.0)
             .bind(&row.1.channel)
             .bind(row.1.told.as_ref().map(to_json))

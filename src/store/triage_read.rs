@@ -24,11 +24,10 @@ pub struct PendingEvent {
     pub body: Vec<u8>,
 }
 
-const PENDING: PerDialect = PerDialect {
-    sqlite: "SELECT id, LENGTH(body) FROM events WHERE state = 'pending' ORDER BY id LIMIT $1",
-    postgres: "SELECT id, LENGTH(body)::BIGINT FROM events WHERE state = 'pending' ORDER BY id LIMIT $1 \
-               FOR UPDATE SKIP LOCKED",
-};
+// Not locked: who triages is alone. And nothing is passed over: an event whose twin is just
+// being counted must not be overtaken by what came after it.
+const PENDING: &str =
+    "SELECT id, CAST(LENGTH(body) AS BIGINT) FROM events WHERE state = 'pending' ORDER BY id LIMIT $1";
 const BODIES: &str = "SELECT id, received_at, source, body FROM events WHERE id IN";
 const CURRENT: &str =
     concat!("SELECT ", incident_columns!(), " FROM incidents WHERE is_current AND dedup_key IN");
@@ -47,16 +46,9 @@ const MEMBERS: &str = concat!("SELECT ", member_columns!(), " FROM (");
 const MEMBERS_JOIN: &str = ") AS v JOIN members ON incident_id = v.column1 AND fingerprint = v.column2";
 const CONVERSATIONS: &str =
     "SELECT incident_id, channel, told, next_due_at, last_answer FROM conversations WHERE incident_id IN";
-const DUE: PerDialect = PerDialect {
-    sqlite: "SELECT incident_id FROM conversations WHERE next_due_at <= $1 ORDER BY next_due_at LIMIT $2",
-    postgres: "SELECT incident_id FROM conversations WHERE next_due_at <= $1 ORDER BY next_due_at LIMIT $2 \
-               FOR UPDATE SKIP LOCKED",
-};
-const STALE: PerDialect = PerDialect {
-    sqlite: "SELECT id FROM incidents WHERE state = 'open' AND last_seen_at <= $1 ORDER BY last_seen_at LIMIT $2",
-    postgres: "SELECT id FROM incidents WHERE state = 'open' AND last_seen_at <= $1 ORDER BY last_seen_at LIMIT $2 \
-               FOR UPDATE SKIP LOCKED",
-};
+const DUE: &str =
+    "SELECT incident_id FROM conversations WHERE next_due_at <= $1 ORDER BY next_due_at LIMIT $2";
+const STALE: &str = "SELECT id FROM incidents WHERE state = 'open' AND last_seen_at <= $1 ORDER BY last_seen_at LIMIT $2";
 
 const POSTPONE_DUE: &str =
     "UPDATE conversations SET next_due_at = $3 WHERE incident_id = $1 AND next_due_at <= $2";
@@ -174,9 +166,8 @@ impl Tx {
         most_bytes: i64,
     ) -> Result<Vec<PendingEvent>, StoreError> {
         self.triage_alone().await?;
-        let sql = PENDING.pick(self);
         let found: Vec<(String, i64)> =
-            with_tx!(self, |conn| sqlx::query_as(sql).bind(i64::from(limit)).fetch_all(&mut *conn).await)
+            with_tx!(self, |conn| sqlx::query_as(PENDING).bind(i64::from(limit)).fetch_all(&mut *conn).await)
                 .doing("look for pending events")?;
         let mut bytes = 0;
         let mut ids: Vec<&str> = Vec::with_capacity(found.len());
@@ -193,9 +184,14 @@ impl Tx {
         Ok(events)
     }
 
-    /// Waits until no other replica triages: what came later must not be taken before what
-    /// came first. A replica whose machine died in between is cut off by the server.
-    async fn triage_alone(&mut self) -> Result<(), StoreError> {
+    /// Waits until no other replica triages or runs timers, and keeps them waiting until this
+    /// transaction ends: what came later must not be taken before what came first, and nothing
+    /// that is due is decided twice. A replica whose machine died in between is cut off by the
+    /// server.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn triage_alone(&mut self) -> Result<(), StoreError> {
         let super::TxKind::Postgres(tx) = &mut self.0 else { return Ok(()) };
         sqlx::query(TRIAGE_ALONE).execute(&mut **tx).await.map(|_| ()).doing("wait for the turn to triage")
     }
@@ -293,11 +289,10 @@ impl Tx {
 
     async fn ids_before(
         &mut self,
-        sql: PerDialect,
+        sql: &'static str,
         at: Timestamp,
         limit: u32,
     ) -> Result<Vec<String>, StoreError> {
-        let sql = sql.pick(self);
         let rows: Vec<(String,)> = with_tx!(self, |conn| {
             sqlx::query_as(sql).bind(at.as_millis()).bind(i64::from(limit)).fetch_all(&mut *conn).await
         })

@@ -39,12 +39,31 @@ enum BatchError {
     Panicked,
 }
 
+/// The event that fails alone, and how often it did so in a row.
+#[derive(Default)]
+struct Spoiled {
+    id: String,
+    times: u32,
+}
+
 /// One transaction's events and what follows from them.
 #[derive(Default)]
 struct Batch {
     conclusions: Consequences,
     bodies: Vec<Vec<Observation>>,
     superseded: Vec<Superseded>,
+}
+
+impl Spoiled {
+    /// Counts a failure with that event as the oldest; whether it has had its last chance.
+    fn counts_out(&mut self, oldest: Option<&str>) -> bool {
+        let Some(oldest) = oldest else { return false };
+        if self.id != oldest {
+            *self = Self { id: oldest.to_owned(), times: 0 };
+        }
+        self.times += 1;
+        self.times > RETRIES
+    }
 }
 
 impl Processor {
@@ -122,28 +141,28 @@ impl Processor {
 
     /// As many transactions as a batch has events: what spoils one of them spoils no other.
     async fn process_one_by_one(&self) -> Result<usize, StoreError> {
-        let mut failures = 0;
+        let mut spoiled = Spoiled::default();
         for done in 0..BATCH as usize {
             match self.process_batch(1).await {
                 Ok(0) => return Ok(done),
-                Ok(_) => failures = 0,
+                Ok(_) => spoiled = Spoiled::default(),
                 Err(BatchError::Store(error)) if error.is_unavailable() => return Err(error),
-                // Another replica may have been quicker: the next look sees what it did.
-                Err(_) if failures < RETRIES => failures += 1,
-                Err(error) => {
-                    failures = 0;
-                    self.set_aside_oldest(&error).await?;
-                }
+                Err(error) => self.give_up_at_last(&mut spoiled, &error).await?,
             }
         }
         Ok(BATCH as usize)
     }
 
-    /// Marks the oldest event as failed: kept, shown, and open to replay.
-    async fn set_aside_oldest(&self, error: &BatchError) -> Result<(), StoreError> {
+    /// Marks the oldest event as failed once it has failed often enough: kept, shown, and open
+    /// to replay. Only if it was the same each time: another replica may have triaged it
+    /// meanwhile, and what is the oldest now has done nothing wrong.
+    async fn give_up_at_last(&self, spoiled: &mut Spoiled, error: &BatchError) -> Result<(), StoreError> {
         let mut tx = self.parts.store.begin_write().await?;
         let at = self.parts.clock.now();
         let events = tx.pending_events(1, BATCH_BYTES).await?;
+        if !spoiled.counts_out(events.first().map(|event| event.id.as_str())) {
+            return tx.rollback().await;
+        }
         for event in &events {
             tracing::error!(
                 event.id = event.id,

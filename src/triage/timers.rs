@@ -112,6 +112,7 @@ impl Processor {
         ids: &[String],
         look: &Look<'_>,
     ) -> Result<(Consequences, Vec<Superseded>), TimerError> {
+        tx.triage_alone().await?;
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let incidents = tx.incidents_by_id(&ids).await?;
         let members = tx.top_members(&ids).await?;
@@ -141,6 +142,7 @@ impl Processor {
             "an incident cannot be worked on: nothing more is told of it until its row is mended"
         );
         let mut tx = self.parts.store.begin_write().await?;
+        tx.triage_alone().await?;
         tx.postpone_timers(id, look.now, look.stale_before, SET_ASIDE).await?;
         tx.commit().await
     }
@@ -148,6 +150,7 @@ impl Processor {
 
 /// The incidents with something due, and whether there may be more of them.
 async fn due(tx: &mut Tx, look: &Look<'_>) -> Result<(Vec<String>, Progress), StoreError> {
+    tx.triage_alone().await?;
     let mut ids = tx.stale_incident_ids(look.stale_before, BATCH).await?;
     let waiting = tx.due_incident_ids(look.now, BATCH).await?;
     let may_be_more = [&ids, &waiting].iter().any(|found| found.len() == BATCH as usize);

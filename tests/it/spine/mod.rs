@@ -9,6 +9,7 @@ mod limits;
 mod order;
 mod outbox;
 mod overtake;
+mod replicas;
 mod timers;
 mod triage;
 mod twins;
@@ -57,6 +58,7 @@ pub struct World {
     pub processor: Processor,
     pub catalog: CatalogService,
     pub metrics: Metrics,
+    url: String,
     _fresh: Option<Fresh>,
 }
 
@@ -132,7 +134,12 @@ impl World {
             wake: Arc::default(),
             owed: Box::new(|_| {}),
         });
-        Self { clock, store, ids, inbox, processor, catalog, metrics, _fresh: None }
+        Self { clock, store, ids, inbox, processor, catalog, metrics, url: url.to_owned(), _fresh: None }
+    }
+
+    /// Where the database is.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     pub async fn post(&self, body: &Value) -> Result<Accepted, IntakeError> {
