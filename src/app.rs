@@ -18,7 +18,7 @@ use crate::catalog::Catalog;
 use crate::catalog::service::CatalogService;
 use crate::config::Config;
 use crate::dispatch::{self, Dispatcher};
-use crate::domain::clock::SharedClock;
+use crate::domain::clock::{AdjustedClock, SharedClock};
 use crate::domain::ids::IdMaker;
 use crate::domain::random::SharedRandom;
 use crate::intake::inbox::{self, Inbox};
@@ -30,9 +30,11 @@ use crate::web::state::{AppState, Live};
 pub mod configuration;
 mod log_index;
 mod maintenance;
+mod news;
 mod operations;
 mod retention;
 pub mod stored_events;
+mod time;
 
 use configuration::Configuration;
 use operations::Control;
@@ -65,6 +67,7 @@ pub struct App {
 struct Tasks {
     inbox_writer: JoinHandle<()>,
     processor: JoinHandle<()>,
+    ear: JoinHandle<()>,
     maintenance: JoinHandle<()>,
     log_index: JoinHandle<()>,
     stop: watch::Sender<bool>,
@@ -82,10 +85,12 @@ impl App {
         let listener = TcpListener::bind(&config.server.listen)
             .with_context(|| format!("could not listen on {}", config.server.listen))?;
         let metrics = Metrics::new(clock.now());
+        let adjusted = AdjustedClock::new(clock);
+        let clock: SharedClock = Arc::new(adjusted.clone());
+        let time = time::Time { store: store.clone(), clock: adjusted, metrics: metrics.clone() };
+        time.set_right().await?;
         let ids = IdMaker::new(clock.clone(), random.clone());
-        if let Some(newest) = store.newest_id().await? {
-            ids.rise_above(&newest);
-        }
+        store.go_on_with_ids(&ids).await?;
 
         let catalog = Arc::new(Catalog::new(config.catalog.clone()));
         let catalog_service = CatalogService::new(store.clone(), catalog.clone(), clock.clone(), ids.clone());
@@ -123,7 +128,15 @@ impl App {
             configuration.loaded.digest.clone(),
             clock.now(),
         )));
+        let ear = news::Ear {
+            store: store.clone(),
+            clock: clock.clone(),
+            catalog: catalog_service.clone(),
+            dispatcher: dispatcher.clone(),
+            triage: events_stored.clone(),
+        };
         let upkeep = maintenance::Upkeep {
+            time,
             store: store.clone(),
             clock: clock.clone(),
             metrics: metrics.clone(),
@@ -135,6 +148,7 @@ impl App {
         let tasks = Tasks {
             inbox_writer,
             processor: tokio::spawn(processor.run(stopped.clone())),
+            ear: tokio::spawn(ear.run(stopped.clone())),
             maintenance: tokio::spawn(upkeep.run(stopped.clone())),
             log_index: tokio::spawn(log_index.run(stopped)),
             stop,
@@ -194,6 +208,7 @@ impl App {
             ended = &mut server => Some(format!("the HTTP server ended: {ended:?}")),
             ended = &mut tasks.inbox_writer => Some(format!("the inbox's writer ended: {ended:?}")),
             ended = &mut tasks.processor => Some(format!("triage ended: {ended:?}")),
+            ended = &mut tasks.ear => Some(format!("listening to other replicas ended: {ended:?}")),
             ended = &mut tasks.maintenance => Some(format!("maintenance ended: {ended:?}")),
             ended = &mut tasks.log_index => Some(format!("the log's index ended: {ended:?}")),
         };
@@ -246,8 +261,8 @@ async fn wind_down(
     }
     drop(inbox);
     tasks.stop.send_replace(true);
-    let Tasks { inbox_writer, processor, maintenance, log_index, .. } = tasks;
-    let running = [inbox_writer, processor, maintenance, log_index].into_iter();
+    let Tasks { inbox_writer, processor, ear, maintenance, log_index, .. } = tasks;
+    let running = [inbox_writer, processor, ear, maintenance, log_index].into_iter();
     let running = running.filter(|task| !task.is_finished());
     if timeout(left().max(LAST_WORDS), join_all(running)).await.is_err() {
         tracing::warn!(grace_s = grace.as_secs(), "a task did not end in time");

@@ -1,5 +1,6 @@
-//! What has to be done now and then: gauges of the queues, twin keys that expired, catalog
-//! changes made by other replicas, and deleting what is outdated.
+//! What has to be done now and then: the clock set right by the database's, gauges of the
+//! queues, twin keys that expired, catalog changes made by other replicas, and deleting what is
+//! outdated.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Notify, watch};
 
 use super::retention::Retention;
+use super::time::Time;
 use crate::catalog::service::CatalogService;
 use crate::domain::clock::{SharedClock, Timestamp};
 use crate::store::outbox_hand::QueueDepth;
@@ -20,6 +22,7 @@ const EVERY: Duration = Duration::from_secs(5);
 
 /// The parts that need looking after.
 pub(super) struct Upkeep {
+    pub time: Time,
     pub store: Store,
     pub clock: SharedClock,
     pub metrics: Metrics,
@@ -78,6 +81,7 @@ impl Upkeep {
     }
 
     async fn round(&self) -> Result<(), StoreError> {
+        self.time.set_right().await?;
         let now = self.clock.now();
         self.show(Queue::Events, self.store.events_waiting().await?, now);
         self.show(Queue::Notifications, self.store.notifications_waiting().await?, now);

@@ -64,6 +64,10 @@ impl Control {
         let Configuration { loaded, rules, plan, .. } = configuration;
         let config = Arc::new(loaded.config);
         self.warn_about_restart(&config);
+        if let Err(error) = self.dispatcher.announce(&plan).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "other replicas do not know yet which channels this one serves now");
+        }
         self.catalog.configure(config.catalog.clone());
         self.rules.store(Arc::new(rules));
         self.live.store(Arc::new(Live::new(config, loaded.digest, self.clock.now())));

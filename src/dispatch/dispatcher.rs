@@ -14,7 +14,7 @@ use super::orphans::cancel_orphans;
 use super::plan::{ChannelPlan, Plan};
 use super::recorder;
 use super::shared::{Parts, Shared};
-use super::{lookout, recovery, worker};
+use super::{lookout, presence, recovery, worker};
 use crate::domain::clock::Timestamp;
 use crate::store::StoreError;
 
@@ -38,6 +38,7 @@ struct Tasks {
     recorder: JoinHandle<()>,
     recovery: JoinHandle<()>,
     lookout: JoinHandle<()>,
+    presence: JoinHandle<()>,
 }
 
 impl Dispatcher {
@@ -48,6 +49,7 @@ impl Dispatcher {
     /// When the store does not answer.
     pub async fn start(parts: Parts, plan: Plan) -> Result<Self, StoreError> {
         let shared = Arc::new(Shared::new(parts, plan));
+        presence::show(&shared).await?;
         take_over(&shared).await?;
         shared.breakers.resume().await?;
         shared.breakers.introduce(shared.plan().channels().map(|channel| channel.name.as_str()));
@@ -59,9 +61,20 @@ impl Dispatcher {
             recorder: tokio::spawn(recorder::run(shared.clone(), inbox)),
             recovery: tokio::spawn(recovery::run(shared.clone())),
             lookout: tokio::spawn(lookout::run(shared.clone())),
+            presence: tokio::spawn(presence::run(shared.clone())),
         };
         tasks.start_workers(&shared);
         Ok(Self { shared, tasks: Mutex::new(Some(tasks)) })
+    }
+
+    /// Lets other replicas know of the channels of a plan that is about to be applied: from now
+    /// on they leave alone what is owed there.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn announce(&self, plan: &Plan) -> Result<(), StoreError> {
+        let channels: Vec<&str> = plan.channels().map(|channel| channel.name.as_str()).collect();
+        presence::show_with(&self.shared, &channels).await
     }
 
     /// Replaces the plan: workers of the old one finish what they had begun, those of the new
@@ -78,6 +91,7 @@ impl Dispatcher {
             tasks.retire_workers();
             tasks.start_workers(&self.shared);
         }
+        presence::show(&self.shared).await?;
         cancel_orphans(&self.shared).await
     }
 
@@ -112,6 +126,13 @@ impl Dispatcher {
         self.shared.set_triage(triage);
     }
 
+    /// Tells the workers of all channels that something may be owed.
+    pub fn wake_all(&self) {
+        for channel in self.shared.plan().channels() {
+            self.shared.wake(&channel.name);
+        }
+    }
+
     /// Tells the workers of these channels that something is owed.
     pub fn wake<'a>(&self, channels: impl IntoIterator<Item = &'a str>) {
         for channel in channels {
@@ -139,9 +160,10 @@ impl Dispatcher {
     /// that is owed. Ends soon after `grace`.
     pub async fn stop(&self, grace: Duration) {
         let Some(tasks) = self.tasks.lock().take() else { return };
-        let Tasks { records, workers, retiring, mut recorder, recovery, lookout } = tasks;
+        let Tasks { records, workers, retiring, mut recorder, recovery, lookout, presence } = tasks;
         recovery.abort();
         lookout.abort();
+        presence.abort();
         drop(records);
         for (stop, _) in &workers {
             stop.send_replace(true);
@@ -157,12 +179,15 @@ impl Dispatcher {
             ending.await;
         }
         // It ends when the last sender is gone.
-        if tokio::time::timeout(LAST_WORDS, &mut recorder).await.is_err() {
+        let is_recorded = tokio::time::timeout(LAST_WORDS, &mut recorder).await.is_ok();
+        if !is_recorded {
             recorder.abort();
-        } else if in_time {
-            return;
         }
-        self.let_go(grace).await;
+        if !is_recorded || !in_time {
+            self.let_go(grace).await;
+        }
+        // Who does not hear of it misses this process a little later.
+        let _ = tokio::time::timeout(LAST_WORDS, presence::leave(&self.shared)).await;
     }
 
     async fn let_go(&self, grace: Duration) {
@@ -210,8 +235,8 @@ impl Tasks {
     }
 
     fn all_run(&self) -> bool {
-        let ended =
-            self.workers.iter().map(|(_, task)| task).chain([&self.recorder, &self.recovery, &self.lookout]);
+        let others = [&self.recorder, &self.recovery, &self.lookout, &self.presence];
+        let ended = self.workers.iter().map(|(_, task)| task).chain(others);
         ended.into_iter().all(|task| !task.is_finished())
     }
 }

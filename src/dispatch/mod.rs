@@ -23,10 +23,12 @@ mod fold;
 mod look;
 mod orphans;
 mod pace;
+mod presence;
 mod recorder;
 mod recovery;
 mod sender;
 mod shared;
+mod steadiness;
 mod trial;
 
 mod worker;

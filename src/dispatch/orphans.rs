@@ -1,5 +1,6 @@
-//! What is owed to channels that are gone: withdrawn at the start, at a reload, and when an
-//! attempt of a removed channel ends.
+//! What is owed to channels that are gone: withdrawn at the start, at a reload, when an
+//! attempt of a removed channel ends, and from time to time, since other replicas may have
+//! served them for longer.
 
 use super::shared::Shared;
 use crate::store::StoreError;

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::conclude::{Terms, conclude};
 use super::fallback::follow_up;
+use super::orphans::cancel_orphans;
 use super::plan::Plan;
 use super::shared::Shared;
 use crate::config::OnAmbiguous;
@@ -21,7 +22,7 @@ use crate::store::{LostLease, StoreError, Tx};
 /// Why a test whose end nobody saw is not sent again.
 const TEST_LOST: &str = "a test is not repeated: the program stopped during it";
 /// How often to look.
-const EVERY: Duration = Duration::from_secs(15);
+const EVERY: Duration = Duration::from_secs(5);
 /// How long a lease of this very process may seem to have run out before it counts as lost.
 /// Its sender lives, as a rule: it is the clock that was set forward, or the database that
 /// could not take the attempt's end for a while.
@@ -31,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// steady clock: the other one may be what is wrong.
 type Doubtful = HashMap<(String, i64), Instant>;
 
-/// Looks for lost leases until it is aborted.
+/// Looks for lost leases, and for what is owed to channels that are gone by now, until it is aborted.
 pub(super) async fn run(shared: Arc<Shared>) {
     let mut doubtful = Doubtful::new();
     loop {
@@ -42,6 +43,10 @@ pub(super) async fn run(shared: Arc<Shared>) {
         shared.store.watch().note("look for lost leases", &found, now);
         if let Ok(found @ 1..) = found {
             tracing::warn!(messages = found, "messages had lost their worker during the send");
+        }
+        if let Err(error) = cancel_orphans(&shared).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "could not look for what is owed to removed channels");
         }
     }
 }
@@ -92,6 +97,10 @@ async fn recover(shared: &Shared, deadline: Timestamp, doubtful: &mut Doubtful) 
         doubtful.insert(key, since);
         since.elapsed() >= PATIENCE
     });
+    let now = shared.clock.now();
+    if lost.is_empty() && shared.steadiness.can_judge(now) {
+        lost = tx.leases_of_the_dead(now).await?;
+    }
     let recording = take_up(shared, tx, &lost).await?;
     for lease in &lost {
         shared.wake(&lease.channel);

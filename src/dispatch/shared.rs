@@ -10,7 +10,8 @@ use tokio::sync::Notify;
 
 use super::breakers::Breakers;
 use super::plan::Plan;
-use crate::domain::clock::SharedClock;
+use super::steadiness::Steadiness;
+use crate::domain::clock::{SharedClock, Timestamp};
 use crate::domain::ids::IdMaker;
 use crate::domain::random::SharedRandom;
 use crate::store::{Store, StoreError};
@@ -42,6 +43,8 @@ pub(super) struct Shared {
     pub breakers: Breakers,
     /// Names this process in leases.
     pub owner: String,
+    pub started_at: Timestamp,
+    pub steadiness: Steadiness,
     plan: ArcSwap<Plan>,
     wakes: RwLock<HashMap<String, Arc<Notify>>>,
     triage: OnceLock<Arc<Notify>>,
@@ -57,6 +60,8 @@ impl Shared {
                 parts.random.clone(),
                 parts.metrics.clone(),
             ),
+            started_at: parts.clock.now(),
+            steadiness: Steadiness::default(),
             store: parts.store,
             clock: parts.clock,
             random: parts.random,

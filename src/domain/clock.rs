@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -115,6 +116,9 @@ pub trait Clock: Send + Sync + fmt::Debug {
 /// A clock that several parts share.
 pub type SharedClock = Arc<dyn Clock>;
 
+/// The longest wait without a look at the clock.
+const SLICE: Duration = Duration::from_secs(30);
+
 /// The machine's clock.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct SystemClock;
@@ -126,7 +130,6 @@ impl Clock for SystemClock {
     }
 
     fn sleep_until(&self, at: Timestamp) -> BoxFuture<'static, ()> {
-        const SLICE: Duration = Duration::from_secs(30);
         let clock = *self;
         Box::pin(sleep_in_slices(move || clock.now(), at, SLICE))
     }
@@ -140,6 +143,55 @@ pub async fn sleep_in_slices(now: impl Fn() -> Timestamp, at: Timestamp, slice: 
         let next = left.min(slice);
         tokio::time::sleep(next).await;
         left = at.since(now()).min(left - next);
+    }
+}
+
+/// A clock set right by another one, such as that of a database which several machines share:
+/// what one of them writes down the others compare with their own present.
+#[derive(Debug, Clone)]
+pub struct AdjustedClock {
+    inner: SharedClock,
+    ahead_ms: Arc<AtomicI64>,
+}
+
+impl AdjustedClock {
+    /// A clock that shows what `inner` shows, until it is adjusted.
+    pub fn new(inner: SharedClock) -> Self {
+        Self { inner, ahead_ms: Arc::default() }
+    }
+
+    /// The clock that is set right.
+    pub fn inner(&self) -> &SharedClock {
+        &self.inner
+    }
+
+    /// How far this clock is set ahead of the inner one, in milliseconds.
+    pub fn ahead_ms(&self) -> i64 {
+        self.ahead_ms.load(Ordering::Relaxed)
+    }
+
+    /// Shows from now on what the inner clock shows plus so many milliseconds.
+    pub fn adjust(&self, ahead_ms: i64) {
+        self.ahead_ms.store(ahead_ms, Ordering::Relaxed);
+    }
+}
+
+impl Clock for AdjustedClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.inner.now().0.saturating_add(self.ahead_ms()))
+    }
+
+    fn sleep_until(&self, at: Timestamp) -> BoxFuture<'static, ()> {
+        let clock = self.clone();
+        Box::pin(async move {
+            // Waits in slices, so that an adjustment is noticed.
+            let mut left = at.since(clock.now());
+            while !left.is_zero() {
+                let next = left.min(SLICE);
+                clock.inner.sleep_until(clock.inner.now().plus(next)).await;
+                left = at.since(clock.now()).min(left - next);
+            }
+        })
     }
 }
 
@@ -210,6 +262,22 @@ mod tests {
             sleep_in_slices(now, Timestamp::from_millis(3 * SLICE), Duration::from_millis(5)).await;
             assert_eq!(looks.get(), expected, "{jump}");
         }
+    }
+
+    #[tokio::test]
+    async fn an_adjusted_clock_shows_and_waits_for_the_time_of_the_other() {
+        let manual = ManualClock::at(Timestamp::from_millis(1_000));
+        let clock = AdjustedClock::new(Arc::new(manual.clone()));
+        clock.adjust(-400);
+        assert_eq!(clock.now(), Timestamp::from_millis(600));
+        let sleeper = tokio::spawn(clock.sleep_until(Timestamp::from_millis(1_200)));
+
+        manual.advance(Duration::from_millis(300));
+        tokio::task::yield_now().await;
+        assert!(!sleeper.is_finished());
+
+        manual.advance(Duration::from_millis(300));
+        sleeper.await.unwrap();
     }
 
     #[tokio::test]

@@ -21,18 +21,6 @@ impl IdMaker {
         Self { clock, random, last: Arc::default() }
     }
 
-    /// From now on every id is greater than `id`, even where the clock has been set back since
-    /// it was made. Anything that is not an id of ours is ignored.
-    pub fn rise_above(&self, id: &str) {
-        let made = uuid::Uuid::parse_str(id).ok().and_then(|id| id.get_timestamp());
-        let Some((seconds, nanos)) = made.map(|made| made.to_unix()) else { return };
-        let millis = seconds * 1_000 + u64::from(nanos / 1_000_000);
-        let mut last = self.last.lock();
-        if millis >= last.0 {
-            *last = (millis + 1, 0);
-        }
-    }
-
     /// A new id in the hyphenated lower-case form (36 characters).
     pub fn next_id(&self) -> String {
         let (millis, counter) = self.next_position();
@@ -49,6 +37,14 @@ impl IdMaker {
         uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid().to_string()
     }
 
+    /// Makes ids that sort after `id` from now on: after one that another process made, or this
+    /// one before a restart, whatever the clocks say. What is no such id says nothing.
+    pub fn rise_above(&self, id: &str) {
+        let Some(position) = position_of(id) else { return };
+        let mut last = self.last.lock();
+        *last = position.max(*last);
+    }
+
     fn next_position(&self) -> (u64, u64) {
         let now = u64::try_from(self.clock.now().as_millis()).unwrap_or(0);
         let mut last = self.last.lock();
@@ -58,6 +54,16 @@ impl IdMaker {
         }
         *last
     }
+}
+
+/// Milliseconds and counter of an id of ours.
+fn position_of(id: &str) -> Option<(u64, u64)> {
+    let id = uuid::Uuid::parse_str(id).ok().filter(|id| id.get_version_num() == 7)?;
+    let number = id.as_u128();
+    let bits = |shift: u32, mask: u64| (number >> shift) as u64 & mask;
+    let position = (bits(80, (1 << 48) - 1), bits(64, 0x0FFF) << 14 | bits(48, 0x3FFF));
+    // The last moments there are would leave no room for what follows.
+    (position.0 < (1 << 48) - 1_000_000).then_some(position)
 }
 
 #[cfg(test)]
@@ -91,5 +97,26 @@ mod tests {
         later.rise_above(made.last().unwrap());
         later.rise_above("not an id");
         assert!(later.next_id() > *made.last().unwrap());
+    }
+
+    #[test]
+    fn ids_rise_above_those_of_a_clock_that_was_ahead() {
+        let at = |millis, seed| {
+            let clock = ManualClock::at(Timestamp::from_millis(millis));
+            IdMaker::new(Arc::new(clock), Arc::new(SeededRandom::new(seed)))
+        };
+        let (ahead, behind) = (at(1_787_220_003_125, 7), at(1_787_220_000_000, 8));
+        for _ in 0..20_000 {
+            let theirs = ahead.next_id();
+            behind.rise_above(&theirs);
+            let ours = behind.next_id();
+            assert!(ours > theirs, "{ours} {theirs}");
+            ahead.rise_above(&ours);
+        }
+
+        behind.rise_above("no id at all");
+        behind.rise_above("ffffffff-ffff-7fff-bfff-ffffffffffff");
+        let next = behind.next_id();
+        assert!(next.starts_with("01a01e9d"), "{next}");
     }
 }

@@ -30,6 +30,11 @@ const READING_KIB: usize = 64 * 1_024;
 const BATCH: usize = 512;
 /// How many bytes share one transaction at most.
 const BATCH_BYTES: usize = 32 * 1_024 * 1_024;
+/// How often a transaction that gave way to another replica's is tried.
+const TRIES: u32 = 3;
+/// How long a sender waits for its answer at most; what is stored after that it sends again,
+/// and it is found to be its own twin.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// How much of a refused body is kept.
 const REFUSED_HEAD: usize = 64 * 1_024;
 /// What events of Alertmanager are called.
@@ -214,7 +219,8 @@ impl Inbox {
             let room = self.room.clone().try_acquire_many_owned(kib).map_err(|_| ())?;
             let (answer, answered) = oneshot::channel();
             self.queue.try_send(Request { event, _room: room, answer }).map_err(|_| ())?;
-            answered.await.map_err(|_| ())?
+            let answered = tokio::time::timeout(ANSWER_LIMIT, answered).await;
+            answered.map_err(|_| ())?.map_err(|_| ())?
         };
         stored.await.map_err(|()| {
             self.parts.metrics.event(ALERTMANAGER, EventResult::Unavailable);
@@ -304,13 +310,10 @@ fn gather(first: Request, requests: &mut mpsc::Receiver<Request>, batch: &mut Ve
 async fn commit(parts: &Parts, batch: &mut Vec<Request>) {
     let (mut events, answers): (Vec<NewEvent>, Vec<_>) =
         batch.drain(..).map(|request| (request.event, (request.answer, request._room))).unzip();
-    for event in &mut events {
-        event.id = parts.ids.next_id();
-    }
-    let outcomes = match store_all(parts, &events).await {
+    let outcomes = match store_all(parts, &mut events).await {
         Ok(stored) => stored.into_iter().map(Ok).collect(),
         // Something in one of them: its neighbours must not pay for it.
-        Err(error) if !error.is_unavailable() && events.len() > 1 => store_each(parts, &events).await,
+        Err(error) if !error.is_unavailable() && events.len() > 1 => store_each(parts, &mut events).await,
         Err(error) => {
             log_refused(&error, events.len());
             vec![Err(()); events.len()]
@@ -322,9 +325,15 @@ async fn commit(parts: &Parts, batch: &mut Vec<Request>) {
     }
 }
 
-async fn store_all(parts: &Parts, events: &[NewEvent]) -> Result<Vec<Stored>, StoreError> {
+async fn store_all(parts: &Parts, events: &mut [NewEvent]) -> Result<Vec<Stored>, StoreError> {
     let begun = parts.clock.now();
-    let stored = parts.store.insert_events(events).await;
+    let mut tries = 1;
+    let stored = loop {
+        match store_once(parts, events).await {
+            Err(error) if error.is_collision() && tries < TRIES => tries += 1,
+            stored => break stored,
+        }
+    };
     let now = parts.clock.now();
     parts.metrics.store_operation("insert_events", now.since(begun));
     // Anything else is a matter of one event, and said about it.
@@ -334,10 +343,20 @@ async fn store_all(parts: &Parts, events: &[NewEvent]) -> Result<Vec<Stored>, St
     stored
 }
 
-async fn store_each(parts: &Parts, events: &[NewEvent]) -> Vec<Result<Stored, ()>> {
+/// An id is given right before it is stored: what another replica has answered before sorts
+/// before it, whatever the clocks say.
+async fn store_once(parts: &Parts, events: &mut [NewEvent]) -> Result<Vec<Stored>, StoreError> {
+    parts.store.go_on_with_event_ids(&parts.ids).await?;
+    for event in events.iter_mut() {
+        event.id = parts.ids.next_id();
+    }
+    parts.store.insert_events(events).await
+}
+
+async fn store_each(parts: &Parts, events: &mut [NewEvent]) -> Vec<Result<Stored, ()>> {
     let mut outcomes = Vec::with_capacity(events.len());
     for event in events {
-        let outcome = store_all(parts, std::slice::from_ref(event)).await;
+        let outcome = store_all(parts, std::slice::from_mut(event)).await;
         outcomes.push(match outcome.map(|mut stored| stored.pop()) {
             Ok(Some(stored)) => Ok(stored),
             Ok(None) => Err(()),

@@ -6,6 +6,7 @@
 
 use super::catalog_rows::{DeploymentRow, EntryRow, VersionRow, histories, records};
 use super::error::Doing as _;
+use super::news::News;
 use super::rows::to_json;
 use super::{StoreError, Tx};
 use crate::domain::entry::{Deployment, EntryRecord, Version};
@@ -72,6 +73,7 @@ impl Tx {
         let (revision,): (i64,) =
             with_tx!(*self, |conn| sqlx::query_as(NEXT_REVISION).fetch_one(&mut *conn).await)
                 .doing("take the catalog's next revision")?;
+        self.announce(News { catalog: true, ..News::default() });
         Ok(revision)
     }
 

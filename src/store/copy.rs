@@ -278,10 +278,10 @@ async fn open_one(side: &'static str, url: &str, purpose: Purpose) -> Result<Sto
 }
 
 async fn servers(store: &Store) -> Result<i64, StoreError> {
-    let Pool::Postgres(pool) = &store.pool else { return Ok(0) };
+    let Pool::Postgres(server) = &store.pool else { return Ok(0) };
     let (count,): (i64,) = sqlx::query_as(SERVERS)
         .bind(open::SERVER_NAME)
-        .fetch_one(pool)
+        .fetch_one(&server.read)
         .await
         .doing("look for servers on the database")?;
     Ok(count)

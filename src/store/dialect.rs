@@ -5,6 +5,8 @@
 //! without any trait bound. SQL is `const` with `$N`; only the number of rows in a
 //! `VALUES` list is put in at run time, from numbers alone.
 
+use std::time::Duration;
+
 use sqlx::AssertSqlSafe;
 
 /// Runs a body on the connection of a [`super::Tx`].
@@ -17,7 +19,7 @@ macro_rules! with_tx {
             }
             $crate::store::TxKind::Postgres(tx) => {
                 let $conn = &mut **tx;
-                $body
+                $crate::store::dialect::in_time(async { $body }).await
             }
         }
     };
@@ -34,10 +36,10 @@ macro_rules! with_reader {
                 }
                 Err(error) => Err(error),
             },
-            $crate::store::Pool::Postgres(pool) => match pool.acquire().await {
+            $crate::store::Pool::Postgres(server) => match server.read.acquire().await {
                 Ok(mut acquired) => {
                     let $conn = &mut *acquired;
-                    $body
+                    $crate::store::dialect::in_time(async { $body }).await
                 }
                 Err(error) => Err(error),
             },
@@ -88,6 +90,24 @@ macro_rules! read_by_keys {
         .await
     };
 }
+
+/// Gives up on PostgreSQL when it does not answer: a server that ends says so and is noticed,
+/// one that is cut off stays silent for a quarter of an hour. The server itself gives up a
+/// little earlier, so this is for when it cannot be heard.
+pub(super) async fn in_time<T>(
+    answer: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    let silent = |_| {
+        let silence = std::io::Error::new(std::io::ErrorKind::TimedOut, "the server does not answer");
+        Err(sqlx::Error::Io(silence))
+    };
+    tokio::time::timeout(ANSWER_LIMIT, answer).await.unwrap_or_else(silent)
+}
+
+/// How long the server may take for one statement.
+pub(super) const STATEMENT_LIMIT: Duration = Duration::from_secs(30);
+/// How long to wait for its answer.
+const ANSWER_LIMIT: Duration = Duration::from_secs(35);
 
 /// No statement carries more rows than this.
 const MAX_ROWS: usize = 512;

@@ -102,7 +102,7 @@ fn is_conflict(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Database(e) if matches!(e.kind(), ErrorKind::UniqueViolation))
 }
 
-fn is_unavailable(error: &sqlx::Error) -> bool {
+pub(super) fn is_unavailable(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_)
         | sqlx::Error::Tls(_)
@@ -124,8 +124,7 @@ fn is_unavailable_code(code: &str) -> bool {
     // state (a lock not to be had in time), operator intervention, system error; a session
     // ended for being idle in a transaction or for its transaction's length; read-only; a
     // prepared statement that the pooler in between does not know.
-    const POSTGRES: [&str; 10] =
-        ["08", "40", "53", "55P", "57", "58", "25P03", "25P04", "25006", "26000"];
+    const POSTGRES: [&str; 10] = ["08", "40", "53", "55P", "57", "58", "25P03", "25P04", "25006", "26000"];
 
     if code.len() == 5 {
         return POSTGRES.iter().any(|prefix| code.starts_with(prefix));
@@ -185,9 +184,9 @@ mod tests {
     fn what_passes_by_itself_is_told_from_what_is_wrong() {
         // lock not available, idle in transaction, admin shutdown, crash shutdown, starting up,
         // statement timeout, too many connections, serialization, deadlock, hot standby
-        for passing in
-            ["55P03", "25P03", "57P01", "57P02", "57P03", "57014", "53300", "40001", "40P01", "25006", "08006"]
-        {
+        for passing in [
+            "55P03", "25P03", "57P01", "57P02", "57P03", "57014", "53300", "40001", "40P01", "25006", "08006",
+        ] {
             assert!(is_unavailable_code(passing), "{passing}");
         }
         // unique, not null, syntax, no such table, bad text

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::dialect::PerDialect;
 use super::error::Doing as _;
+use super::news::News;
 pub use super::turns::TwinKey;
 use super::turns::{self, Claimant, Owners};
 use super::{Store, StoreError, Tx};
@@ -122,6 +123,9 @@ impl Store {
             events.iter().zip(&stored).filter(|(_, s)| **s == Stored::New).map(|(event, _)| event).collect();
         insert(&mut tx, &new).await?;
         count_twins(&mut tx, &stored).await?;
+        if new.iter().any(|event| event.state == EventState::Pending) {
+            tx.announce(News { events: true, ..News::default() });
+        }
         tx.commit().await?;
         Ok(stored)
     }
@@ -134,11 +138,7 @@ impl Store {
         let mut tx = self.begin_write().await?;
         let sql = FORGET_KEYS.pick(&tx);
         let forgotten = with_tx!(tx, |conn| {
-            sqlx::query(sql)
-                .bind(now.as_millis())
-                .execute(&mut *conn)
-                .await
-                .map(|done| done.rows_affected())
+            sqlx::query(sql).bind(now.as_millis()).execute(&mut *conn).await.map(|done| done.rows_affected())
         })
         .doing("forget twin keys")?;
         tx.commit().await?;

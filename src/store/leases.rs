@@ -2,6 +2,7 @@
 
 use super::dialect::PerDialect;
 use super::error::Doing as _;
+use super::replicas::ALIVE;
 use super::{StoreError, Tx};
 use crate::domain::clock::Timestamp;
 
@@ -44,7 +45,24 @@ const OWNED: PerDialect = PerDialect {
     postgres: leases_sql!("lease_owner = $1", " FOR UPDATE SKIP LOCKED"),
 };
 
+const OF_THE_DEAD: &str = leases_sql!(
+    "lease_owner NOT IN (SELECT id FROM replicas WHERE seen_at >= $1 AND left_at IS NULL)",
+    " FOR UPDATE SKIP LOCKED"
+);
+
 impl Tx {
+    /// Messages leased to replicas that do not live any more: there is no need to wait until
+    /// the leases run out. None on SQLite.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn leases_of_the_dead(&mut self, now: Timestamp) -> Result<Vec<LostLease>, StoreError> {
+        let super::TxKind::Postgres(_) = &self.0 else { return Ok(Vec::new()) };
+        let since = now.minus(ALIVE).as_millis();
+        with_tx!(self, |conn| sqlx::query_as(OF_THE_DEAD).bind(since).fetch_all(&mut *conn).await)
+            .doing("look for leases of replicas that are gone")
+    }
+
     /// Messages whose lease ran out by `now`.
     ///
     /// # Errors

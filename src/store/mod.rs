@@ -13,7 +13,7 @@ use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::{PgPool, Postgres};
+use sqlx::postgres::Postgres;
 use sqlx::sqlite::{Sqlite, SqlitePool};
 
 #[macro_use]
@@ -36,8 +36,10 @@ pub mod log_events;
 pub mod log_incidents;
 pub mod log_index;
 pub mod log_notifications;
+pub mod news;
 pub mod outbox;
 pub mod outbox_hand;
+pub mod replicas;
 pub mod retention;
 pub mod stand_ins;
 mod overtake;
@@ -49,6 +51,7 @@ mod leases;
 mod newest;
 mod open;
 mod probe;
+mod server;
 mod turns;
 mod wal;
 
@@ -57,13 +60,17 @@ use error::Doing as _;
 pub use error::StoreError;
 pub use leases::LostLease;
 pub use overtake::Superseded;
+use server::Server;
 use watch::Watch;
+
+use crate::domain::clock::SharedClock;
 
 /// The database. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
     pool: Pool,
     watch: Arc<Watch>,
+    announcer: Arc<news::Announcer>,
     /// Holds the lock on the SQLite file for as long as any clone lives.
     _lock: Option<Arc<File>>,
 }
@@ -71,11 +78,11 @@ pub struct Store {
 #[derive(Clone)]
 enum Pool {
     Sqlite { read: SqlitePool, write: SqlitePool },
-    Postgres(PgPool),
+    Postgres(Arc<Server>),
 }
 
 /// A transaction that may write. Dropped without [`Tx::commit`], it leaves no trace.
-pub struct Tx(TxKind);
+pub struct Tx(TxKind, news::Announcement);
 
 enum TxKind {
     Sqlite(sqlx::Transaction<'static, Sqlite>),
@@ -113,9 +120,14 @@ impl Store {
     pub async fn begin_write(&self) -> Result<Tx, StoreError> {
         let kind = match &self.pool {
             Pool::Sqlite { write, .. } => write.begin_with("BEGIN IMMEDIATE").await.map(TxKind::Sqlite),
-            Pool::Postgres(pool) => pool.begin().await.map(TxKind::Postgres),
+            Pool::Postgres(server) => dialect::in_time(server.write.begin()).await.map(TxKind::Postgres),
         };
-        kind.map(Tx).doing("begin a transaction")
+        kind.map(|kind| self.transaction(kind)).doing("begin a transaction")
+    }
+
+    fn transaction(&self, kind: TxKind) -> Tx {
+        let announcer = self.announcer.clone();
+        Tx(kind, news::Announcement { announcer, news: news::News::default() })
     }
 
     /// Begins a transaction that only reads, and holds up nobody: what it reads may have
@@ -126,9 +138,9 @@ impl Store {
     pub async fn begin_read(&self) -> Result<Tx, StoreError> {
         let kind = match &self.pool {
             Pool::Sqlite { read, .. } => read.begin().await.map(TxKind::Sqlite),
-            Pool::Postgres(pool) => pool.begin().await.map(TxKind::Postgres),
+            Pool::Postgres(server) => dialect::in_time(server.read.begin()).await.map(TxKind::Postgres),
         };
-        kind.map(Tx).doing("begin a transaction")
+        kind.map(|kind| self.transaction(kind)).doing("begin a transaction")
     }
 
     /// Asks the database for a sign of life.
@@ -140,6 +152,25 @@ impl Store {
             .doing("ping the database")
     }
 
+    /// By how many milliseconds the database's clock is ahead of `clock`; `None` on SQLite, and
+    /// when the answer took too long to tell.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn clock_difference(&self, clock: &SharedClock) -> Result<Option<i64>, StoreError> {
+        let Pool::Postgres(server) = &self.pool else { return Ok(None) };
+        let measured = async {
+            let mut conn = server.write.acquire().await?;
+            let asked = clock.now();
+            let (theirs,): (i64,) = sqlx::query_as(PRESENT).fetch_one(&mut *conn).await?;
+            Ok((theirs, asked, clock.now()))
+        };
+        let (theirs, asked, answered) = dialect::in_time(measured).await.doing("ask for the time")?;
+        let way = answered.since(asked);
+        let half_way = asked.plus(way / 2);
+        Ok((way <= PROMPT).then(|| theirs - half_way.as_millis()))
+    }
+
     /// Closes every connection; a SQLite file is left without a write-ahead log.
     pub async fn close(&self) {
         match &self.pool {
@@ -147,7 +178,10 @@ impl Store {
                 read.close().await;
                 write.close().await;
             }
-            Pool::Postgres(pool) => pool.close().await,
+            Pool::Postgres(server) => {
+                server.read.close().await;
+                server.write.close().await;
+            }
         }
     }
 }
@@ -158,10 +192,11 @@ impl Tx {
     /// # Errors
     /// When the database could not do so; then nothing of it happened, unless the
     /// connection broke during the commit itself.
-    pub async fn commit(self) -> Result<(), StoreError> {
+    pub async fn commit(mut self) -> Result<(), StoreError> {
+        self.tell_others().await?;
         match self.0 {
             TxKind::Sqlite(tx) => tx.commit().await,
-            TxKind::Postgres(tx) => tx.commit().await,
+            TxKind::Postgres(tx) => dialect::in_time(tx.commit()).await,
         }
         .doing("commit a transaction")
     }
@@ -174,11 +209,14 @@ impl Tx {
     pub async fn rollback(self) -> Result<(), StoreError> {
         match self.0 {
             TxKind::Sqlite(tx) => tx.rollback().await,
-            TxKind::Postgres(tx) => tx.rollback().await,
+            TxKind::Postgres(tx) => dialect::in_time(tx.rollback()).await,
         }
         .doing("undo a transaction")
     }
 }
 
+const PRESENT: &str = "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT";
+/// An answer that took longer says little about the present.
+const PROMPT: Duration = Duration::from_millis(200);
 /// How long to wait for a connection or a lock before calling the store unavailable.
 const WAIT_LIMIT: Duration = Duration::from_secs(5);

@@ -1,21 +1,65 @@
-//! The greatest id there is.
+//! Ids that go on where the database stands. They are made from clocks, and clocks differ
+//! between machines and are set back; but a newer message of a problem must sort after an
+//! older one, and a later event after an earlier one. So whoever makes ids first looks at the
+//! newest there is: at the start of the program and, where others write too, before an event
+//! gets its id and when the turn to triage was had.
 
 use super::error::Doing as _;
-use super::{Store, StoreError};
+use super::{Pool, Store, StoreError, Tx, TxKind};
+use crate::domain::ids::IdMaker;
 
 const NEWEST: &str = "SELECT MAX(id) FROM (SELECT MAX(id) AS id FROM events \
-     UNION ALL SELECT MAX(id) FROM notifications UNION ALL SELECT MAX(id) FROM attempts) AS newest";
+     UNION ALL SELECT MAX(id) FROM notifications UNION ALL SELECT MAX(id) FROM incidents \
+     UNION ALL SELECT MAX(id) FROM timeline UNION ALL SELECT MAX(id) FROM decisions \
+     UNION ALL SELECT MAX(id) FROM attempts UNION ALL SELECT MAX(id) FROM audit_log) AS newest";
+const NEWEST_EVENT: &str = "SELECT MAX(id) FROM events";
+const PRESENT_STATE: &str = "SELECT MAX(id), (SELECT value FROM meta WHERE key = 'catalog_revision') \
+     FROM (SELECT MAX(id) AS id FROM notifications \
+     UNION ALL SELECT MAX(id) FROM incidents UNION ALL SELECT MAX(id) FROM timeline \
+     UNION ALL SELECT MAX(id) FROM decisions) AS newest";
 
 impl Store {
-    /// The greatest id of anything whose order matters; `None` in an empty database. New ids
-    /// have to rise above it, also when the clock was set back since.
+    /// Lets `ids` go on above everything there is.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn newest_id(&self) -> Result<Option<String>, StoreError> {
+    pub async fn go_on_with_ids(&self, ids: &IdMaker) -> Result<(), StoreError> {
+        self.rise(NEWEST, ids).await
+    }
+
+    /// Lets `ids` go on above the events that others stored. A SQLite file has no others.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn go_on_with_event_ids(&self, ids: &IdMaker) -> Result<(), StoreError> {
+        match self.pool {
+            Pool::Sqlite { .. } => Ok(()),
+            Pool::Postgres(_) => self.rise(NEWEST_EVENT, ids).await,
+        }
+    }
+
+    async fn rise(&self, sql: &'static str, ids: &IdMaker) -> Result<(), StoreError> {
         let (newest,): (Option<String>,) =
-            with_reader!(self, |conn| sqlx::query_as(NEWEST).fetch_one(&mut *conn).await)
+            with_reader!(self, |conn| sqlx::query_as(sql).fetch_one(&mut *conn).await)
                 .doing("look for the newest id")?;
-        Ok(newest)
+        newest.iter().for_each(|id| ids.rise_above(id));
+        Ok(())
+    }
+}
+
+impl Tx {
+    /// Lets `ids` go on above what the replica that triaged before wrote, and answers the
+    /// catalog's revision: to be called once the turn is had and the events are read, so that
+    /// what their senders may count on is known. `None` on SQLite, where there are no others.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn catch_up(&mut self, ids: &IdMaker) -> Result<Option<i64>, StoreError> {
+        let TxKind::Postgres(_) = &self.0 else { return Ok(None) };
+        let (newest, catalog_revision): (Option<String>, i64) =
+            with_tx!(self, |conn| sqlx::query_as(PRESENT_STATE).fetch_one(&mut *conn).await)
+                .doing("look at what other replicas wrote")?;
+        newest.iter().for_each(|id| ids.rise_above(id));
+        Ok(Some(catalog_revision))
     }
 }

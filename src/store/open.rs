@@ -6,22 +6,18 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use sqlx::Connection as _;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use super::error::StoreError;
+use super::news::Announcer;
+use super::server::{self, STATEMENT_CACHE, Terms};
 use super::watch::Watch;
 use super::{Pool, Store, WAIT_LIMIT};
 
-/// Room for every batch size of every multi-row statement.
-const STATEMENT_CACHE: usize = 512;
 /// What connections of a server call themselves in PostgreSQL's `pg_stat_activity`.
 pub(super) const SERVER_NAME: &str = "modelpager";
 /// And those of `modelpager migrate-storage`.
 pub(super) const COPIER_NAME: &str = "modelpager migrate-storage";
-/// Compiling a statement that touches a few rows takes PostgreSQL a hundred times longer than
-/// running it.
-const NO_JIT: &str = "SET jit = off";
 
 /// What a database is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +92,7 @@ async fn open_sqlite(url: &str, max_connections: u32, purpose: Purpose) -> Resul
         .max_connections(max_connections.max(1))
         .acquire_timeout(WAIT_LIMIT)
         .connect_lazy_with(options.read_only(true));
-    Ok(Store { pool: Pool::Sqlite { read, write }, watch, _lock: Some(Arc::new(lock)) })
+    Ok(store(Pool::Sqlite { read, write }, watch, Some(lock)))
 }
 
 /// Creates the file, readable by its owner alone, and locks its neighbour `FILE.lock`:
@@ -143,30 +139,17 @@ fn warn_if_shared(file: &File, path: &Path) {
 }
 
 async fn open_postgres(url: &str, max_connections: u32, purpose: Purpose) -> Result<Store, StoreError> {
-    let name = if purpose == Purpose::Serve { SERVER_NAME } else { COPIER_NAME };
-    let options = PgConnectOptions::from_str(url)
-        // The driver's message may repeat the URL with its password.
-        .map_err(|_| StoreError::Open("the postgres:// URL is malformed".to_owned()))?
-        .application_name(name)
-        .statement_cache_capacity(STATEMENT_CACHE);
+    let serves = purpose == Purpose::Serve;
+    let terms = Terms {
+        name: if serves { SERVER_NAME } else { COPIER_NAME },
+        has_time_limits: serves,
+        migrates: purpose != Purpose::Look,
+    };
     let watch = Arc::new(Watch::new("postgres"));
-    let watching = watch.clone();
-    let pool = PgPoolOptions::new()
-        .before_acquire(move |_, connection| {
-            let is_usable = !watching.is_stale(connection.age);
-            Box::pin(std::future::ready(Ok(is_usable)))
-        })
-        .max_connections(max_connections.max(2))
-        .acquire_timeout(WAIT_LIMIT)
-        .after_connect(|connection, _| {
-            Box::pin(async move { sqlx::query(NO_JIT).execute(connection).await.map(|_| ()) })
-        })
-        .connect_with(options)
-        .await
-        .map_err(|e| StoreError::Open(e.to_string()))?;
-    if purpose != Purpose::Look {
-        let migrations = sqlx::migrate!("migrations/postgres");
-        migrations.run(&pool).await.map_err(|e| StoreError::Open(e.to_string()))?;
-    }
-    Ok(Store { pool: Pool::Postgres(pool), watch, _lock: None })
+    let server = server::open(url, max_connections, terms, &watch).await?;
+    Ok(store(Pool::Postgres(Arc::new(server)), watch, None))
+}
+
+fn store(pool: Pool, watch: Arc<Watch>, lock: Option<File>) -> Store {
+    Store { pool, watch, announcer: Announcer::new(), _lock: lock.map(Arc::new) }
 }

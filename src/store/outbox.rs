@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::breakers::BreakerRow;
 use super::dialect::PerDialect;
 use super::error::Doing as _;
+use super::replicas::REMEMBERED;
 use super::stand_ins::StandIn;
 use super::triage::TimelineRow;
 use super::{Store, StoreError, Tx};
@@ -197,8 +198,16 @@ const UPSERT_HEALTH_SET: &str = "ON CONFLICT (channel) DO UPDATE SET \
      delivered = channel_health.delivered + excluded.delivered, failed = channel_health.failed + excluded.failed, \
      given_up_at = COALESCE(excluded.given_up_at, channel_health.given_up_at)";
 const PAUSED_UNTIL: &str = "SELECT paused_until FROM channel_health WHERE channel = $1";
-const CANCEL_ORPHANS: &str = "UPDATE notifications SET state = 'cancelled', reason = $1, finished_at = $2 \
-     WHERE state = 'pending' AND channel NOT IN";
+const CANCEL_ORPHANS: PerDialect = PerDialect {
+    sqlite: "UPDATE notifications SET state = 'cancelled', reason = $1, finished_at = $2 \
+             WHERE state = 'pending' AND $3 IS NOT NULL AND channel NOT IN",
+    // In one statement: a replica shows itself before it owes anything, so that whoever sees
+    // its message sees the channel, too.
+    postgres: "UPDATE notifications SET state = 'cancelled', reason = $1, finished_at = $2 \
+               WHERE state = 'pending' AND channel NOT IN \
+               (SELECT jsonb_array_elements_text(channels::jsonb) FROM replicas WHERE seen_at >= $3) \
+               AND channel NOT IN",
+};
 
 /// How a channel fares, summed over the attempts of one recording.
 #[derive(Clone, Debug, Default)]
@@ -290,17 +299,20 @@ impl Store {
         tx.commit().await
     }
 
-    /// Withdraws what is owed to channels that no longer exist; answers how many.
+    /// Withdraws what is owed to channels that nobody serves; answers how many. `channels` are
+    /// those of the caller. On PostgreSQL another replica may serve others, or may have done so
+    /// until a few minutes ago and be about to come back.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn cancel_orphans(&self, channels: &[&str], now: Timestamp) -> Result<u64, StoreError> {
         let mut tx = self.begin_write().await?;
-        let sql = super::dialect::list_sql(CANCEL_ORPHANS, 3, channels.len());
+        let sql = super::dialect::list_sql(CANCEL_ORPHANS.pick(&tx), 4, channels.len());
         let cancelled = with_tx!(tx, |conn| {
             let mut query = sqlx::query(sql)
                 .bind("its channel is no longer configured or is disabled")
-                .bind(now.as_millis());
+                .bind(now.as_millis())
+                .bind(now.minus(REMEMBERED).as_millis());
             for channel in channels {
                 query = query.bind(channel);
             }

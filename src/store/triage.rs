@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::error::Doing as _;
+use super::news::News;
 use super::rows::{signed, to_json};
 use super::{StoreError, Superseded, Tx};
 use crate::domain::clock::Timestamp;
@@ -325,6 +326,8 @@ impl Tx {
     /// # Errors
     /// When the database does not take them.
     pub async fn insert_notifications(&mut self, rows: &[NewNotification]) -> Result<(), StoreError> {
+        let owed = rows.iter().map(|row| row.channel.clone()).collect();
+        self.announce(News { owed, ..News::default() });
         write_rows!(*self, rows, 18, INSERT_NOTIFICATIONS, "", |query, row| query
             .bind(&row.id)
             .bind(&row.channel)

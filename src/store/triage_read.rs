@@ -48,7 +48,8 @@ const CONVERSATIONS: &str =
     "SELECT incident_id, channel, told, next_due_at, last_answer FROM conversations WHERE incident_id IN";
 const DUE: &str =
     "SELECT incident_id FROM conversations WHERE next_due_at <= $1 ORDER BY next_due_at LIMIT $2";
-const STALE: &str = "SELECT id FROM incidents WHERE state = 'open' AND last_seen_at <= $1 ORDER BY last_seen_at LIMIT $2";
+const STALE: &str =
+    "SELECT id FROM incidents WHERE state = 'open' AND last_seen_at <= $1 ORDER BY last_seen_at LIMIT $2";
 
 const POSTPONE_DUE: &str =
     "UPDATE conversations SET next_due_at = $3 WHERE incident_id = $1 AND next_due_at <= $2";
@@ -58,8 +59,7 @@ const POSTPONE_STALE: &str =
 const CLEAR_TIMERS: &str = "UPDATE conversations SET next_due_at = NULL WHERE incident_id = $1";
 
 /// Held until the transaction ends; the number is this use's alone.
-const TRIAGE_ALONE: &str = "SELECT set_config('idle_in_transaction_session_timeout', '30000', true), \
-     pg_advisory_xact_lock(7236832412)";
+const TRIAGE_ALONE: &str = "SELECT pg_advisory_xact_lock(7236832412)";
 const NEXT_TIMER: &str = "SELECT MIN(at) FROM (SELECT MIN(next_due_at) AS at FROM conversations \
      WHERE next_due_at IS NOT NULL UNION ALL \
      SELECT MIN(last_seen_at) + $1 AS at FROM incidents WHERE state = 'open') AS timers";
@@ -76,6 +76,24 @@ impl Store {
             with_reader!(self, |conn| sqlx::query_as(NEXT_TIMER).bind(stale_ms).fetch_one(&mut *conn).await)
                 .doing("look for the next timer")?;
         Ok(at.map(Timestamp::from_millis))
+    }
+}
+
+const IS_PENDING: &str = "SELECT EXISTS (SELECT 1 FROM events WHERE state = 'pending')";
+
+impl Store {
+    /// Whether it is worth waiting for the turn to triage: replicas that have nothing to do keep
+    /// out of each other's way. On SQLite there is no turn to wait for.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn may_have_pending_events(&self) -> Result<bool, StoreError> {
+        let super::Pool::Postgres(server) = &self.pool else { return Ok(true) };
+        let exists = async {
+            let mut conn = server.write.acquire().await?;
+            sqlx::query_scalar(IS_PENDING).fetch_one(&mut *conn).await
+        };
+        super::dialect::in_time(exists).await.doing("look for pending events")
     }
 }
 
@@ -193,7 +211,8 @@ impl Tx {
     /// When the database does not answer.
     pub async fn triage_alone(&mut self) -> Result<(), StoreError> {
         let super::TxKind::Postgres(tx) = &mut self.0 else { return Ok(()) };
-        sqlx::query(TRIAGE_ALONE).execute(&mut **tx).await.map(|_| ()).doing("wait for the turn to triage")
+        let wait = sqlx::query(TRIAGE_ALONE).execute(&mut **tx);
+        super::dialect::in_time(wait).await.map(|_| ()).doing("wait for the turn to triage")
     }
 
     /// The present incidents of these dedup keys, locked against other replicas.

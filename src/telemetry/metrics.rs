@@ -145,6 +145,8 @@ struct Inner {
     store_seconds: Histograms<Words<1>>,
     http_seconds: Histograms<Texts<3>>,
     catalog_entries: Gauge,
+    replicas: Gauge,
+    clock_ahead: Seconds,
     reload_successful: Gauge,
     reload_at: Seconds,
     retention_deleted: Family<Words<1>, Counter>,
@@ -217,6 +219,9 @@ impl Metrics {
                 || Histogram::new(HTTP_BUCKETS),
             ),
             catalog_entries: new.add("catalog_entries", "Entries in the catalog"),
+            replicas: new.add("replicas", "Replicas that share the database and live, this one included"),
+            clock_ahead: new
+                .add("clock_ahead_seconds", "How far the clock of the database is ahead of this machine's"),
             reload_successful: new.add(
                 "config_last_reload_successful",
                 "Whether the last attempt to load the configuration worked: 1 or 0",
@@ -392,6 +397,16 @@ impl Metrics {
     /// How many entries the catalog has.
     pub fn set_catalog_entries(&self, count: usize) {
         self.0.catalog_entries.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// How many replicas share the database and live, this one included.
+    pub fn set_replicas(&self, alive: u64) {
+        self.0.replicas.set(i64::try_from(alive).unwrap_or(i64::MAX));
+    }
+
+    /// By how many milliseconds the database's clock is ahead of this machine's.
+    pub fn set_clock_ahead(&self, ahead_ms: i64) {
+        self.0.clock_ahead.set(ahead_ms as f64 / 1_000.0);
     }
 
     /// The configuration was loaded at `now`.

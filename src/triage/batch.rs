@@ -89,6 +89,9 @@ impl Processor {
     /// One transaction over the oldest events; answers how many there were.
     async fn process_batch(&self, limit: u32) -> Result<usize, BatchError> {
         let begun = self.parts.clock.now();
+        if !self.parts.store.may_have_pending_events().await? {
+            return Ok(0);
+        }
         let mut tx = self.parts.store.begin_write().await?;
         let Batch { conclusions, bodies, superseded } = match self.triage(&mut tx, limit, begun).await {
             Ok(batch) => batch,
@@ -114,6 +117,7 @@ impl Processor {
         if events.is_empty() {
             return Ok(Batch::default());
         }
+        self.catch_up(tx).await?;
         let rules = self.parts.rules.load_full();
         let (bodies, sources, mut outcomes) = self.read_bodies(&events, &rules, begun);
         let mut desk = self.load_desk(tx, &bodies).await?;

@@ -9,11 +9,12 @@ use tokio::sync::{Notify, watch};
 
 use super::rules::Rules;
 use crate::catalog::Catalog;
+use crate::catalog::service::CatalogService;
 use crate::domain::alert::Alert;
 use crate::domain::clock::{SharedClock, Timestamp};
 use crate::domain::ids::IdMaker;
 use crate::store::triage_read::PendingEvent;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, Tx};
 use crate::telemetry::metrics::Metrics;
 
 /// How often to look although nobody called: another replica may have written.
@@ -66,6 +67,7 @@ pub struct Parts {
 /// Takes events through triage.
 pub struct Processor {
     pub(super) parts: Parts,
+    catalog: CatalogService,
 }
 
 /// Whether there may be more to do at once.
@@ -78,7 +80,9 @@ pub(super) enum Progress {
 impl Processor {
     /// A processor, not yet running.
     pub fn new(parts: Parts) -> Self {
-        Self { parts }
+        let Parts { store, catalog, clock, ids, .. } = &parts;
+        let catalog = CatalogService::new(store.clone(), catalog.clone(), clock.clone(), ids.clone());
+        Self { parts, catalog }
     }
 
     /// Runs until `stopped` says so; what it has begun it finishes.
@@ -107,6 +111,16 @@ impl Processor {
     /// When the database does not answer.
     pub async fn settle(&self) -> Result<(), StoreError> {
         while self.step().await? == Progress::More {}
+        Ok(())
+    }
+
+    /// Takes note of what other replicas did before this one got its turn: a model they were
+    /// told of is known to the very next alert here, too.
+    pub(super) async fn catch_up(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        let revision = tx.catch_up(&self.parts.ids).await?;
+        if revision.is_some_and(|revision| revision != self.parts.catalog.revision()) {
+            self.catalog.refresh().await?;
+        }
         Ok(())
     }
 

@@ -113,6 +113,7 @@ impl Processor {
         look: &Look<'_>,
     ) -> Result<(Consequences, Vec<Superseded>), TimerError> {
         tx.triage_alone().await?;
+        self.catch_up(tx).await?;
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let incidents = tx.incidents_by_id(&ids).await?;
         let members = tx.top_members(&ids).await?;

@@ -29,6 +29,8 @@ fn record_everything(metrics: &Metrics) {
     metrics.set_catalog_entries(5);
     metrics.retention_deleted("events", 400);
     metrics.retention_done(Timestamp::from_millis(1_787_220_001_000));
+    metrics.set_replicas(3);
+    metrics.set_clock_ahead(-250);
     metrics.config_loaded(Timestamp::from_millis(1_787_220_001_000));
 }
 

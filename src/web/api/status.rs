@@ -8,6 +8,7 @@ use crate::domain::clock::Timestamp;
 use crate::store::log::Moment;
 use crate::store::log_channels::SourceRecord;
 use crate::store::outbox_hand::QueueDepth;
+use crate::store::replicas::ReplicaRecord;
 use crate::web::auth::Read;
 use crate::web::problem::Problem;
 use crate::web::state::AppState;
@@ -20,7 +21,7 @@ use crate::web::state::AppState;
         "loaded_at": "2026-08-20T08:00:00.000Z"},
     "queues": {"events": {"depth": 0, "oldest_at": null, "oldest_age_seconds": 0},
         "notifications": {"depth": 1, "oldest_at": "2026-08-20T10:00:01.000Z", "oldest_age_seconds": 2}},
-    "stopped_workers": [],
+    "stopped_workers": [], "replicas": [],
     "alertmanagers": [{"external_url": "http://alertmanager:9093", "receiver": "modelpager",
         "source": "alertmanager", "first_seen_at": "2026-08-20T08:01:00.000Z",
         "last_seen_at": "2026-08-20T10:00:03.125Z", "events": 311}]
@@ -40,6 +41,9 @@ pub struct Status {
     queues: Queues,
     /// Workers that ought to run and do not; empty when all is well.
     stopped_workers: Vec<String>,
+    /// The replicas that share the database and live, this one included; empty on SQLite, which
+    /// has one process.
+    replicas: Vec<ReplicaRecord>,
     /// Who posts alerts, last heard first; at most 100.
     alertmanagers: Vec<SourceRecord>,
 }
@@ -106,6 +110,7 @@ pub async fn get_status(_: Read, state: web::Data<AppState>) -> Result<web::Json
         config: ConfigStatus { digest: live.digest.clone(), loaded_at: live.loaded_at.into() },
         queues,
         stopped_workers: state.operations.stopped_workers(),
+        replicas: state.store.list_replicas(now).await?,
         alertmanagers: state.store.list_sources().await?,
     }))
 }

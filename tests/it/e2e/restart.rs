@@ -2,19 +2,14 @@
 //! is told.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, join_all};
-use modelpager::app::{App, Start, configuration};
-use modelpager::domain::clock::{Clock, SystemClock, Timestamp};
-use modelpager::domain::random::SystemRandom;
+use futures_util::future::join_all;
 use modelpager::fakes::engine::Step;
 use modelpager::fakes::{slack, webhook};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::{Providers, delivery};
@@ -56,14 +51,8 @@ async fn what_was_accepted_survives_a_kill(fresh: Fresh) {
     service.kill();
 
     servers.iter().for_each(|server| server.clear());
-    let later = match fresh {
-        Fresh::Sqlite(_) => {
-            service.restart().await;
-            None
-        }
-        // Several processes may share this database: the dead one's leases have to run out.
-        Fresh::Postgres(_) => Some(Later::start(&service.config_file()).await),
-    };
+    // Where several processes may share the database, the dead one has to be missed first.
+    service.restart().await;
     let on_slack = service.wait_for_delivered("slack", MESSAGES).await;
     let on_webhook = service.wait_for_delivered("webhook", MESSAGES).await;
     assert_eq!(service.wait_for_processed(MESSAGES).await.len(), MESSAGES);
@@ -78,9 +67,6 @@ async fn what_was_accepted_survives_a_kill(fresh: Fresh) {
     assert!(messages.iter().all(|message| message.deliveries == 1));
     check_marks(&service, &on_slack, &on_webhook).await;
     providers.assert_clean();
-    if let Some(later) = later {
-        later.stop().await;
-    }
 }
 
 fn alertnames(notifications: &[Value]) -> BTreeSet<String> {
@@ -164,45 +150,4 @@ async fn a_second_process_on_the_same_file_is_refused() {
     assert!(!printed.contains("listens on"), "{printed}");
     service.deliver(&delivery("StillHere")).await;
     service.wait_for_delivered("console", 1).await;
-}
-
-/// The program in the test's own process, two minutes later.
-struct Later {
-    stop: oneshot::Sender<()>,
-    running: JoinHandle<anyhow::Result<()>>,
-}
-
-impl Later {
-    async fn start(config: &Path) -> Self {
-        let configuration = configuration::load(Some(config)).unwrap();
-        let clock = Arc::new(LaterClock);
-        let start = Start { configuration, file: None, clock, random: Arc::new(SystemRandom) };
-        let app = App::start(start).await.unwrap();
-        let (stop, stopped) = oneshot::channel();
-        let running = tokio::spawn(app.run_until(async move {
-            let _ = stopped.await;
-        }));
-        Self { stop, running }
-    }
-
-    async fn stop(self) {
-        self.stop.send(()).unwrap();
-        self.running.await.unwrap().unwrap();
-    }
-}
-
-/// Runs as the machine's clock does, two minutes ahead of it.
-#[derive(Debug)]
-struct LaterClock;
-
-const AHEAD: Duration = Duration::from_secs(120);
-
-impl Clock for LaterClock {
-    fn now(&self) -> Timestamp {
-        SystemClock.now().plus(AHEAD)
-    }
-
-    fn sleep_until(&self, at: Timestamp) -> BoxFuture<'static, ()> {
-        SystemClock.sleep_until(at.minus(AHEAD))
-    }
 }

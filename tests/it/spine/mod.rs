@@ -114,6 +114,7 @@ impl World {
         let snapshot = Arc::new(Catalog::new(config.catalog.clone()));
         let catalog = CatalogService::new(store.clone(), snapshot.clone(), shared.clone(), ids.clone());
         catalog.refresh().await.unwrap();
+        store.go_on_with_ids(&ids).await.unwrap();
         let rules = Rules::build(config).unwrap_or_else(|problems| panic!("{problems:?}"));
         let (inbox, _) = Inbox::start(inbox::Parts {
             store: store.clone(),
