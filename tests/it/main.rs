@@ -22,6 +22,7 @@ mod log_index;
 mod log_support;
 mod readme;
 mod real_programs;
+mod replicas;
 mod routes_amtool;
 mod speed;
 mod spine;

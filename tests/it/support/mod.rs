@@ -4,6 +4,7 @@ pub mod alertmanager;
 pub mod databases;
 pub mod http;
 pub mod postgres;
+pub mod postgres_own;
 pub mod program;
 pub mod service;
 pub mod smtp_real;

@@ -144,7 +144,7 @@ async fn find_server() -> Option<Server> {
     Some(Server { url, _users: Some(users) })
 }
 
-fn find_programs() -> Option<PathBuf> {
+pub(super) fn find_programs() -> Option<PathBuf> {
     let has_all =
         |folder: &PathBuf| ["postgres", "initdb", "pg_ctl"].iter().all(|name| folder.join(name).is_file());
     let mut debian: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
@@ -168,7 +168,7 @@ fn prepare_folder() -> PathBuf {
     folder
 }
 
-fn user_id() -> u32 {
+pub(super) fn user_id() -> u32 {
     fs::metadata("/proc/self").map_or(u32::MAX, |metadata| metadata.uid())
 }
 
@@ -211,7 +211,7 @@ fn start(folder: &Path, programs: &Path) -> String {
 }
 
 /// `sh` with `script`, as a user PostgreSQL agrees to run as.
-fn as_server_user(script: &str) -> Command {
+pub(super) fn as_server_user(script: &str) -> Command {
     let mut command = Command::new(if user_id() == 0 { "runuser" } else { "sh" });
     if user_id() == 0 {
         command.args(["-u", "postgres", "--", "sh"]);
