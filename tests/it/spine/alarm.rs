@@ -14,6 +14,7 @@ use modelpager::store::log_notifications::NotificationSummary;
 use super::breaker::{start, webhook};
 use super::{World, firing, log_channel, route};
 use crate::support::databases::{Fresh, on_both_databases};
+use crate::support::service::eventually;
 
 on_both_databases! {
     a_failing_channel_is_told_of_on_another_and_its_recovery_too,
@@ -85,8 +86,11 @@ async fn a_failing_channel_is_told_of_on_another_and_its_recovery_too(fresh: Fre
     assert!(told[0].starts_with("console firing critical ModelpagerChannelFailing:"), "{told:?}");
     stage.pass(2).await;
     let id = &stage.told().await[0].id;
-    let logged = stage.world.store.find_notification(id).await.unwrap().unwrap();
-    let rendered = serde_json::to_string(&logged.rendered).unwrap();
+    let rendered = eventually("the message to be rendered", || async {
+        let logged = stage.world.store.find_notification(id).await.unwrap().unwrap();
+        logged.rendered.map(|rendered| serde_json::to_string(&rendered).unwrap())
+    })
+    .await;
     assert!(rendered.contains("the webhook channel hook does not deliver: answered HTTP 401"), "{rendered}");
     assert!(!rendered.contains("no catalog entry") && !rendered.contains("no route"), "{rendered}");
 
