@@ -29,7 +29,9 @@ fn config(webhook: &Receiver, slack: &Receiver, fresh: &Fresh) -> Value {
         "delivery": {"backoff_min": "20ms", "backoff_max": "200ms", "concurrency": 4},
         "channels": [
             {"name": "webhook", "kind": "webhook", "timeout": "30s", "url": webhook.url()},
-            {"name": "slack", "kind": "slack", "timeout": "30s", "webhook_url": slack.url()},
+            // Every message counts here: none may be folded or overtaken.
+            {"name": "slack", "kind": "slack", "rate_limit": "none", "supersede": false, "timeout": "30s",
+                "webhook_url": slack.url()},
         ],
         "route": {
             "channels": ["webhook"], "group_interval": "50ms",

@@ -49,14 +49,15 @@ impl Providers {
     pub fn config(&self) -> Value {
         json!({
             "delivery": {"backoff_min": "50ms", "backoff_max": "500ms"},
+            // Every message counts here: none may be folded or overtaken.
             "channels": [
-                {"name": "slack", "kind": "slack", "timeout": "2s", "api_url": self.slack.api_url(),
+                {"name": "slack", "kind": "slack", "rate_limit": "none", "supersede": false, "timeout": "2s", "api_url": self.slack.api_url(),
                     "token": slack::TOKEN, "channel": slack::CHANNEL},
-                {"name": "pagerduty", "kind": "pagerduty", "timeout": "2s",
+                {"name": "pagerduty", "kind": "pagerduty", "rate_limit": "none", "timeout": "2s",
                     "url": self.pagerduty.events_url(), "routing_key": pagerduty::ROUTING_KEY},
                 {"name": "webhook", "kind": "webhook", "timeout": "2s", "url": self.webhook.url(),
                     "secret": webhook::SECRET},
-                {"name": "mail", "kind": "email", "timeout": "5s", "from": "Modelpager <pager@ml.example>",
+                {"name": "mail", "kind": "email", "supersede": false, "timeout": "5s", "from": "Modelpager <pager@ml.example>",
                     "to": ["team@ml.example"],
                     "smtp": {"host": "127.0.0.1", "port": self.mail.address().port(), "tls": "none"}},
             ],

@@ -26,8 +26,9 @@ fn config(providers: &Providers, fresh: &Fresh) -> Value {
     json!({
         "storage": {"url": fresh.url()},
         "delivery": {"backoff_min": "50ms", "backoff_max": "500ms"},
+        // Every message counts here: none may be folded or overtaken.
         "channels": [
-            {"name": "slack", "kind": "slack", "timeout": "20s", "api_url": providers.slack.api_url(),
+            {"name": "slack", "kind": "slack", "rate_limit": "none", "supersede": false, "timeout": "20s", "api_url": providers.slack.api_url(),
                 "token": slack::TOKEN, "channel": slack::CHANNEL},
             {"name": "webhook", "kind": "webhook", "timeout": "20s", "url": providers.webhook.url(),
                 "secret": webhook::SECRET},
