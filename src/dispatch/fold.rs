@@ -19,7 +19,7 @@ pub(super) fn fold(waiting: &[Waiting], limit: RateLimit, now: Timestamp) -> Sna
         newest.insert(message.incident_id.as_deref().unwrap_or(&message.id), message);
     }
     let mut members: Vec<Member> = newest.values().map(|message| member(message)).collect();
-    members.sort_by(|a, b| rank(a).cmp(&rank(b)));
+    members.sort_by_key(rank);
     let count = |status| members.iter().filter(|m| m.status == status).count();
     let (total, firing) = (members.len(), count(AlertStatus::Firing));
     let incident = incident(waiting, &members, firing, now);
