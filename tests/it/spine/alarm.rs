@@ -67,6 +67,15 @@ impl Stage {
         self.dispatcher.wake(["hook", "console"]);
     }
 
+    /// Lets time pass until so much was told.
+    async fn pass_until_told(&self, count: usize) {
+        let deadline = tokio::time::Instant::now() + LIMIT;
+        while self.told().await.len() < count {
+            assert!(tokio::time::Instant::now() < deadline, "waited in vain for {count} messages");
+            self.pass(1).await;
+        }
+    }
+
     async fn told(&self) -> Vec<NotificationSummary> {
         self.world.notifications().await.into_iter().filter(|n| n.alertname == ALERT).collect()
     }
@@ -80,11 +89,16 @@ impl Stage {
 async fn a_failing_channel_is_told_of_on_another_and_its_recovery_too(fresh: Fresh) {
     let stage = Stage::open(fresh, &["console"]).await;
     stage.refuse().await;
+    stage.pass_until_told(1).await;
 
     let told = stage.told_in_short().await;
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].starts_with("console firing critical ModelpagerChannelFailing:"), "{told:?}");
-    stage.pass(2).await;
+    let deadline = tokio::time::Instant::now() + LIMIT;
+    while stage.told().await[0].state != "delivered" {
+        assert!(tokio::time::Instant::now() < deadline, "it is not delivered");
+        stage.pass(1).await;
+    }
     let id = &stage.told().await[0].id;
     let rendered = eventually("the message to be rendered", || async {
         let logged = stage.world.store.find_notification(id).await.unwrap().unwrap();
@@ -98,7 +112,7 @@ async fn a_failing_channel_is_told_of_on_another_and_its_recovery_too(fresh: Fre
     stage.dispatcher.send_test("hook", "ann").await.unwrap();
     stage.pass(60).await;
     assert_eq!(stage.told().await.len(), 1, "it works for less than the calm time");
-    stage.pass(75).await;
+    stage.pass_until_told(2).await;
 
     let told = stage.told_in_short().await;
     assert_eq!(told.len(), 2, "{told:?}");
@@ -111,6 +125,7 @@ async fn a_failing_channel_is_told_of_on_another_and_its_recovery_too(fresh: Fre
 async fn a_restart_tells_it_no_second_time(fresh: Fresh) {
     let stage = Stage::open(fresh, &["console"]).await;
     stage.refuse().await;
+    stage.pass_until_told(1).await;
     stage.dispatcher.stop(Duration::from_secs(1)).await;
 
     let dispatcher = start(&stage.world, &stage.config).await;
@@ -132,23 +147,32 @@ async fn it_is_never_sent_to_the_broken_channel_through_a_fallback(fresh: Fresh)
     stage.config.channels[1].fallback = Some("hook".to_owned());
     stage.dispatcher = start(&stage.world, &stage.config).await;
     stage.refuse().await;
-    stage.pass(10).await;
+    let ours =
+        async || stage.world.events().await.iter().filter(|event| event.source == "modelpager").count();
+    let deadline = tokio::time::Instant::now() + LIMIT;
+    while ours().await < 2 {
+        assert!(tokio::time::Instant::now() < deadline, "not both were told of");
+        stage.pass(1).await;
+    }
     stage.pass(320).await;
     stage.pass(10).await;
 
     let told = stage.told().await;
     let about_hook = |n: &&NotificationSummary| n.dedup_key == told[0].dedup_key;
     assert!(told.iter().filter(about_hook).all(|n| n.channel == "console"), "{told:#?}");
-    let events = stage.world.events().await;
-    let ours = events.iter().filter(|event| event.source == "modelpager").count();
-    assert_eq!(ours, 2, "one for each channel, however often they fail");
+    assert_eq!(ours().await, 2, "one for each channel, however often they fail");
 }
 
 async fn without_another_channel_nothing_is_sent(fresh: Fresh) {
     let stage = Stage::open(fresh, &[]).await;
     stage.refuse().await;
+    // The incident is there to be seen.
+    let deadline = tokio::time::Instant::now() + LIMIT;
+    while stage.world.incidents().await.len() < 2 {
+        assert!(tokio::time::Instant::now() < deadline, "the incident is not there");
+        stage.pass(1).await;
+    }
     stage.pass(5).await;
 
     assert!(stage.told().await.is_empty());
-    assert_eq!(stage.world.incidents().await.len(), 2, "the incident is there to be seen");
 }
