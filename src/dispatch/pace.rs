@@ -70,6 +70,8 @@ impl Pace {
     /// What to do while `held` messages are being sent or wait for it.
     pub fn step(&mut self, held: usize, now: Timestamp) -> Step {
         self.turn_window(now);
+        // The clock may have been set back.
+        self.leased_at = self.leased_at.map(|at| at.min(now));
         let capacity = self.concurrency + self.rate.min(MAX_AHEAD);
         let room = capacity.saturating_sub(held);
         if room == 0 {
@@ -83,6 +85,7 @@ impl Pace {
     }
 
     fn turn_window(&mut self, now: Timestamp) {
+        self.window_began = self.window_began.min(now);
         let elapsed = now.since(self.window_began);
         if elapsed < WINDOW {
             return;

@@ -99,6 +99,7 @@ impl Worker {
     async fn step(&mut self, sends: &mut JoinSet<()>, look: &mut Option<Look>) -> Timestamp {
         let now = self.now();
         let poll = now.plus(POLL);
+        self.bound_waits(poll);
         if let Some(message) = self.probe.take() {
             sends.spawn(self.sender.clone().deliver(message, Pass::Probe));
         }
@@ -136,6 +137,14 @@ impl Worker {
             Step::NotBefore(at) => at.min(stuck_at),
             Step::Full => stuck_at,
         }
+    }
+
+    /// No look is further away than the next poll: a moment that lies behind it was noted
+    /// before the clock was set back. What a rate limit does not allow yet is not leased
+    /// anyway.
+    fn bound_waits(&mut self, poll: Timestamp) {
+        self.look_at = self.look_at.min(poll);
+        self.not_before = self.not_before.min(poll);
     }
 
     /// Until when nothing may be sent; `None`: sending is allowed.

@@ -35,7 +35,6 @@ mod alone {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    #[ignore = "a known defect: under load new messages wait after the clock was set back"]
     async fn an_hour_backward_under_load_holds_up_nothing_new() {
         super::an_hour_backward_under_load_holds_up_nothing_new(Fresh::sqlite()).await;
     }

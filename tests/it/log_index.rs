@@ -104,8 +104,16 @@ impl Site {
     }
 }
 
-async fn every_list_is_the_same_before_while_and_after_it_is_indexed(database: Fresh) {
+/// A site whose messages nobody but the test touches: it serves none of their channels, and
+/// would withdraw them as the hours pass.
+async fn quiet_site(database: Fresh) -> Site {
     let site = Site::over(database, Config::default()).await;
+    site.state.dispatcher.stop(Duration::from_secs(5)).await;
+    site
+}
+
+async fn every_list_is_the_same_before_while_and_after_it_is_indexed(database: Fresh) {
+    let site = quiet_site(database).await;
     site.owe_many(&cases(1_200)).await;
     let now = site.clock.now();
     site.attempt("console", &Next::Delivered, now).await;
@@ -126,7 +134,7 @@ async fn every_list_is_the_same_before_while_and_after_it_is_indexed(database: F
 }
 
 async fn what_was_unfinished_when_it_was_indexed_is_found_by_what_became_of_it(database: Fresh) {
-    let site = Site::over(database, Config::default()).await;
+    let site = quiet_site(database).await;
     site.owe_many(&cases(900)).await;
     site.clock.advance(HOUR);
     assert!(site.index().await > 0);
@@ -177,7 +185,7 @@ async fn a_redelivered_message_is_found_by_its_new_end(database: Fresh) {
 }
 
 async fn small_blocks_are_joined_and_lose_nothing(database: Fresh) {
-    let site = Site::over(database, Config::default()).await;
+    let site = quiet_site(database).await;
     for _ in 0..9 {
         site.owe_many(&cases(520)).await;
         for channel in ["console", "pager", "mail"] {
@@ -202,7 +210,7 @@ async fn small_blocks_are_joined_and_lose_nothing(database: Fresh) {
 }
 
 async fn nothing_is_indexed_that_is_too_young(database: Fresh) {
-    let site = Site::over(database, Config::default()).await;
+    let site = quiet_site(database).await;
     let mut written = Vec::new();
     for case in cases(600) {
         written.push(Case { end: None, ..case });
@@ -214,7 +222,7 @@ async fn nothing_is_indexed_that_is_too_young(database: Fresh) {
 }
 
 async fn an_export_reads_on_only_as_its_reader_does(database: Fresh) {
-    let site = Site::over(database, Config::default()).await;
+    let site = quiet_site(database).await;
     site.owe_many(&cases(1_200)).await;
     let service = actix_web::test::init_service(server::app(web::Data::new(site.state.clone()))).await;
     let request = TestRequest::get().uri("/api/v1/notifications?format=ndjson").to_request();
