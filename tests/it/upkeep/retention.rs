@@ -274,7 +274,8 @@ async fn the_running_program_deletes_by_itself(fresh: Fresh) {
     let deleted = r#"modelpager_retention_deleted_rows_total{table="events"} 1"#;
     let done = "modelpager_retention_last_run_timestamp_seconds 0";
     eventually("the event is deleted", || async {
-        program.clock.advance(DAY / 4);
+        // In one leap: on PostgreSQL the clock is soon set right by the database's.
+        program.clock.advance(40 * DAY);
         let metrics = program.metrics().await;
         (metrics.contains(deleted) && !metrics.contains(done)).then_some(())
     })
