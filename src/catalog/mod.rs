@@ -6,7 +6,8 @@
 //! it; [`service`] is the one door through which it changes.
 //!
 //! Promises: a look-up touches memory only; it sees a change as soon as the change was
-//! answered; a change is stored whole, with its audit row, or not at all.
+//! answered; a change of an entry is stored whole, with its audit row, or not at all; an import
+//! is many of them, made in steps.
 
 mod checks;
 pub mod document;

@@ -135,7 +135,9 @@ impl CatalogService {
     /// Every problem of an entry, the names others own included.
     async fn check(&self, tx: &mut Tx, entry: &Entry) -> Result<(), CatalogError> {
         let mut problems = check_entry(entry);
-        let owners = tx.find_catalog_name_owners(&folded_names(entry)).await?;
+        let names = folded_names(entry);
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let owners = tx.find_catalog_name_owners(&names).await?;
         problems.extend(check_names(entry, |name| {
             owners.iter().find(|(owned, _)| owned == name).map(|(_, slug)| slug.clone())
         }));

@@ -35,6 +35,7 @@ const NEXT_REVISION: &str =
     "UPDATE meta SET value = value + 1 WHERE key = 'catalog_revision' RETURNING value";
 const ENTRIES_BY_SLUG: &str =
     "SELECT slug, document, revision, created_at, updated_at FROM catalog_entries WHERE slug IN";
+const REVISIONS_BY_SLUG: &str = "SELECT slug, revision FROM catalog_entries WHERE slug IN";
 const VERSIONS_BY_SLUG: &str =
     "SELECT slug, version, valid_from, note, url FROM catalog_versions WHERE slug IN";
 const DEPLOYMENTS_BY_SLUG: &str = "SELECT slug, id, external_id, version, previous_version, at, actor, commit_id, url, \
@@ -81,7 +82,7 @@ impl Tx {
     ///
     /// # Errors
     /// When the database does not answer or an entry is unreadable.
-    pub async fn find_catalog_records(&mut self, slugs: &[String]) -> Result<Vec<EntryRecord>, StoreError> {
+    pub async fn find_catalog_records(&mut self, slugs: &[&str]) -> Result<Vec<EntryRecord>, StoreError> {
         let doing = "read catalog entries";
         let entries = read_by_keys!(*self, EntryRow, slugs, ENTRIES_BY_SLUG, "").doing(doing)?;
         let versions =
@@ -92,13 +93,21 @@ impl Tx {
         records(entries, histories(versions, deployments)).collect()
     }
 
+    /// At which revision those of the slugs are that exist.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_catalog_revisions(&mut self, slugs: &[&str]) -> Result<Vec<(String, i64)>, StoreError> {
+        read_by_keys!(*self, (String, i64), slugs, REVISIONS_BY_SLUG, "").doing("look up catalog entries")
+    }
+
     /// Which of the names are owned, and by which slug.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn find_catalog_name_owners(
         &mut self,
-        names: &[String],
+        names: &[&str],
     ) -> Result<Vec<(String, String)>, StoreError> {
         read_by_keys!(*self, (String, String), names, NAME_OWNERS, "").doing("look up catalog names")
     }

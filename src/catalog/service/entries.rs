@@ -149,7 +149,7 @@ impl CatalogService {
 
 /// The entry of a slug with its whole history.
 pub(super) async fn find(tx: &mut Tx, slug: &str) -> Result<Option<EntryRecord>, CatalogError> {
-    Ok(tx.find_catalog_records(&[slug.to_owned()]).await?.pop())
+    Ok(tx.find_catalog_records(&[slug]).await?.pop())
 }
 
 fn stored(record: &EntryRecord) -> StoredEntry {

@@ -1,4 +1,4 @@
-//! Many entries at once, all or nothing.
+//! Many entries at once: all of them are checked before any is written, in steps.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -6,15 +6,19 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{CatalogError, CatalogService, aside, document_of, entry_write};
-use crate::catalog::document::{Document, EntryDocument};
-use crate::catalog::history::{check_deployment, check_version};
+use crate::catalog::document::Document;
 use crate::catalog::plan::{ChangeAction, EntryChange, ImportReport, PlannedEntry, differences, plan_entry};
-use crate::catalog::validate::{FieldProblem, check_entry, check_names, folded_names};
+use crate::catalog::validate::{FieldProblem, check_names, folded_names};
 use crate::domain::clock::Timestamp;
-use crate::domain::entry::{Deployment, EntryRecord, Version};
+use crate::domain::entry::EntryRecord;
 use crate::store::Tx;
-use crate::store::audit::AuditRecord;
-use crate::store::catalog::EntryWrite;
+use check::in_entry;
+use steps::{Item, Step, in_steps};
+
+mod check;
+mod steps;
+
+pub use check::check_document;
 
 /// Whether an import is made or only compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,65 +49,42 @@ pub struct ImportOptions {
     pub missing: Missing,
 }
 
-/// How often an import is compared with the catalog beside other changes, before it keeps
-/// them out.
+/// How often what is left of an import is compared with the catalog beside other changes,
+/// before it keeps them out.
 const COMPARED_ASIDE: usize = 3;
 
-/// What the catalog has of a document.
+/// What of an import is not made yet.
+struct Rest {
+    document: Arc<Document>,
+    /// Entries of the document, by their place in it.
+    places: Vec<usize>,
+    /// Entries that the document does not have and that are to go.
+    deleted: Vec<String>,
+}
+
+/// What the catalog has of that.
 struct Facts {
     existing: HashMap<String, EntryRecord>,
-    /// Entries that the document does not have and that are to go.
     deleted: Vec<EntryRecord>,
 }
 
 /// What an import would do.
-struct Plan {
-    report: ImportReport,
-    writes: Writes,
-}
-
-impl Plan {
-    fn is_change(&self) -> bool {
-        let ImportReport { dry_run, created, changed, deleted, .. } = self.report;
-        !dry_run && created + changed + deleted > 0
-    }
-}
-
-impl Facts {
-    async fn read(
-        tx: &mut Tx,
-        document: &Document,
-        slugs: &[String],
-        missing: Missing,
-    ) -> Result<Self, CatalogError> {
-        let deleted = match missing {
-            Missing::Keep => Vec::new(),
-            Missing::Delete => slugs_missing(tx, slugs).await?,
-        };
-        check_owners(tx, document, &deleted).await?;
-        let existing = records_by_slug(tx, slugs).await?;
-        let deleted = tx.find_catalog_records(&deleted).await?;
-        Ok(Self { existing, deleted })
-    }
-}
-
-/// What an import writes.
 #[derive(Default)]
-struct Writes {
-    entries: Vec<EntryWrite>,
-    versions: Vec<(String, Version)>,
-    deployments: Vec<(String, Deployment)>,
-    deleted: Vec<String>,
-    audit: Vec<AuditRecord>,
+struct Plan {
+    items: Vec<Item>,
+    unchanged: usize,
 }
 
 impl CatalogService {
     /// Makes the catalog as the document has it: entries are created or replaced, versions
     /// and deployments join the histories and are never taken away.
     ///
+    /// It is compared with the catalog beside everything else; what differs is written in
+    /// steps between which others write, each whole and with its audit rows. Little is one step.
+    ///
     /// # Errors
-    /// [`CatalogError::Invalid`] names every wrong field of every entry; then and on any
-    /// other error nothing is written.
+    /// [`CatalogError::Invalid`] names every wrong field of every entry; then nothing is
+    /// written. What other errors cut short is continued by the same import again.
     pub async fn import(
         &self,
         actor: &str,
@@ -112,223 +93,187 @@ impl CatalogService {
     ) -> Result<ImportReport, CatalogError> {
         let now = self.clock.now();
         let document = Arc::new(document);
-        let (checked, slugs) = aside({
-            let document = document.clone();
-            move || {
-                let slugs = document.entries.iter().map(|d| d.entry.slug.clone()).collect::<Vec<String>>();
-                (check_document(&document, now), slugs)
-            }
-        })
-        .await;
-        if !checked.is_empty() {
-            return Err(CatalogError::Invalid(checked));
+        let checked = document.clone();
+        let problems = aside(move || check_document(&checked, now)).await;
+        if !problems.is_empty() {
+            return Err(CatalogError::Invalid(problems));
         }
-        // Comparing takes long: nobody else has to wait for it. It holds if the catalog is
-        // still the same when it is written; the last time it is made sure of.
+        let dry_run = options.mode == ImportMode::DryRun;
+        let mut report = ImportReport { dry_run, ..ImportReport::default() };
+        let mut rest = self.all_of(document, options.missing).await?;
         for _ in 0..COMPARED_ASIDE {
-            let basis = self.store.catalog_revision().await?;
             let mut tx = self.store.begin_read().await?;
-            let facts = Facts::read(&mut tx, &document, &slugs, options.missing).await?;
+            let facts = rest.read(&mut tx).await?;
             tx.rollback().await?;
-            let plan = self.plan(actor, &document, facts, (basis + 1, now), options.mode).await;
-            if !plan.is_change() {
-                return Ok(plan.report);
+            let plan = self.plan(actor, &rest, facts, now).await;
+            report.unchanged += plan.unchanged;
+            if dry_run {
+                plan.items.iter().for_each(|item| report.add(item.change.clone()));
+                return Ok(report);
             }
-            let mut tx = self.store.begin_write().await?;
-            if tx.next_catalog_revision().await? == basis + 1 {
-                return self.make(tx, plan, basis + 1).await;
+            let overtaken = self.make(plan, &mut report).await?;
+            if overtaken.is_empty() {
+                return Ok(report);
             }
-            tx.rollback().await?;
+            rest.keep(&overtaken);
         }
+        // Others change the same entries again and again: now they wait.
         let mut tx = self.store.begin_write().await?;
         let revision = tx.next_catalog_revision().await?;
-        let facts = Facts::read(&mut tx, &document, &slugs, options.missing).await?;
-        let plan = self.plan(actor, &document, facts, (revision, now), options.mode).await;
-        if plan.is_change() { self.make(tx, plan, revision).await } else { Ok(plan.report) }
+        let facts = rest.read(&mut tx).await?;
+        let plan = self.plan(actor, &rest, facts, now).await;
+        report.unchanged += plan.unchanged;
+        if plan.items.is_empty() {
+            return Ok(report);
+        }
+        self.write_step(tx, Step::of(plan.items), revision, &mut report).await?;
+        Ok(report)
     }
 
-    async fn make(&self, mut tx: Tx, plan: Plan, revision: i64) -> Result<ImportReport, CatalogError> {
-        plan.writes.apply(&mut tx, revision).await?;
+    async fn all_of(&self, document: Arc<Document>, missing: Missing) -> Result<Rest, CatalogError> {
+        let mut deleted = Vec::new();
+        if missing == Missing::Delete {
+            let mut tx = self.store.begin_read().await?;
+            deleted = tx.list_catalog_slugs().await?;
+            tx.rollback().await?;
+            let kept: HashSet<&str> = document.entries.iter().map(|d| d.entry.slug.as_str()).collect();
+            deleted.retain(|slug| !kept.contains(slug.as_str()));
+        }
+        Ok(Rest { places: (0..document.entries.len()).collect(), document, deleted })
+    }
+
+    /// Writes what was planned, step by step. Answers which entries have meanwhile been
+    /// changed by others, so that what was planned for them does not hold.
+    async fn make(&self, plan: Plan, report: &mut ImportReport) -> Result<HashSet<String>, CatalogError> {
+        let mut overtaken = HashSet::new();
+        for step in aside(move || in_steps(plan.items)).await {
+            let mut tx = self.store.begin_write().await?;
+            let revision = tx.next_catalog_revision().await?;
+            if step.still_holds(&mut tx).await? {
+                self.write_step(tx, step, revision, report).await?;
+            } else {
+                tx.rollback().await?;
+                overtaken.extend(step.into_slugs());
+            }
+        }
+        Ok(overtaken)
+    }
+
+    async fn write_step(
+        &self,
+        mut tx: Tx,
+        step: Step,
+        revision: i64,
+        report: &mut ImportReport,
+    ) -> Result<(), CatalogError> {
+        let changes = step.write(&mut tx, revision).await?;
         self.commit(tx).await?;
-        Ok(plan.report)
+        changes.into_iter().for_each(|change| report.add(change));
+        Ok(())
     }
 
     /// What an import would do to the catalog as it was read.
-    async fn plan(
-        &self,
-        actor: &str,
-        document: &Arc<Document>,
-        facts: Facts,
-        moment: (i64, Timestamp),
-        mode: ImportMode,
-    ) -> Plan {
-        let (service, actor, document) = (self.clone(), actor.to_owned(), document.clone());
+    async fn plan(&self, actor: &str, rest: &Rest, facts: Facts, now: Timestamp) -> Plan {
+        let (service, actor) = (self.clone(), actor.to_owned());
+        let (document, places) = (rest.document.clone(), rest.places.clone());
         aside(move || {
             let Facts { mut existing, deleted } = facts;
-            let report = ImportReport { dry_run: mode == ImportMode::DryRun, ..ImportReport::default() };
-            let mut plan = Plan { report, writes: Writes::default() };
-            for document in &document.entries {
+            let mut plan = Plan::default();
+            for document in places.into_iter().map(|place| &document.entries[place]) {
                 let before = existing.remove(&document.entry.slug);
-                let planned = plan_entry(document.clone(), before.as_ref(), moment.1, &service.ids);
-                service.plan_write(&actor, planned, before, moment, &mut plan.report, &mut plan.writes);
+                let planned = plan_entry(document.clone(), before.as_ref(), now, &service.ids);
+                match service.item(&actor, planned, before, now) {
+                    Some(item) => plan.items.push(item),
+                    None => plan.unchanged += 1,
+                }
             }
-            for record in &deleted {
-                service.plan_delete(&actor, record, &mut plan.report, &mut plan.writes);
-            }
+            plan.items.extend(deleted.into_iter().map(|record| service.deletion(&actor, &record)));
             plan
         })
         .await
     }
 
-    fn plan_write(
+    /// What is to be done about an entry of the document; `None` when nothing differs.
+    fn item(
         &self,
         actor: &str,
         planned: PlannedEntry,
         before: Option<EntryRecord>,
-        (revision, now): (i64, Timestamp),
-        report: &mut ImportReport,
-        writes: &mut Writes,
-    ) {
+        now: Timestamp,
+    ) -> Option<Item> {
         let PlannedEntry { entry, versions, deployments, change } = planned;
-        let Some(change) = change else {
-            report.unchanged += 1;
-            return;
-        };
-        report.add(change);
-        let slug = entry.slug.clone();
+        let change = change?;
+        let basis = before.as_ref().map(|record| record.revision);
+        let names_before = before.as_ref().map(|record| folded_names(&record.entry)).unwrap_or_default();
         let created_at = before.as_ref().map_or(now, |record| record.created_at);
         let before = before.map(|record| document_of(&record.entry)).unwrap_or_default();
-        writes.audit.push(self.audit(actor, "import", &slug, (before, document_of(&entry))));
-        writes.versions.extend(versions.into_iter().map(|version| (slug.clone(), version)));
-        writes.deployments.extend(deployments.into_iter().map(|deployment| (slug.clone(), deployment)));
-        writes.entries.push(entry_write(EntryRecord {
-            entry,
-            revision,
-            created_at,
-            updated_at: now,
-            // Written by itself, and read back by the catalog in memory.
-            history: Default::default(),
-        }));
+        let audit = self.audit(actor, "import", &entry.slug, (before, document_of(&entry)));
+        // Its revision is given when it is written; its history is written by itself, and read
+        // back by the catalog in memory.
+        let (revision, history) = Default::default();
+        let write = entry_write(EntryRecord { entry, revision, created_at, updated_at: now, history });
+        Some(Item { change, basis, names_before, write: Some(write), versions, deployments, audit })
     }
 
-    fn plan_delete(&self, actor: &str, record: &EntryRecord, report: &mut ImportReport, writes: &mut Writes) {
-        let slug = record.entry.slug.clone();
-        writes.audit.push(self.audit(actor, "import", &slug, (document_of(&record.entry), Value::Null)));
-        report.add(EntryChange {
-            slug: slug.clone(),
-            action: ChangeAction::Deleted,
-            fields: differences(Some(&record.entry), None),
+    fn deletion(&self, actor: &str, record: &EntryRecord) -> Item {
+        let entry = &record.entry;
+        Item {
+            change: EntryChange {
+                slug: entry.slug.clone(),
+                action: ChangeAction::Deleted,
+                fields: differences(Some(entry), None),
+                versions: Vec::new(),
+                deployments: Vec::new(),
+            },
+            basis: Some(record.revision),
+            names_before: folded_names(entry),
+            write: None,
             versions: Vec::new(),
             deployments: Vec::new(),
-        });
-        writes.deleted.push(slug);
-    }
-}
-
-impl Writes {
-    async fn apply(self, tx: &mut Tx, revision: i64) -> Result<(), CatalogError> {
-        tx.delete_catalog_entries(&self.deleted, revision).await?;
-        tx.put_catalog_entries(&self.entries).await?;
-        tx.put_catalog_versions(&self.versions).await?;
-        tx.insert_catalog_deployments(&self.deployments).await?;
-        tx.insert_audit(&self.audit).await?;
-        Ok(())
-    }
-}
-
-/// Everything wrong with a document by itself: its entries, and names that two of them claim.
-pub fn check_document(document: &Document, now: Timestamp) -> Vec<FieldProblem> {
-    let mut claimed: HashMap<String, String> = HashMap::new();
-    let mut slugs = HashSet::new();
-    let mut problems = Vec::new();
-    for (i, document) in document.entries.iter().enumerate() {
-        let entry = &document.entry;
-        let mut found = check_entry(entry);
-        if slugs.insert(entry.slug.as_str()) {
-            found.extend(check_names(entry, |name| claimed.get(name).cloned()));
-        } else {
-            found.push(FieldProblem::new("slug", format!("{:?} stands in the document twice", entry.slug)));
-        }
-        found.extend(check_history(document, now));
-        let place = |problem: FieldProblem| in_entry(i, problem);
-        problems.extend(found.into_iter().map(place));
-        for name in folded_names(entry) {
-            claimed.entry(name).or_insert_with(|| entry.slug.clone());
+            audit: self.audit(actor, "import", &entry.slug, (document_of(entry), Value::Null)),
         }
     }
-    problems
 }
 
-fn check_history(document: &EntryDocument, now: Timestamp) -> Vec<FieldProblem> {
-    let EntryDocument { versions, deployments, .. } = document;
-    let mut problems = Vec::new();
-    for (i, version) in versions.iter().enumerate() {
-        problems.extend(inside(&format!("versions[{i}]"), check_version(version, now)));
-        if versions.len() > 1 && version.valid_from.is_none() {
-            let field = format!("versions[{i}].valid_from");
-            problems.push(FieldProblem::new(field, "must be given where there are several versions"));
-        }
+impl Rest {
+    /// What the catalog has of it.
+    async fn read(&self, tx: &mut Tx) -> Result<Facts, CatalogError> {
+        self.check_owners(tx).await?;
+        let slugs: Vec<&str> = self.places.iter().map(|place| self.slug(*place)).collect();
+        let existing = tx.find_catalog_records(&slugs).await?;
+        let existing = existing.into_iter().map(|record| (record.entry.slug.clone(), record)).collect();
+        let deleted: Vec<&str> = self.deleted.iter().map(String::as_str).collect();
+        let deleted = tx.find_catalog_records(&deleted).await?;
+        Ok(Facts { existing, deleted })
     }
-    for (i, deployment) in deployments.iter().enumerate() {
-        problems.extend(inside(&format!("deployments[{i}]"), check_deployment(deployment, now)));
-        if deployments.len() > 1 && deployment.at.is_none() {
-            let field = format!("deployments[{i}].at");
-            problems.push(FieldProblem::new(field, "must be given where there are several deployments"));
-        }
+
+    /// Names owned by entries that are neither in the document nor deleted by it.
+    async fn check_owners(&self, tx: &mut Tx) -> Result<(), CatalogError> {
+        let entry = |place: usize| &self.document.entries[place].entry;
+        let names: Vec<String> = self.places.iter().flat_map(|place| folded_names(entry(*place))).collect();
+        let deleted = self.deleted.iter().map(String::as_str);
+        let leaving: HashSet<&str> =
+            self.places.iter().map(|place| self.slug(*place)).chain(deleted).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let owners = tx.find_catalog_name_owners(&names).await?;
+        let mut owners: HashMap<String, String> = owners.into_iter().collect();
+        owners.retain(|_, owner| !leaving.contains(owner.as_str()));
+        let taken = |place: usize| {
+            let taken = check_names(entry(place), |name| owners.get(name).cloned());
+            taken.into_iter().map(move |problem| in_entry(place, problem))
+        };
+        let problems: Vec<FieldProblem> = self.places.iter().flat_map(|place| taken(*place)).collect();
+        if problems.is_empty() { Ok(()) } else { Err(CatalogError::Invalid(problems)) }
     }
-    problems
-}
 
-fn inside(place: &str, problems: Vec<FieldProblem>) -> impl Iterator<Item = FieldProblem> {
-    problems.into_iter().map(move |problem| FieldProblem {
-        field: format!("{place}.{}", problem.field),
-        message: problem.message,
-    })
-}
+    /// Only these are left.
+    fn keep(&mut self, slugs: &HashSet<String>) {
+        let document = &self.document;
+        self.places.retain(|place| slugs.contains(&document.entries[*place].entry.slug));
+        self.deleted.retain(|slug| slugs.contains(slug));
+    }
 
-fn in_entry(index: usize, problem: FieldProblem) -> FieldProblem {
-    FieldProblem { field: format!("entries[{index}].{}", problem.field), message: problem.message }
-}
-
-/// The slugs of the catalog that the document does not have.
-async fn slugs_missing(tx: &mut Tx, slugs: &[String]) -> Result<Vec<String>, CatalogError> {
-    let kept: HashSet<&String> = slugs.iter().collect();
-    let mut all = tx.list_catalog_slugs().await?;
-    all.retain(|slug| !kept.contains(slug));
-    Ok(all)
-}
-
-/// Names owned by entries that are neither in the document nor deleted by it.
-async fn check_owners(tx: &mut Tx, document: &Document, deleted: &[String]) -> Result<(), CatalogError> {
-    let names: Vec<String> = document.entries.iter().flat_map(|d| folded_names(&d.entry)).collect();
-    let leaving: HashSet<&str> = document
-        .entries
-        .iter()
-        .map(|d| d.entry.slug.as_str())
-        .chain(deleted.iter().map(String::as_str))
-        .collect();
-    let owners: HashMap<String, String> = tx
-        .find_catalog_name_owners(&names)
-        .await?
-        .into_iter()
-        .filter(|(_, owner)| !leaving.contains(owner.as_str()))
-        .collect();
-    let problems: Vec<FieldProblem> = document
-        .entries
-        .iter()
-        .enumerate()
-        .flat_map(|(i, d)| {
-            let taken = check_names(&d.entry, |name| owners.get(name).cloned());
-            taken.into_iter().map(move |problem| in_entry(i, problem))
-        })
-        .collect();
-    if problems.is_empty() { Ok(()) } else { Err(CatalogError::Invalid(problems)) }
-}
-
-async fn records_by_slug(
-    tx: &mut Tx,
-    slugs: &[String],
-) -> Result<HashMap<String, EntryRecord>, CatalogError> {
-    let records = tx.find_catalog_records(slugs).await?;
-    Ok(records.into_iter().map(|record| (record.entry.slug.clone(), record)).collect())
+    fn slug(&self, place: usize) -> &str {
+        &self.document.entries[place].entry.slug
+    }
 }

@@ -14,7 +14,7 @@ use crate::catalog::service::check_document;
 use crate::config::Scope;
 use crate::domain::clock::{Clock as _, SystemClock};
 
-/// Bring a catalog file into a running server, all or nothing, and print what changed.
+/// Bring a catalog file into a running server and print what changed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   modelpager catalog import --dry-run catalog.yml
@@ -22,7 +22,9 @@ use crate::domain::clock::{Clock as _, SystemClock};
   MODELPAGER_TOKEN=… modelpager catalog import --server https://pager.example.org catalog.yml
 
 Entries are created or replaced; versions and deployments join the histories. Exits 1 when
-a field is wrong or the server refuses; then nothing was changed.")]
+a field is wrong, and then nothing was changed, or the server refuses. More than about 256
+changed entries are written in several steps: an import that is cut short keeps those made,
+and the same file again does the rest.")]
 pub(super) struct Args {
     #[command(flatten)]
     file: FileArg,

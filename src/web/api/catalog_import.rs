@@ -34,9 +34,14 @@ pub struct ExportQuery {
     format: Format,
 }
 
-/// Makes the catalog as a document has it, all or nothing: entries are created or replaced;
-/// versions and deployments join the histories and are never taken away. YAML and JSON are
-/// told apart by themselves.
+/// Makes the catalog as a document has it: entries are created or replaced; versions and
+/// deployments join the histories and are never taken away. YAML and JSON are told apart by
+/// themselves.
+///
+/// Everything is checked first: with one wrong field nothing is written. What differs is then
+/// written in steps of about 256 entries, so that deliveries are stored between them; each step
+/// is whole, and what differs in fewer entries is one step. An import that is cut short keeps
+/// the steps made; the same document again does the rest.
 ///
 /// # Errors
 /// 400 for a document that cannot be read, with line and column; 422 with every unknown and
