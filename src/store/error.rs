@@ -76,6 +76,13 @@ impl StoreError {
         error.code().is_some_and(|code| matches!(code.as_ref(), "40001" | "40P01" | "55P03"))
     }
 
+    /// Whether it gave way to another transaction, as PostgreSQL has one of two do: then the
+    /// database works.
+    pub(super) fn gave_way(&self) -> bool {
+        let Self::Unavailable { source: sqlx::Error::Database(error), .. } = self else { return false };
+        error.code().is_some_and(|code| matches!(code.as_ref(), "40001" | "40P01"))
+    }
+
     pub(super) fn new(doing: &'static str, source: sqlx::Error) -> Self {
         if is_conflict(&source) {
             Self::Conflict { doing, source }

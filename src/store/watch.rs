@@ -128,10 +128,13 @@ impl Watch {
 impl Work {
     fn fail(&mut self, error: &StoreError, now: Timestamp) -> Line {
         let since = self.trouble.as_ref().map_or(now, |trouble| trouble.since);
-        let is_news = self.trouble.is_none() || !error.is_vague();
+        let gave_way = error.gave_way();
+        let is_news = self.trouble.is_none() || !(error.is_vague() || gave_way);
         let why = error.advice().unwrap_or("it does not say why");
         if is_news {
-            let (is_unavailable, is_vague) = (error.is_unavailable(), error.is_vague());
+            // Of two transactions that collide one is undone by a database that works.
+            let is_unavailable = error.is_unavailable() && !gave_way;
+            let is_vague = error.is_vague();
             self.trouble = Some(Trouble { since, why, is_unavailable, is_vague });
         }
         // A clock that was set back must not silence the log.
@@ -157,6 +160,48 @@ mod tests {
 
     fn failure() -> StoreError {
         StoreError::Unavailable { doing: "store events", source: sqlx::Error::PoolTimedOut }
+    }
+
+    /// What PostgreSQL answers, by its SQLSTATE.
+    #[derive(Debug)]
+    struct Answered(&'static str);
+
+    impl std::fmt::Display for Answered {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            write!(f, "SQLSTATE {}", self.0)
+        }
+    }
+
+    impl std::error::Error for Answered {}
+
+    impl sqlx::error::DatabaseError for Answered {
+        fn message(&self) -> &str {
+            self.0
+        }
+
+        fn code(&self) -> Option<std::borrow::Cow<'_, str>> {
+            Some(self.0.into())
+        }
+
+        fn as_error(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn as_error_mut(&mut self) -> &mut (dyn std::error::Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn into_error(self: Box<Self>) -> Box<dyn std::error::Error + Send + Sync + 'static> {
+            self
+        }
+
+        fn kind(&self) -> sqlx::error::ErrorKind {
+            sqlx::error::ErrorKind::Other
+        }
+    }
+
+    fn answered(code: &'static str) -> Result<(), StoreError> {
+        Err(StoreError::new("store events", sqlx::Error::Database(Box::new(Answered(code)))))
     }
 
     fn after(seconds: u64) -> Timestamp {
@@ -203,6 +248,20 @@ mod tests {
         let mut work = Work::default();
         assert_eq!(work.fail(&failure(), after(7_200)), Line::Trouble);
         assert_eq!(work.fail(&failure(), after(0)), Line::Trouble);
+    }
+
+    #[test]
+    fn a_transaction_that_gave_way_to_another_says_nothing_against_the_database() {
+        for gave_way in ["40001", "40P01"] {
+            let watch = Watch::new("postgres");
+            watch.note("store what was posted", &answered(gave_way), after(0));
+            assert_eq!(watch.trouble(), None, "{gave_way}");
+
+            // Nor does it say that what is wrong is over.
+            watch.note("store what was posted", &answered("53100"), after(1));
+            watch.note("store what was posted", &answered(gave_way), after(2));
+            assert!(watch.trouble().unwrap().contains("disk is full"), "{gave_way}");
+        }
     }
 
     #[test]
