@@ -275,17 +275,6 @@ server.socket = context.wrap_socket(server.socket, server_side=True)
 server.serve_forever()
 "#;
 
-/// `$1` folder: an authority, and a certificate of it for `localhost` by name alone.
-const CERTIFICATES: &str = r#"
-set -eu
-cd "$1"
-key="-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
-openssl req -x509 $key -keyout ca.key -out ca.pem -days 2 -subj "/CN=Test authority"
-openssl req $key -keyout server.key -out server.csr -subj "/CN=localhost"
-printf 'subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n' >server.ext
-openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile server.ext -out server.pem
-"#;
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_certificate_of_another_name_is_not_talked_to() {
     let test = "a_certificate_of_another_name";
@@ -294,8 +283,7 @@ async fn a_certificate_of_another_name_is_not_talked_to() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let made = Command::new("sh").args(["-c", CERTIFICATES, "sh"]).arg(folder.path()).output().unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    program::make_certificates(folder.path(), "DNS:localhost");
     let port = program::free_port();
     let _server = start_tls(&python, folder.path(), port).await;
 

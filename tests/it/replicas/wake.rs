@@ -7,10 +7,10 @@ use modelpager::domain::clock::{Clock as _, SharedClock, SystemClock};
 use modelpager::domain::ids::IdMaker;
 use modelpager::domain::random::SystemRandom;
 use modelpager::store::Store;
-use modelpager::store::events::{EventState, NewEvent};
 use serde_json::json;
 
 use super::{Receivers, describe_models, scenario};
+use crate::spine::pending;
 use crate::support::databases::Fresh;
 use crate::support::service::{Service, eventually};
 
@@ -31,24 +31,7 @@ async fn what_one_replica_stored_before_it_died_another_takes_up_at_once() {
         // Past the look of its own that comes right after the last.
         tokio::time::sleep(Duration::from_millis(400)).await;
         let body = scenario::bodies(round).remove(0).to_string();
-        let event = NewEvent {
-            id: ids.next_id(),
-            received_at: SystemClock.now(),
-            state: EventState::Pending,
-            source: "alertmanager",
-            receiver: "modelpager".to_owned(),
-            group_key: String::new(),
-            external_url: String::new(),
-            actor: "test".to_owned(),
-            alerts: 1,
-            rejected: 0,
-            truncated: 0,
-            replay_of: None,
-            reason: String::new(),
-            verdicts: "[]".to_owned(),
-            body: body.into_bytes(),
-            twin: None,
-        };
+        let event = pending(ids.next_id(), SystemClock.now(), body.into_bytes());
         dying.insert_events(&[event]).await.unwrap();
 
         let stored = Instant::now();

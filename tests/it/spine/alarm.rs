@@ -11,7 +11,7 @@ use modelpager::fakes::engine::Step;
 use modelpager::fakes::webhook::WebhookFake;
 use modelpager::store::log_notifications::NotificationSummary;
 
-use super::breaker::{start, webhook};
+use super::breaker::webhook;
 use super::{World, firing, log_channel, route};
 use crate::support::databases::{Fresh, on_both_databases};
 use crate::support::service::eventually;
@@ -45,7 +45,7 @@ impl Stage {
         let clock: SharedClock = Arc::new(world.clock.clone());
         let hook = WebhookFake::with_secret(clock, SECRET).await.unwrap();
         config.channels[0] = webhook("hook", &hook);
-        let dispatcher = start(&world, &config).await;
+        let dispatcher = world.dispatch(&config).await;
         Self { world, dispatcher, config, hook }
     }
 
@@ -128,7 +128,7 @@ async fn a_restart_tells_it_no_second_time(fresh: Fresh) {
     stage.pass_until_told(1).await;
     stage.dispatcher.stop(Duration::from_secs(1)).await;
 
-    let dispatcher = start(&stage.world, &stage.config).await;
+    let dispatcher = stage.world.dispatch(&stage.config).await;
     let stage = Stage { dispatcher, ..stage };
     stage.pass(30).await;
 
@@ -145,7 +145,7 @@ async fn it_is_never_sent_to_the_broken_channel_through_a_fallback(fresh: Fresh)
     nobody.http().always(Step::status(410));
     stage.config.channels[1] = webhook("console", &nobody);
     stage.config.channels[1].fallback = Some("hook".to_owned());
-    stage.dispatcher = start(&stage.world, &stage.config).await;
+    stage.dispatcher = stage.world.dispatch(&stage.config).await;
     stage.refuse().await;
     let ours =
         async || stage.world.events().await.iter().filter(|event| event.source == "modelpager").count();

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use modelpager::config::{ChannelConfig, Config};
+use modelpager::dispatch::Dispatcher;
 use modelpager::dispatch::plan::Plan;
-use modelpager::dispatch::{Dispatcher, Parts};
 use modelpager::domain::clock::{Clock as _, SharedClock};
-use modelpager::domain::random::SeededRandom;
 use modelpager::fakes::engine::Step;
 use modelpager::fakes::webhook::WebhookFake;
 use modelpager::store::breakers::BreakerRow;
@@ -48,19 +47,6 @@ pub fn webhook(name: &str, fake: &WebhookFake) -> ChannelConfig {
     channel
 }
 
-pub async fn start(world: &World, config: &Config) -> Dispatcher {
-    let (plan, problems) = Plan::build(config).unwrap_or_else(|problems| panic!("{problems:?}"));
-    assert!(problems.is_empty(), "{problems:?}");
-    let parts = Parts {
-        store: world.store.clone(),
-        clock: Arc::new(world.clock.clone()),
-        random: Arc::new(SeededRandom::new(3)),
-        ids: world.ids.clone(),
-        metrics: world.metrics.clone(),
-    };
-    Dispatcher::start(parts, plan).await.unwrap()
-}
-
 impl Stage {
     async fn open(fresh: Fresh) -> Self {
         let mut config = Config::default();
@@ -71,7 +57,7 @@ impl Stage {
         let clock: SharedClock = Arc::new(world.clock.clone());
         let hook = WebhookFake::with_secret(clock, SECRET).await.unwrap();
         config.channels = vec![webhook("hook", &hook)];
-        let dispatcher = start(&world, &config).await;
+        let dispatcher = world.dispatch(&config).await;
         Self { world, dispatcher, hook, config }
     }
 
@@ -221,7 +207,7 @@ async fn a_restart_finds_the_breaker_open_and_sends_one_probe(fresh: Fresh) {
     stage.tell("third").await;
     stage.dispatcher.stop(Duration::from_secs(1)).await;
 
-    let dispatcher = start(&stage.world, &stage.config).await;
+    let dispatcher = stage.world.dispatch(&stage.config).await;
     let stage = Stage { dispatcher, ..stage };
     stage.wait_until("a probe", async || stage.sends() == 2).await;
     stage.pass(5).await;
@@ -278,15 +264,8 @@ async fn another_replica_hears_of_the_outage_and_of_its_end(fresh: Fresh) {
     let url = fresh.url();
     let stage = Stage::open(fresh).await;
     let other = World::on(&url, &stage.config).await;
-    let parts = Parts {
-        store: other.store.clone(),
-        clock: Arc::new(stage.world.clock.clone()),
-        random: Arc::new(SeededRandom::new(4)),
-        ids: other.ids.clone(),
-        metrics: other.metrics.clone(),
-    };
-    let (plan, _) = Plan::build(&stage.config).unwrap_or_else(|problems| panic!("{problems:?}"));
-    let replica = Dispatcher::start(parts, plan).await.unwrap();
+    let clock: SharedClock = Arc::new(stage.world.clock.clone());
+    let replica = other.dispatch_by(clock, &stage.config).await;
     stage.refuse().await;
     let state =
         |state: &str| format!("modelpager_channel_breaker_state{{channel=\"hook\",state=\"{state}\"}} 1");

@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use modelpager::config::{ChannelConfig, Config, RouteConfig};
+use modelpager::dispatch::Dispatcher;
 use modelpager::dispatch::plan::Plan;
-use modelpager::dispatch::{Dispatcher, Parts};
 use modelpager::domain::clock::{Clock as _, SharedClock, SystemClock};
-use modelpager::domain::random::SeededRandom;
 use modelpager::fakes::engine::Step;
 use modelpager::fakes::webhook::WebhookFake;
 use serde_json::{Value, json};
@@ -91,16 +90,7 @@ fn config(good: &WebhookFake, bad: &WebhookFake) -> Config {
 
 /// On the real clock: what is measured here is waiting.
 async fn start(world: &World, config: &Config) -> Dispatcher {
-    let (plan, problems) = Plan::build(config).unwrap_or_else(|problems| panic!("{problems:?}"));
-    assert!(problems.is_empty(), "{problems:?}");
-    let parts = Parts {
-        store: world.store.clone(),
-        clock: Arc::new(SystemClock),
-        random: Arc::new(SeededRandom::new(3)),
-        ids: world.ids.clone(),
-        metrics: world.metrics.clone(),
-    };
-    Dispatcher::start(parts, plan).await.unwrap()
+    world.dispatch_by(Arc::new(SystemClock), config).await
 }
 
 fn ended(channel: &str, kind: &str, state: &str) -> (String, String, String) {

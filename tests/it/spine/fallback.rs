@@ -11,7 +11,7 @@ use modelpager::fakes::webhook::WebhookFake;
 use modelpager::store::log_notifications::NotificationSummary;
 use serde_json::Value;
 
-use super::breaker::{start, webhook};
+use super::breaker::webhook;
 use super::{World, alert, firing, log_channel, resolved, route};
 use crate::support::databases::{Fresh, on_both_databases};
 
@@ -65,7 +65,7 @@ impl Stage {
         config.channels[0].fallback = Some("back".to_owned());
         config.channels[1].fallback = Some("last".to_owned());
         change(&mut config);
-        let dispatcher = start(&world, &config).await;
+        let dispatcher = world.dispatch(&config).await;
         Self { world, dispatcher, hook, back, last }
     }
 

@@ -5,13 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use modelpager::config::{ChannelConfig, Config};
-use modelpager::dispatch::plan::Plan;
-use modelpager::dispatch::{Dispatcher, Parts};
+use modelpager::dispatch::Dispatcher;
 use modelpager::domain::clock::{SharedClock, Timestamp};
 use modelpager::domain::incident::Incident;
 use modelpager::domain::notification::{FOLDED_KEY, NotificationKind, Snapshot};
 use modelpager::domain::outcome::SendOutcome;
-use modelpager::domain::random::SeededRandom;
 use modelpager::domain::rate::RateLimit;
 use modelpager::fakes::engine::Step;
 use modelpager::fakes::webhook::WebhookFake;
@@ -40,20 +38,6 @@ fn config(mut channel: ChannelConfig, rate: &str) -> Config {
     config.route = route(&[channel.name.as_str()], &[]);
     config.channels = vec![channel];
     config
-}
-
-/// A dispatcher on the world's own clock.
-async fn start(world: &World, config: &Config) -> Dispatcher {
-    let (plan, problems) = Plan::build(config).unwrap_or_else(|problems| panic!("{problems:?}"));
-    assert!(problems.is_empty(), "{problems:?}");
-    let parts = Parts {
-        store: world.store.clone(),
-        clock: Arc::new(world.clock.clone()),
-        random: Arc::new(SeededRandom::new(3)),
-        ids: world.ids.clone(),
-        metrics: world.metrics.clone(),
-    };
-    Dispatcher::start(parts, plan).await.unwrap()
 }
 
 /// Lets virtual time pass until nothing waits any more; answers how much passed.
@@ -152,7 +136,7 @@ async fn ten_thousand_messages_become_few_and_none_is_forgotten(fresh: Fresh) {
     for chunk in problems("firing", MESSAGES).chunks(1_000) {
         world.tell(chunk).await;
     }
-    let dispatcher = start(&world, &config).await;
+    let dispatcher = world.dispatch(&config).await;
 
     drain(&world, &dispatcher, "console", Duration::from_millis(500)).await;
 
@@ -190,7 +174,7 @@ async fn after_a_long_outage_readers_get_few_messages(fresh: Fresh) {
     let fake = WebhookFake::unsigned(clock).await.unwrap();
     config.channels[0].settings.insert("url".to_owned(), Value::String(fake.url()));
     fake.http().always(Step::retry_after(503, "60"));
-    let dispatcher = start(&world, &config).await;
+    let dispatcher = world.dispatch(&config).await;
     // Two hours: every quarter of an hour all of them begin or end.
     for round in 0..8 {
         let status = if round % 2 == 0 { "firing" } else { "resolved" };
@@ -230,7 +214,7 @@ async fn without_folding_everything_is_sent_at_the_rate_allowed(fresh: Fresh) {
     let config = config(log_channel("console"), "1/s burst 2");
     let world = World::open(fresh, &config).await;
     world.tell(&problems("firing", 4)).await;
-    let dispatcher = start(&world, &config).await;
+    let dispatcher = world.dispatch(&config).await;
 
     let took = drain(&world, &dispatcher, "console", Duration::from_millis(250)).await;
 

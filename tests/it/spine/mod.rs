@@ -23,6 +23,8 @@ use bytes::Bytes;
 use modelpager::catalog::Catalog;
 use modelpager::catalog::service::CatalogService;
 use modelpager::config::{ChannelConfig, Config, RouteConfig};
+use modelpager::dispatch::plan::Plan;
+use modelpager::dispatch::{self as dispatcher, Dispatcher};
 use modelpager::domain::clock::{Clock as _, ManualClock, SharedClock, Timestamp};
 use modelpager::domain::entry::Entry;
 use modelpager::domain::ids::IdMaker;
@@ -31,6 +33,7 @@ use modelpager::domain::random::SeededRandom;
 use modelpager::intake::alertmanager;
 use modelpager::intake::inbox::{self, Accepted, Inbox, IntakeError};
 use modelpager::store::Store;
+use modelpager::store::events::{EventState, NewEvent};
 use modelpager::store::log::PageKey;
 use modelpager::store::log_events::{EventFilter, EventSummary};
 use modelpager::store::log_incidents::{IncidentFilter, IncidentSummary};
@@ -136,6 +139,25 @@ impl World {
             owed: Box::new(|_| {}),
         });
         Self { clock, store, ids, inbox, processor, catalog, metrics, url: url.to_owned(), _fresh: None }
+    }
+
+    /// A dispatcher on the world's own clock.
+    pub async fn dispatch(&self, config: &Config) -> Dispatcher {
+        self.dispatch_by(Arc::new(self.clock.clone()), config).await
+    }
+
+    /// A dispatcher on another clock.
+    pub async fn dispatch_by(&self, clock: SharedClock, config: &Config) -> Dispatcher {
+        let (plan, problems) = Plan::build(config).unwrap_or_else(|problems| panic!("{problems:?}"));
+        assert!(problems.is_empty(), "{problems:?}");
+        let parts = dispatcher::Parts {
+            store: self.store.clone(),
+            clock,
+            random: Arc::new(SeededRandom::new(3)),
+            ids: self.ids.clone(),
+            metrics: self.metrics.clone(),
+        };
+        Dispatcher::start(parts, plan).await.unwrap()
     }
 
     /// Where the database is.
@@ -247,6 +269,28 @@ pub fn firing(instance: &str, severity: &str) -> Value {
 
 pub fn resolved(instance: &str, severity: &str) -> Value {
     alert(("resolved", "fraud", severity, instance))
+}
+
+/// An event that waits for triage, as intake stores it.
+pub fn pending(id: String, received_at: Timestamp, body: Vec<u8>) -> NewEvent {
+    NewEvent {
+        id,
+        received_at,
+        state: EventState::Pending,
+        source: "alertmanager",
+        receiver: "modelpager".to_owned(),
+        group_key: String::new(),
+        external_url: String::new(),
+        actor: "test".to_owned(),
+        alerts: 1,
+        rejected: 0,
+        truncated: 0,
+        replay_of: None,
+        reason: String::new(),
+        verdicts: "[]".to_owned(),
+        body,
+        twin: None,
+    }
 }
 
 /// A body with these alerts.

@@ -6,13 +6,13 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use modelpager::domain::clock::{AdjustedClock, ManualClock, SharedClock, Timestamp};
 use modelpager::domain::entry::Entry;
-use modelpager::store::events::{EventState, NewEvent, TwinKey};
+use modelpager::store::events::{NewEvent, TwinKey};
 use modelpager::store::news::{Listener, News};
 use modelpager::store::outbox::Lease;
 use modelpager::store::replicas::SignOfLife;
 use sqlx::{Connection as _, PgConnection};
 
-use super::{START, World, alert, body, config, firing, resolved};
+use super::{START, World, alert, body, config, firing, pending, resolved};
 use crate::support::databases::{Fresh, on_both_databases};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -30,27 +30,13 @@ pub async fn pair(test: &str) -> Option<[World; 2]> {
 
 pub fn event(id: String, twin: &str) -> NewEvent {
     NewEvent {
-        id,
-        received_at: START,
-        state: EventState::Pending,
-        source: "alertmanager",
-        receiver: "modelpager".to_owned(),
-        group_key: String::new(),
-        external_url: String::new(),
-        actor: "test".to_owned(),
-        alerts: 1,
-        rejected: 0,
-        truncated: 0,
-        replay_of: None,
-        reason: String::new(),
-        verdicts: "[]".to_owned(),
-        body: b"{}".to_vec(),
         twin: Some(TwinKey {
             key: twin.to_owned(),
             turn_key: format!("turn of {twin}"),
             tells_end: false,
             expires_at: START.plus(MINUTE),
         }),
+        ..pending(id, START, b"{}".to_vec())
     }
 }
 

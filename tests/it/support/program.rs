@@ -48,6 +48,27 @@ pub fn skip(test: &str, program: impl AsRef<str>) {
     eprintln!("{message}");
 }
 
+/// `$1` folder, `$2` names. An authority, and a certificate of it for those names.
+const CERTIFICATES: &str = r#"
+set -eu
+cd "$1"
+key="-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
+openssl req -x509 $key -keyout ca.key -out ca.pem -days 2 -subj "/CN=Test authority"
+openssl req $key -keyout server.key -out server.csr -subj "/CN=localhost"
+printf 'subjectAltName=%s\nbasicConstraints=CA:FALSE\n' "$2" >server.ext
+openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile server.ext -out server.pem
+"#;
+
+/// Puts `ca.pem`, `server.pem` and `server.key` for `names` (`DNS:localhost,IP:127.0.0.1`)
+/// into a folder; wants openssl.
+///
+/// # Panics
+/// When openssl does not do it.
+pub fn make_certificates(folder: &Path, names: &str) {
+    let made = Command::new("sh").args(["-c", CERTIFICATES, "sh"]).arg(folder).arg(names).output().unwrap();
+    assert!(made.status.success(), "no certificates: {}", String::from_utf8_lossy(&made.stderr));
+}
+
 /// A port nobody listens on at this moment.
 pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()

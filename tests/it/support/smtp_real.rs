@@ -1,7 +1,7 @@
 //! A real mail server, `aiosmtpd`, with TLS by a certificate authority made for the test.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -85,17 +85,6 @@ async def main():
 asyncio.run(main())
 "#;
 
-/// `$1` folder. An authority, and a certificate of it for `localhost` and `127.0.0.1`.
-const CERTIFICATES: &str = r#"
-set -eu
-cd "$1"
-key="-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
-openssl req -x509 $key -keyout ca.key -out ca.pem -days 2 -subj "/CN=Test authority"
-openssl req $key -keyout server.key -out server.csr -subj "/CN=localhost"
-printf 'subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=CA:FALSE\n' >server.ext
-openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile server.ext -out server.pem
-"#;
-
 impl RealSmtp {
     /// Starts one; `None` when it is not installed and `test` is skipped.
     ///
@@ -106,7 +95,7 @@ impl RealSmtp {
         let folder = tempfile::tempdir().unwrap();
         if settings.tls != Encryption::None {
             program::find_or_skip(test, &["openssl"])?;
-            make_certificates(folder.path());
+            program::make_certificates(folder.path(), "DNS:localhost,IP:127.0.0.1");
         }
         let word = match settings.tls {
             Encryption::None => "none",
@@ -194,9 +183,4 @@ fn find_python(test: &str) -> Option<PathBuf> {
         program::skip(test, "aiosmtpd for python3");
     }
     found
-}
-
-fn make_certificates(folder: &Path) {
-    let output = Command::new("sh").args(["-c", CERTIFICATES, "sh"]).arg(folder).output().unwrap();
-    assert!(output.status.success(), "no certificates: {}", String::from_utf8_lossy(&output.stderr));
 }
