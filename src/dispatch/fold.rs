@@ -109,7 +109,8 @@ fn member(message: &Waiting) -> Member {
         .map(|(name, value)| (name.to_owned(), value.clone()))
         .collect();
     Member {
-        fingerprint: message.incident_id.clone().unwrap_or_else(|| message.id.clone()),
+        // By it the line is linked.
+        fingerprint: message.incident_id.clone().unwrap_or_default(),
         status,
         severity: severity(message),
         severity_raw: message.severity.clone(),

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::breaker::Pass;
 use super::fold::fold;
 use super::plan::ChannelPlan;
@@ -12,9 +14,9 @@ use crate::domain::clock::Timestamp;
 use crate::domain::notification::NotificationState;
 use crate::domain::rate::{Rate, RateLimit};
 use crate::store::StoreError;
-use crate::store::limited::{Fold, Limit, Waiting, WithinLimit};
+use crate::store::limited::{Fold, Folded, Limit, Waiting, WithinLimit};
 use crate::store::outbox::{Claimed, Lease};
-use crate::store::triage::NewNotification;
+use crate::store::triage::{NewNotification, TimelineRow};
 
 /// How long a lease outlives the attempt's own time limit: room for recording its end.
 pub(super) const LEASE_MARGIN: Duration = Duration::from_secs(60);
@@ -130,14 +132,31 @@ fn patience(rate: Rate) -> usize {
     rate.within(PATIENCE).max(FEW)
 }
 
-fn one_for(waiting: &[Waiting], shared: &Shared, channel: &ChannelPlan, now: Timestamp) -> NewNotification {
+fn one_for(waiting: &[Waiting], shared: &Shared, channel: &ChannelPlan, now: Timestamp) -> Folded {
     let expires_at = waiting.iter().map(|message| message.expires_at).max().unwrap_or_default();
-    NewNotification {
+    let one = NewNotification {
         id: shared.ids.next_id(),
         channel: channel.name.clone(),
         received_at: None,
         expires_at: Timestamp::from_millis(expires_at),
         follows: None,
         snapshot: fold(waiting, channel.rate_limit, now),
-    }
+    };
+    let line = |message: &Waiting| {
+        Some(TimelineRow {
+            id: shared.ids.next_id(),
+            incident_id: message.incident_id.clone()?,
+            at: now,
+            kind: "folded".to_owned(),
+            actor: "modelpager".to_owned(),
+            detail: json!({
+                "channel": channel.name,
+                "notification_id": message.id,
+                "message": message.kind,
+                "folded_into": one.id,
+            }),
+        })
+    };
+    let timeline = waiting.iter().filter_map(line).collect();
+    Folded { one, timeline }
 }

@@ -161,6 +161,8 @@ pub struct AlertContext {
     pub annotations: BTreeMap<String, String>,
     /// The link to its expression; empty when it is not one.
     pub generator_url: String,
+    /// The page of the incident that this line of a folded message stands for; empty otherwise.
+    pub url: String,
     /// Its identity.
     pub fingerprint: String,
 }

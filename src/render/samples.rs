@@ -152,6 +152,7 @@ pub fn folded() -> Snapshot {
             annotations: Labels::new(),
             severity_raw: severity.as_str().to_owned(),
             generator_url: String::new(),
+            fingerprint: format!("0198d6f1-{model}"),
             ..member(&[], severity)
         })
         .collect();

@@ -11,6 +11,15 @@ pub fn encode(text: &str) -> String {
     encode_where(text, |byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
 }
 
+/// The page of an incident below this server's address; empty when either is unknown.
+pub fn incident(external_url: &str, id: &str) -> String {
+    let base = external_url.trim_end_matches('/');
+    if base.is_empty() || id.is_empty() {
+        return String::new();
+    }
+    presentable(&format!("{base}/incidents/{}", encode(id))).unwrap_or_default()
+}
+
 /// `text` as a link that can be shown: trimmed, and characters that may not stand in a
 /// URL encoded. `None` when it is not an http or https URL with a host, has user
 /// information, or is too long.

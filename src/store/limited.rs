@@ -7,7 +7,7 @@ use super::dialect::PerDialect;
 use super::error::Doing as _;
 use super::outbox::{Claimed, Lease};
 use super::overtake::never_sent;
-use super::triage::NewNotification;
+use super::triage::{NewNotification, TimelineRow};
 use super::{Store, StoreError, Superseded, Tx};
 use crate::domain::clock::Timestamp;
 use crate::domain::rate::{Bucket, Rate};
@@ -16,7 +16,16 @@ use crate::domain::rate::{Bucket, Rate};
 const MOST_FOLDED: i64 = 5_000;
 
 /// Makes one message of many.
-pub type Fold<'a> = &'a (dyn Fn(&[Waiting]) -> NewNotification + Send + Sync);
+pub type Fold<'a> = &'a (dyn Fn(&[Waiting]) -> Folded + Send + Sync);
+
+/// One message for many.
+#[derive(Clone, Debug)]
+pub struct Folded {
+    /// The message.
+    pub one: NewNotification,
+    /// What the timelines of the incidents say about it.
+    pub timeline: Vec<TimelineRow>,
+}
 
 /// The limit within which messages are claimed.
 #[derive(Clone, Copy)]
@@ -199,7 +208,7 @@ impl Tx {
         if waiting.len() < 2 {
             return Ok(Vec::new());
         }
-        let one = fold(&waiting);
+        let Folded { one, timeline } = fold(&waiting);
         self.insert_notifications(std::slice::from_ref(&one)).await?;
         let mut incidents: Vec<&str> = waiting.iter().filter_map(|w| w.incident_id.as_deref()).collect();
         incidents.sort_unstable();
@@ -216,6 +225,7 @@ impl Tx {
             })
             .collect();
         self.supersede(&ended).await?;
+        self.save_timeline(&timeline).await?;
         Ok(ended)
     }
 }

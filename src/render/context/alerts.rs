@@ -7,7 +7,7 @@ use crate::domain::alert::AlertStatus;
 use crate::domain::clock::Timestamp;
 use crate::domain::incident::Member;
 use crate::domain::labels::{ALERTNAME, Labels};
-use crate::domain::notification::Snapshot;
+use crate::domain::notification::{NotificationKind, Snapshot};
 use crate::domain::severity::Severity;
 use crate::render::escape::{clean_line, clean_text};
 use crate::render::fit::{ELLIPSIS, Unit, fit};
@@ -62,8 +62,19 @@ pub(super) fn common(members: &[Member]) -> (Labels, Labels) {
 }
 
 /// Every alert of the snapshot; `labels` and `annotations` are what they share.
-pub(super) fn all(snapshot: &Snapshot, labels: &Labels, annotations: &Labels) -> Vec<AlertContext> {
-    snapshot.alerts.iter().map(|member| alert(member, snapshot.at, labels, annotations)).collect()
+pub(super) fn all(
+    snapshot: &Snapshot,
+    external_url: &str,
+    labels: &Labels,
+    annotations: &Labels,
+) -> Vec<AlertContext> {
+    let url = |member: &Member| match snapshot.kind {
+        // Each line stands for an incident of its own.
+        NotificationKind::Folded => urls::incident(external_url, &member.fingerprint),
+        _ => String::new(),
+    };
+    let alert = |member| AlertContext { url: url(member), ..alert(member, snapshot.at, labels, annotations) };
+    snapshot.alerts.iter().map(alert).collect()
 }
 
 /// Summary and description of one alert, from the annotations that are not broken.
@@ -137,6 +148,7 @@ fn alert(member: &Member, at: Timestamp, labels: &Labels, annotations: &Labels) 
         labels: cleaned(pairs(&member.labels), MAX_LABEL),
         annotations: cleaned(pairs(&member.annotations), MAX_ANNOTATION),
         generator_url: urls::presentable(&member.generator_url).unwrap_or_default(),
+        url: String::new(),
         fingerprint: member.fingerprint.clone(),
     };
     alert.line = line(&alert, labels, annotations);

@@ -8,7 +8,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::notification::{NotificationKind, Snapshot};
 use crate::render::escape::clean_line;
 use crate::render::links::Window;
-use crate::render::{look, words};
+use crate::render::{look, urls, words};
 
 /// Dashboards are opened from this long before the begin …
 const WINDOW_BEFORE: Duration = Duration::from_secs(3_600);
@@ -22,7 +22,7 @@ impl MessageContext {
         let entry = snapshot.entry.as_ref();
         let resolved = snapshot.status == AlertStatus::Resolved;
         let (labels, annotations) = alerts::common(&snapshot.alerts);
-        let alerts = alerts::all(snapshot, &labels, &annotations);
+        let alerts = alerts::all(snapshot, options.external_url, &labels, &annotations);
         let texts = alerts::texts(snapshot.alerts.first());
         let subject = alerts.first().map(|alert| alert.subject.clone()).unwrap_or_default();
         let version = parts::version(snapshot);
@@ -164,14 +164,9 @@ fn counts(snapshot: &Snapshot) -> Counts {
 fn incident_context(snapshot: &Snapshot, external_url: &str) -> IncidentContext {
     let incident = &snapshot.incident;
     let length = end(snapshot).since(incident.started_at);
-    let base = external_url.trim_end_matches('/');
     IncidentContext {
         id: incident.id.clone(),
-        url: if base.is_empty() || incident.id.is_empty() {
-            String::new()
-        } else {
-            format!("{base}/incidents/{}", incident.id)
-        },
+        url: urls::incident(external_url, &incident.id),
         dedup_key: clean_line(&incident.dedup_key).into_owned(),
         started_at: incident.started_at.to_rfc3339(),
         opened_at: incident.opened_at.to_rfc3339(),

@@ -13,11 +13,11 @@ use modelpager::domain::outcome::SendOutcome;
 use modelpager::domain::rate::RateLimit;
 use modelpager::fakes::engine::Step;
 use modelpager::fakes::webhook::WebhookFake;
-use modelpager::store::limited::{Limit, Waiting};
+use modelpager::store::limited::{Folded, Limit, Waiting};
 use modelpager::store::log_notifications::NotificationSummary;
 use modelpager::store::outbox::{Lease, Next};
 use modelpager::store::triage::NewNotification;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{World, alert, log_channel, route};
 use crate::support::databases::{Fresh, on_both_databases};
@@ -105,14 +105,15 @@ async fn what_came_later_waits_for_the_message_that_stands_for_what_came_first(f
     let one_for = |waiting: &[Waiting]| {
         let (id, dedup_key) = (String::new(), FOLDED_KEY.to_owned());
         let incident = Incident { id, dedup_key, ..like.incident.clone() };
-        NewNotification {
+        let one = NewNotification {
             id: world.ids.next_id(),
             channel: "console".to_owned(),
             received_at: None,
             expires_at: Timestamp::from_millis(waiting[0].expires_at),
             follows: None,
             snapshot: Snapshot { kind: NotificationKind::Folded, incident, ..like.clone() },
-        }
+        };
+        Folded { one, timeline: Vec::new() }
     };
     let RateLimit::Rate(rate) = config.channels[0].rate_limit() else { panic!("no rate") };
     let limit = Limit { rate, patience: 3, fold: Some(&one_for) };
@@ -157,9 +158,29 @@ async fn ten_thousand_messages_become_few_and_none_is_forgotten(fresh: Fresh) {
     assert_eq!(counted, superseded.len());
     let by: BTreeSet<&str> = folded.iter().map(|n| n.id.as_str()).collect();
     assert!(superseded.iter().all(|n| by.iter().any(|id| n.reason.contains(id))));
+    timelines_say_which_message_stands_for_theirs(&world, &folded).await;
     // The most urgent go alone; a turn in eight is for the others.
     let urgent = others.iter().filter(|n| n.state == "delivered" && n.severity == "critical").count();
     assert!(urgent * 2 > alone, "{urgent} of {alone}");
+}
+
+/// Of the newest incidents: there are ten thousand.
+async fn timelines_say_which_message_stands_for_theirs(world: &World, folded: &[&NotificationSummary]) {
+    let mut told = 0;
+    for incident in world.incidents().await {
+        let incident = world.store.find_incident(&incident.id).await.unwrap().unwrap();
+        for line in incident.timeline.iter().filter(|line| line.kind == "folded") {
+            let detail = line.detail.value();
+            let message = world.store.find_notification(detail["notification_id"].as_str().unwrap()).await;
+            let message = message.unwrap().unwrap();
+            let by = detail["folded_into"].as_str().unwrap();
+            assert!(folded.iter().any(|one| one.id == by), "{by}");
+            assert!(message.summary.reason.contains(by), "{}", message.summary.reason);
+            assert_eq!((&detail["channel"], &detail["message"]), (&json!("console"), &json!("firing")));
+            told += 1;
+        }
+    }
+    assert!(told > 0);
 }
 
 async fn after_a_long_outage_readers_get_few_messages(fresh: Fresh) {
