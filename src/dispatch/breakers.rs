@@ -231,13 +231,15 @@ impl Breakers {
 
 /// A message that was not delivered while nothing gets through is tried again with the next
 /// probe at the latest, but not sooner than its provider asked for. One that was refused for
-/// the channel's sake waits too, except for that by which it was found out.
+/// the channel's sake waits too, except for that by which it was found out; even that waits
+/// when it stands for many, of whose incidents nobody would hear.
 fn wait_with_the_others(ended: &mut Ended, before: &State, outage: &Outage) {
     let not_before = ended.not_before.unwrap_or(outage.probe_at);
     let is_known = *before != State::Closed && ended.pass != Pass::Trial;
+    let may_wait = is_known || ended.stands_for_many;
     match &ended.finished.next {
         Next::Retry(at) => ended.finished.next = Next::Retry((*at).min(outage.probe_at.max(not_before))),
-        Next::Failed(_) if is_known && ended.evidence == Evidence::Refuses => {
+        Next::Failed(_) if may_wait && ended.evidence == Evidence::Refuses => {
             let at = outage.probe_at.max(not_before);
             if at <= ended.expires_at {
                 ended.finished.next = Next::Retry(at);

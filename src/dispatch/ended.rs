@@ -20,6 +20,8 @@ pub(super) struct Ended {
     pub not_before: Option<Timestamp>,
     /// After this the message fails for good.
     pub expires_at: Timestamp,
+    /// The message stands for many.
+    pub stands_for_many: bool,
     /// It may have arrived: a person has to say whether it is sent again.
     pub held: bool,
     /// What the fallback channel is owed because of it.

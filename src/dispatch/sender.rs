@@ -14,7 +14,7 @@ use super::fallback::follow_up;
 use super::plan::ChannelPlan;
 use super::shared::Shared;
 use crate::domain::clock::Timestamp;
-use crate::domain::notification::Snapshot;
+use crate::domain::notification::{FOLDED_KEY, Snapshot};
 use crate::domain::outcome::{SendOutcome, SendReport};
 use crate::store::outbox::{Claimed, Finished};
 
@@ -142,6 +142,7 @@ impl Sender {
             pass: Pass::Regular,
             not_before: report.retry_after.map(|hint| now.plus(hint)),
             expires_at: terms.expires_at,
+            stands_for_many: message.dedup_key == FOLDED_KEY,
             held: conclusion.held,
             stand_in: None,
             finished: Finished {

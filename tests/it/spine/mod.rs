@@ -7,6 +7,7 @@ mod fallback;
 mod intake;
 mod limits;
 mod order;
+mod outage;
 mod outbox;
 mod overtake;
 mod replicas;
