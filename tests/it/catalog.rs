@@ -89,7 +89,7 @@ on_both_databases! {
     a_deployment_reported_twice_is_one,
     a_rollback_is_a_new_record,
     an_import_is_shown_before_it_is_made,
-    an_import_is_all_or_nothing,
+    an_import_with_one_wrong_field_writes_nothing,
     an_import_may_delete_and_pass_names_on,
     an_export_imports_without_difference,
     lists_are_filtered_and_paged,
@@ -340,7 +340,7 @@ async fn an_import_is_shown_before_it_is_made(f: Fixture) {
     insta::assert_json_snapshot!("an_import_is_shown", report);
 }
 
-async fn an_import_is_all_or_nothing(f: Fixture) {
+async fn an_import_with_one_wrong_field_writes_nothing(f: Fixture) {
     f.service.create("ada", Entry { aliases: vec!["taken".into()], ..entry("other") }).await.unwrap();
     let wrong = "
 entries:
