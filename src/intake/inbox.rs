@@ -15,7 +15,9 @@ use tokio::task::JoinHandle;
 use super::alertmanager::{self, Delivery, Refusal};
 use crate::domain::clock::{SharedClock, Timestamp};
 use crate::domain::ids::IdMaker;
+use crate::domain::incident::OURSELVES;
 use crate::store::events::{EventState, NewEvent, Stored, TwinKey};
+use crate::store::log_events::EventSummary;
 use crate::store::{Store, StoreError};
 use crate::telemetry::metrics::{EventResult, Metrics};
 
@@ -99,12 +101,6 @@ struct Request {
     answer: oneshot::Sender<Result<(String, Stored), ()>>,
 }
 
-/// A body repeated by hand.
-#[derive(Clone, Copy, Debug)]
-struct Replay<'a> {
-    of: &'a str,
-}
-
 impl Admission {
     /// Of nothing yet.
     pub const fn empty() -> Self {
@@ -160,12 +156,13 @@ impl Inbox {
         self.take(body, actor, None).await
     }
 
-    /// Stores a body again, as a new event that repeats the event `of`; never a duplicate.
+    /// Stores a body again, as a new event of the same source that repeats the event `of`; never
+    /// a duplicate.
     ///
     /// # Errors
     /// As [`Inbox::accept`].
-    pub async fn replay(&self, body: Bytes, actor: &str, of: &str) -> Result<Accepted, IntakeError> {
-        self.take(body, actor, Some(Replay { of })).await
+    pub async fn replay(&self, body: Bytes, actor: &str, of: &EventSummary) -> Result<Accepted, IntakeError> {
+        self.take(body, actor, Some(of)).await
     }
 
     /// Keeps the head of a body that was refused before it could be parsed.
@@ -181,7 +178,7 @@ impl Inbox {
         &self,
         body: Bytes,
         actor: &str,
-        replay: Option<Replay<'_>>,
+        replay: Option<&EventSummary>,
     ) -> Result<Accepted, IntakeError> {
         let now = self.parts.clock.now();
         let delivery = match alertmanager::parse(&body, now) {
@@ -194,7 +191,11 @@ impl Inbox {
         let (alerts, rejected) = (delivery.alerts.len(), delivery.rejected_count);
         let mut event = accepted_event(now, &delivery, body.to_vec(), actor);
         match replay {
-            Some(replay) => event.replay_of = Some(replay.of.to_owned()),
+            Some(of) => {
+                event.replay_of = Some(of.id.clone());
+                // What this program said about itself stays its own word.
+                event.source = if of.source == OURSELVES { OURSELVES } else { ALERTMANAGER };
+            }
             None => {
                 event.twin = Some(TwinKey {
                     key: delivery.twin_key().to_owned(),
@@ -204,8 +205,9 @@ impl Inbox {
                 });
             }
         }
+        let source = event.source;
         let (id, stored) = self.store(event).await?;
-        self.count(&delivery, &stored);
+        self.count(source, &delivery, &stored);
         let (event_id, duplicate) = match stored {
             Stored::New => (id, false),
             Stored::TwinOf(first) => (first, true),
@@ -228,13 +230,13 @@ impl Inbox {
         })
     }
 
-    fn count(&self, delivery: &Delivery, stored: &Stored) {
+    fn count(&self, source: &'static str, delivery: &Delivery, stored: &Stored) {
         let metrics = &self.parts.metrics;
         if matches!(stored, Stored::TwinOf(_)) {
-            metrics.event(ALERTMANAGER, EventResult::Duplicate);
+            metrics.event(source, EventResult::Duplicate);
             return;
         }
-        metrics.event(ALERTMANAGER, EventResult::Accepted);
+        metrics.event(source, EventResult::Accepted);
         for alert in &delivery.alerts {
             metrics.alerts(alert.status, 1);
         }

@@ -114,7 +114,7 @@ pub async fn get(
     Ok(web::Json(find(&state, &id).await?.into()))
 }
 
-/// Takes the event's body in again, as a new event that names this one.
+/// Takes the event's body in again, as a new event of the same source that names this one.
 ///
 /// # Errors
 /// 404 for an unknown id, 409 when the body was not kept whole, 422 when it is still no
@@ -134,7 +134,7 @@ pub async fn replay(
         return Err(Problem::conflict("only the head of this rejected body was kept: it cannot be replayed"));
     }
     let accepted =
-        state.inbox.replay(Bytes::from(event.body), &who.0.name, &event.summary.id).await.map_err(refusal)?;
+        state.inbox.replay(Bytes::from(event.body), &who.0.name, &event.summary).await.map_err(refusal)?;
     Ok(HttpResponse::Accepted().json(Receipt::from(accepted)))
 }
 

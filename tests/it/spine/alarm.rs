@@ -9,6 +9,7 @@ use modelpager::dispatch::Dispatcher;
 use modelpager::domain::clock::SharedClock;
 use modelpager::fakes::engine::Step;
 use modelpager::fakes::webhook::WebhookFake;
+use modelpager::store::log_events::EventSummary;
 use modelpager::store::log_notifications::NotificationSummary;
 
 use super::breaker::webhook;
@@ -20,6 +21,7 @@ on_both_databases! {
     a_failing_channel_is_told_of_on_another_and_its_recovery_too,
     a_restart_tells_it_no_second_time,
     it_is_never_sent_to_the_broken_channel_through_a_fallback,
+    replayed_it_is_still_our_own,
     without_another_channel_nothing_is_sent,
 }
 
@@ -161,6 +163,25 @@ async fn it_is_never_sent_to_the_broken_channel_through_a_fallback(fresh: Fresh)
     let about_hook = |n: &&NotificationSummary| n.dedup_key == told[0].dedup_key;
     assert!(told.iter().filter(about_hook).all(|n| n.channel == "console"), "{told:#?}");
     assert_eq!(ours().await, 2, "one for each channel, however often they fail");
+}
+
+async fn replayed_it_is_still_our_own(fresh: Fresh) {
+    let stage = Stage::open(fresh, &["console"]).await;
+    stage.refuse().await;
+    stage.pass_until_told(1).await;
+    let ours = async || -> Vec<EventSummary> {
+        stage.world.events().await.into_iter().filter(|event| event.source == "modelpager").collect()
+    };
+    let first = ours().await.remove(0);
+    let body = stage.world.store.find_event(&first.id).await.unwrap().unwrap().body;
+
+    stage.world.inbox.replay(body.into(), "ann", &first).await.unwrap();
+    stage.world.processor.settle().await.unwrap();
+
+    let replayed: Vec<_> = ours().await.into_iter().map(|event| (event.replay_of, event.state)).collect();
+    assert_eq!(replayed, [(Some(first.id), "processed".to_owned()), (None, "processed".to_owned())]);
+    assert_eq!(stage.world.store.list_sources().await.unwrap().len(), 1, "Modelpager is no Alertmanager");
+    assert_eq!(stage.world.incidents().await.len(), 2, "one of the alert told, one about the channel");
 }
 
 async fn without_another_channel_nothing_is_sent(fresh: Fresh) {

@@ -88,11 +88,12 @@ async fn a_replay_is_never_a_duplicate(fresh: Fresh) {
     let same = body(&[firing("a", "high")]);
     let first = world.post(&same).await.unwrap();
 
-    let again = world.inbox.replay(same.to_string().into(), "ann", &first.event_id).await.unwrap();
+    let first = world.store.find_event(&first.event_id).await.unwrap().unwrap().summary;
+    let again = world.inbox.replay(same.to_string().into(), "ann", &first).await.unwrap();
 
     assert!(!again.duplicate);
     let stored = world.store.find_event(&again.event_id).await.unwrap().unwrap();
-    assert_eq!(stored.summary.replay_of.as_deref(), Some(first.event_id.as_str()));
+    assert_eq!(stored.summary.replay_of.as_deref(), Some(first.id.as_str()));
 }
 
 async fn what_is_read_at_the_same_time_is_bounded(fresh: Fresh) {
