@@ -48,6 +48,8 @@ pub(super) struct Found {
     pub look_at: Timestamp,
     /// The channel's rate limit is used up until then.
     pub not_before: Option<Timestamp>,
+    /// Another replica was asked to leave the channel alone until then.
+    pub paused_until: Option<Timestamp>,
     pub pass: Pass,
 }
 
@@ -66,6 +68,7 @@ pub(super) async fn look(
         more_waits: false,
         look_at: poll,
         not_before: None,
+        paused_until: None,
         pass: wanted.pass,
     };
     if !wanted.is_sure {
@@ -88,6 +91,11 @@ pub(super) async fn look(
         let (channel, messages) = (channel.name.as_str(), folded.len());
         tracing::info!(channel, messages, "more waited than the channel may send: folded into one message");
     }
+    let mut paused_until = None;
+    if claimed.is_empty() && !shared.breakers.is_alone() {
+        paused_until = shared.store.paused_until(&channel.name).await?;
+    }
+    let nothing = Found { paused_until, ..nothing };
     if is_probe {
         if claimed.is_empty() {
             shared.breakers.forgo_probe(&channel.name, at).await?;

@@ -182,6 +182,9 @@ impl Worker {
         self.sender.shared.store.watch().note("lease messages to be sent", &found, self.now());
         match found {
             Ok(found) => {
+                if let Some(until) = found.paused_until {
+                    self.sender.pause_until(until);
+                }
                 self.more_waits = found.more_waits;
                 self.not_before = found.not_before.unwrap_or(found.at);
                 self.look_at = if self.woken { found.at } else { found.look_at }.max(self.not_before);

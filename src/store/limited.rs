@@ -72,10 +72,14 @@ pub struct WithinLimit {
     pub folded: Vec<Superseded>,
 }
 
-const BUDGET: PerDialect = PerDialect {
-    sqlite: "SELECT used_until FROM channel_budgets WHERE channel = $1",
-    postgres: "SELECT used_until FROM channel_budgets WHERE channel = $1 FOR UPDATE",
-};
+macro_rules! budget_sql {
+    () => {
+        "SELECT b.used_until, (SELECT h.paused_until FROM channel_health h WHERE h.channel = b.channel) \
+         FROM channel_budgets b WHERE b.channel = $1"
+    };
+}
+const BUDGET: PerDialect =
+    PerDialect { sqlite: concat!(budget_sql!(), ""), postgres: concat!(budget_sql!(), " FOR UPDATE OF b") };
 const OPEN_BUDGET: &str =
     "INSERT INTO channel_budgets (channel, used_until) VALUES ($1, 0) ON CONFLICT (channel) DO NOTHING";
 const SPEND: &str = "UPDATE channel_budgets SET used_until = $2 WHERE channel = $1";
@@ -110,7 +114,8 @@ const TIE: &str = "INSERT INTO notification_incidents (notification_id, incident
 
 impl Store {
     /// Leases up to `most` due messages of a channel to a worker, as far as its limit allows;
-    /// when too many wait, the most urgent and one message that stands for the others.
+    /// when too many wait, the most urgent and one message that stands for the others. None
+    /// while the provider asked to be left alone.
     ///
     /// # Errors
     /// When the database does not answer; then nothing is leased.
@@ -122,7 +127,10 @@ impl Store {
         limit: &Limit<'_>,
     ) -> Result<WithinLimit, StoreError> {
         let mut tx = self.begin_write().await?;
-        let bucket = tx.budget(channel).await?;
+        let (bucket, paused_until) = tx.budget(channel).await?;
+        if paused_until.is_some_and(|until| until > lease.now) {
+            return Ok(WithinLimit::default());
+        }
         let allowed = limit.rate.allowance(bucket, lease.now).min(most);
         let crowded = tx.is_crowded(channel, limit, allowed).await?;
         // One for the most urgent, one for the others.
@@ -150,14 +158,15 @@ impl Store {
 }
 
 impl Tx {
-    async fn budget(&mut self, channel: &str) -> Result<Bucket, StoreError> {
+    /// What is used of a channel's limit, and until when its provider asked to be left alone.
+    async fn budget(&mut self, channel: &str) -> Result<(Bucket, Option<Timestamp>), StoreError> {
         let sql = BUDGET.pick(self);
         loop {
-            let found: Option<(i64,)> =
+            let found: Option<(i64, Option<i64>)> =
                 with_tx!(self, |conn| sqlx::query_as(sql).bind(channel).fetch_optional(&mut *conn).await)
                     .doing("read a channel's budget")?;
-            if let Some((used_until,)) = found {
-                return Ok(Bucket(used_until));
+            if let Some((used_until, paused_until)) = found {
+                return Ok((Bucket(used_until), paused_until.map(Timestamp::from_millis)));
             }
             with_tx!(self, |conn| {
                 sqlx::query(OPEN_BUDGET).bind(channel).execute(&mut *conn).await.map(|_| ())

@@ -141,6 +141,8 @@ macro_rules! claim_sql {
             "UPDATE notifications SET state = 'sending', lease_owner = $1, lease_until = $2, attempts = attempts + 1 \
              WHERE id IN (SELECT n.id FROM notifications n WHERE n.channel = $3 AND n.state = 'pending' \
              AND n.priority >= $6 AND n.due_at <= $4 AND ",
+            // Whichever replica was asked to wait.
+            "(SELECT 1 FROM channel_health h WHERE h.channel = $3 AND h.paused_until > $4) IS NULL AND ",
             unblocked!(),
             " ORDER BY n.priority, n.due_at, n.id LIMIT $5",
             $lock,
@@ -232,6 +234,7 @@ pub struct HealthChange {
 
 impl Store {
     /// Leases up to `limit` due messages of a channel to a worker: by priority, then by age.
+    /// None while the provider asked to be left alone.
     ///
     /// # Errors
     /// When the database does not answer; then nothing is leased.

@@ -27,6 +27,7 @@ on_both_databases! {
     a_test_that_arrives_is_a_new_chance,
     one_replica_sends_the_probe,
     another_replica_hears_of_the_outage_and_of_its_end,
+    what_one_replica_was_asked_for_all_leave_alone,
 }
 
 const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
@@ -284,6 +285,32 @@ async fn another_replica_hears_of_the_outage_and_of_its_end(fresh: Fresh) {
     stage.hook.http().always(Step::usual());
     stage.dispatcher.reset_channel("hook", "ann").await.unwrap();
     stage.wait_until("the other replica hears of its end", async || shows("closed").await).await;
+}
+
+async fn what_one_replica_was_asked_for_all_leave_alone(fresh: Fresh) {
+    if fresh.url().starts_with("sqlite") {
+        return;
+    }
+    let url = fresh.url();
+    let stage = Stage::open(fresh).await;
+    let other = World::on(&url, &stage.config).await;
+    let clock: SharedClock = Arc::new(stage.world.clock.clone());
+    let replica = other.dispatch_by(clock, &stage.config).await;
+    stage.hook.http().always(Step::retry_after(429, "60"));
+    stage.tell("first").await;
+    let paused = async || stage.world.store.paused_until("hook").await.unwrap().is_some();
+    stage.wait_until("the channel is paused", paused).await;
+    let sends = stage.sends();
+    stage.hook.http().always(Step::usual());
+
+    for model in ["second", "third", "fourth"] {
+        stage.world.tell(&[alert(("firing", model, "high", "a"))]).await;
+        replica.wake(["hook"]);
+        stage.pass(10).await;
+        assert_eq!(stage.sends(), sends, "sent before the time asked for");
+    }
+    stage.pass_until("everything is delivered", || stage.all_delivered()).await;
+    replica.stop(Duration::from_secs(1)).await;
 }
 
 async fn one_replica_sends_the_probe(fresh: Fresh) {
