@@ -7,6 +7,7 @@ use super::alert::AlertStatus;
 use super::clock::Timestamp;
 use super::labels::Labels;
 use super::severity::Severity;
+use super::words;
 
 /// The source of alerts about Modelpager itself.
 pub const OURSELVES: &str = "modelpager";
@@ -100,6 +101,7 @@ pub struct Incident {
     /// When it ended, while it is over.
     pub resolved_at: Option<Timestamp>,
     /// Why it ended, while it is over.
+    #[serde(default, deserialize_with = "words::known_or_default")]
     pub resolve_reason: Option<ResolveReason>,
     /// How often it fired again after it had resolved; 0 at first.
     pub reopened: u32,

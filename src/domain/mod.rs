@@ -24,3 +24,4 @@ pub mod random;
 pub mod rate;
 pub mod secret;
 pub mod severity;
+mod words;

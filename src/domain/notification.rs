@@ -9,6 +9,7 @@ use super::clock::Timestamp;
 use super::entry::{Contact, Deployment, EntryKind};
 use super::incident::{Incident, Member};
 use super::severity::Severity;
+use super::words;
 
 /// Why a message is sent: the difference between what is true and what was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -34,10 +35,13 @@ pub enum NotificationKind {
     Test,
     /// Stands for many messages that waited, more than the channel may send.
     Folded,
+    /// One that only a newer release knows, on the same database: what is the case is told.
+    #[serde(other)]
+    Other,
 }
 
 impl NotificationKind {
-    /// Every kind.
+    /// Every kind that is decided here.
     pub const ALL: [Self; 10] = [
         Self::Firing,
         Self::Updated,
@@ -65,6 +69,7 @@ impl NotificationKind {
             Self::Resolved => "resolved",
             Self::Test => "test",
             Self::Folded => "folded",
+            Self::Other => "other",
         }
     }
 }
@@ -174,6 +179,7 @@ pub struct EntryFacts {
     /// The entry's slug.
     pub slug: String,
     /// What sort of thing it is.
+    #[serde(deserialize_with = "words::known_or_default")]
     pub kind: EntryKind,
     /// The name for people.
     pub title: String,

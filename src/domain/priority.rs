@@ -20,6 +20,7 @@ pub const fn priority(kind: NotificationKind, severity: Severity) -> u8 {
         | NotificationKind::SeverityRaised
         | NotificationKind::Reopened
         | NotificationKind::Resolved
+        | NotificationKind::Other
         | NotificationKind::Test => NEWS,
         NotificationKind::Updated
         | NotificationKind::SeverityLowered

@@ -38,7 +38,7 @@ pub struct ContextOptions<'a> {
 #[derive(Clone, Debug, Serialize)]
 pub struct MessageContext {
     /// Why the message is sent: `firing`, `updated`, `severity_raised`, `severity_lowered`,
-    /// `reopened`, `repeated`, `acknowledged`, `resolved`, `test`, `folded`.
+    /// `reopened`, `repeated`, `acknowledged`, `resolved`, `test`, `folded`, `other`.
     pub kind: &'static str,
     /// `firing` or `resolved`.
     pub status: &'static str,

@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::event::{Action, Event, EventLink, Payload};
 use crate::channels::{Message, shrink, text};
+use crate::domain::alert::AlertStatus;
 use crate::domain::incident::Member;
 use crate::domain::notification::{EntryFacts, NotificationKind, Snapshot};
 use crate::domain::severity::Severity;
@@ -43,7 +44,7 @@ pub fn compose(message: &Message<'_>, routing_key: &str) -> Composed {
     let [source, component, group, class] = words(snapshot).map(|word| text::line(word, MAX_WORD));
     let mut event = Event {
         routing_key,
-        event_action: action(snapshot.kind),
+        event_action: action(snapshot),
         dedup_key: dedup_key(message.dedup_key),
         payload: Payload {
             summary: &summary,
@@ -74,9 +75,10 @@ pub fn compose(message: &Message<'_>, routing_key: &str) -> Composed {
     Composed { text, body, summary }
 }
 
-fn action(kind: NotificationKind) -> Action {
-    match kind {
+fn action(snapshot: &Snapshot) -> Action {
+    match snapshot.kind {
         NotificationKind::Resolved => Action::Resolve,
+        NotificationKind::Other if snapshot.status == AlertStatus::Resolved => Action::Resolve,
         NotificationKind::Acknowledged => Action::Acknowledge,
         NotificationKind::Firing
         | NotificationKind::Updated
@@ -85,6 +87,7 @@ fn action(kind: NotificationKind) -> Action {
         | NotificationKind::Reopened
         | NotificationKind::Repeated
         | NotificationKind::Folded
+        | NotificationKind::Other
         | NotificationKind::Test => Action::Trigger,
     }
 }

@@ -89,6 +89,15 @@ fn every_kind_of_notification_has_its_action() {
     }
 }
 
+#[test]
+fn a_kind_that_only_a_newer_release_knows_does_what_is_the_case() {
+    for (snapshot, expected) in [(samples::firing(), "trigger"), (samples::resolved(), "resolve")] {
+        let snapshot = Snapshot { kind: NotificationKind::Other, ..snapshot };
+
+        assert_eq!(event(&snapshot, &rendered())["event_action"], expected);
+    }
+}
+
 #[tokio::test]
 async fn an_open_incident_is_acknowledged_under_its_dedup_key() {
     let fake = PagerDutyFake::start(Arc::new(ManualClock::at(samples::NOW))).await.unwrap();

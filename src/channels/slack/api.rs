@@ -148,6 +148,7 @@ const fn concerns_everybody(kind: NotificationKind) -> bool {
         | NotificationKind::Acknowledged
         | NotificationKind::Resolved
         | NotificationKind::Folded
+        | NotificationKind::Other
         | NotificationKind::Test => false,
     }
 }

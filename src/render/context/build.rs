@@ -128,6 +128,8 @@ fn lead(snapshot: &Snapshot) -> String {
         NotificationKind::Resolved => "RESOLVED".to_owned(),
         NotificationKind::Test => "TEST".to_owned(),
         NotificationKind::Folded => format!("{severity}, folded"),
+        NotificationKind::Other if snapshot.status == AlertStatus::Resolved => "RESOLVED".to_owned(),
+        NotificationKind::Other => severity,
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::*;
 use crate::domain::alert::AlertStatus;
 use crate::domain::entry::EntryKind;
@@ -54,6 +56,26 @@ fn the_first_words_say_why_the_message_came() {
     assert_eq!(lead(NotificationKind::Repeated, None), "CRITICAL, still firing");
     assert_eq!(lead(NotificationKind::Resolved, None), "RESOLVED");
     assert_eq!(lead(NotificationKind::Test, None), "TEST");
+}
+
+#[test]
+fn words_that_only_a_newer_release_knows_do_not_keep_the_rest_from_being_told() {
+    let newer = |sample: Snapshot| {
+        let mut stored = serde_json::to_value(sample).unwrap();
+        stored["kind"] = json!("escalated");
+        stored["incident"]["resolve_reason"] = json!("machine");
+        stored["entry"]["kind"] = json!("agent");
+        stored["overtook"] = json!({"count": 2, "since": samples::NOW, "kinds": ["firing", "escalated"]});
+        build(&serde_json::from_value(stored).unwrap())
+    };
+
+    let (firing, resolved) = (newer(samples::firing()), newer(samples::resolved()));
+
+    assert_eq!(
+        (firing.kind, firing.lead.as_str(), resolved.lead.as_str()),
+        ("other", "CRITICAL", "RESOLVED")
+    );
+    assert_eq!((firing.headline, firing.incident.resolve_reason), (build(&samples::firing()).headline, ""));
 }
 
 #[test]
