@@ -23,7 +23,7 @@ on_both_databases! {
 const ENTRIES: usize = 60;
 
 /// Imports `entries` beside whatever else happens.
-fn import_beside(site: &Arc<Site>, entries: Vec<Value>, missing: Missing) -> JoinHandle<ImportReport> {
+fn import_beside(site: &Arc<Site>, entries: &[Value], missing: Missing) -> JoinHandle<ImportReport> {
     let site = site.clone();
     let document = Document::parse(json!({"entries": entries}).to_string().as_bytes()).unwrap();
     tokio::spawn(async move {
@@ -92,7 +92,7 @@ async fn an_import_beside_other_changes_knows_what_it_replaces(database: Fresh) 
 async fn deliveries_are_stored_between_the_steps_of_an_import(database: Fresh) {
     const MANY: usize = 2_000;
     let site = Arc::new(Site::over(database, Config::default()).await);
-    let import = import_beside(&site, entries(MANY, |n| n), Missing::Keep);
+    let import = import_beside(&site, &entries(MANY, |n| n), Missing::Keep);
 
     let stored = deliver_beside(&site, &import).await;
 
@@ -105,7 +105,7 @@ async fn deliveries_are_stored_between_the_steps_of_an_import(database: Fresh) {
 async fn names_pass_between_entries_that_are_far_apart(database: Fresh) {
     const MANY: usize = 1_200;
     let site = Arc::new(Site::over(database, Config::default()).await);
-    let import = async |entries, missing| import_beside(&site, entries, missing).await.unwrap();
+    let import = async |entries: Vec<Value>, missing| import_beside(&site, &entries, missing).await.unwrap();
     let owner = |n: usize| {
         let name = format!("alias-{n}");
         site.state.catalog.catalog().find_by_name(&name).map(|record| record.entry.slug.clone())
@@ -139,7 +139,7 @@ async fn a_hundred_thousand_entries_hold_up_no_delivery_for_long() {
     const MANY: usize = 100_000;
     let site = Arc::new(Site::over(Fresh::sqlite(), Config::default()).await);
     let begun = Instant::now();
-    let import = import_beside(&site, entries(MANY, |n| n), Missing::Keep);
+    let import = import_beside(&site, &entries(MANY, |n| n), Missing::Keep);
 
     let stored = deliver_beside(&site, &import).await;
 
