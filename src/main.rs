@@ -6,6 +6,11 @@ use std::process::ExitCode;
 use clap::Parser;
 use modelpager::cli::Cli;
 
+/// Alerts are many small texts, made by one thread and dropped by another: this allocator is
+/// made for that, and does not grow with time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     // Every TLS connection of the process uses this implementation; it can only be refused

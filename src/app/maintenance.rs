@@ -42,7 +42,11 @@ impl Upkeep {
             live: self.live.clone(),
         };
         // One does not wait for the other: deleting may take hours.
-        tokio::join!(self.look_after(stopped.clone()), retention.run(stopped));
+        tokio::join!(
+            self.look_after(stopped.clone()),
+            self.keep_wal_short(stopped.clone()),
+            retention.run(stopped)
+        );
     }
 
     async fn look_after(&self, mut stopped: watch::Receiver<bool>) {
@@ -54,6 +58,18 @@ impl Upkeep {
             tokio::select! {
                 _ = stopped.changed() => return,
                 () = self.clock.sleep_until(self.clock.now().plus(EVERY)) => {}
+            }
+        }
+    }
+
+    async fn keep_wal_short(&self, mut stopped: watch::Receiver<bool>) {
+        while !*stopped.borrow() {
+            let copied = self.store.checkpoint().await;
+            let now = self.clock.now();
+            self.store.watch().note("copy the write-ahead log into the database", &copied, now);
+            tokio::select! {
+                _ = stopped.changed() => return,
+                () = self.clock.sleep_until(now.plus(copied.unwrap_or(EVERY))) => {}
             }
         }
     }

@@ -10,7 +10,7 @@ use crate::domain::duration::PromDuration;
 #[serde(deny_unknown_fields, default)]
 pub struct IntakeConfig {
     /// How long an equal delivery counts as a twin's duplicate, unless an alert of its group
-    /// was told to have ended in between.
+    /// was told to have ended in between. On SQLite the last 250,000 deliveries are compared.
     pub dedup_window: PromDuration,
 }
 

@@ -30,6 +30,8 @@ const QUEUE_KIB: usize = 256 * 1_024;
 const READING_KIB: usize = 64 * 1_024;
 /// How many bodies share one transaction at most.
 const BATCH: usize = 512;
+/// So many share one in any case.
+const FEW: usize = 16;
 /// How many bytes share one transaction at most.
 const BATCH_BYTES: usize = 32 * 1_024 * 1_024;
 /// How often a transaction that gave way to another replica's is tried.
@@ -293,16 +295,21 @@ async fn write(parts: Arc<Parts>, mut requests: mpsc::Receiver<Request>) {
     let mut batch = Vec::with_capacity(BATCH);
     while let Some(first) = requests.recv().await {
         gather(first, &mut requests, &mut batch);
+        let events = batch.len();
         commit(&parts, &mut batch).await;
+        parts.store.intake_went_on(events, requests.len());
         parts.stored.notify_one();
     }
 }
 
-/// Takes what waits already, up to the limits of one transaction.
+/// Takes what waits already, up to the limits of one transaction. Of many only half: while the
+/// others are stored, these are answered and what comes next is read. Senders who wait for each
+/// other's commits all together would leave the writer idle in between.
 fn gather(first: Request, requests: &mut mpsc::Receiver<Request>, batch: &mut Vec<Request>) {
+    let limit = (requests.len() / 2 + 1).clamp(FEW, BATCH);
     let mut bytes = first.event.body.len();
     batch.push(first);
-    while batch.len() < BATCH && bytes < BATCH_BYTES {
+    while batch.len() < limit && bytes < BATCH_BYTES {
         let Ok(request) = requests.try_recv() else { return };
         bytes += request.event.body.len();
         batch.push(request);

@@ -5,8 +5,11 @@
 //! without any trait bound. SQL is `const` with `$N`; only the number of rows in a
 //! `VALUES` list is put in at run time, from numbers alone.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 
+use parking_lot::RwLock;
 use sqlx::AssertSqlSafe;
 
 /// Runs a body on the connection of a [`super::Tx`].
@@ -48,13 +51,15 @@ macro_rules! with_reader {
 }
 
 /// Runs one statement per batch of rows: `PREFIX VALUES (…), (…) SUFFIX`. The last argument
-/// binds one row's columns. Evaluates to the number of rows affected.
+/// binds one row's columns; the first column is never null. Evaluates to the number of rows
+/// affected.
 macro_rules! write_rows {
     ($tx:expr, $rows:expr, $columns:expr, $prefix:expr, $suffix:expr, |$query:ident, $row:ident| $bind:expr) => {
         async {
             let mut affected = 0_u64;
-            for batch in $crate::store::dialect::batches($rows, $columns) {
-                let sql = $crate::store::dialect::values_sql($prefix, $columns, batch.len(), $suffix);
+            let dialect = $tx.dialect();
+            for batch in dialect.batches($rows, $columns) {
+                let sql = dialect.values_sql($prefix, $columns, batch.len(), $suffix);
                 affected += with_tx!($tx, |conn| {
                     let mut $query = sqlx::query(sql);
                     for $row in batch {
@@ -75,8 +80,9 @@ macro_rules! read_by_keys {
     ($tx:expr, $row_type:ty, $keys:expr, $prefix:expr, $suffix:expr) => {
         async {
             let mut found: Vec<$row_type> = Vec::new();
-            for batch in $crate::store::dialect::batches($keys, 1) {
-                let sql = $crate::store::dialect::keys_sql($prefix, batch.len(), $suffix);
+            let dialect = $tx.dialect();
+            for batch in dialect.batches($keys, 1) {
+                let sql = dialect.keys_sql($prefix, batch.len(), $suffix);
                 found.extend(with_tx!($tx, |conn| {
                     let mut query = sqlx::query_as::<_, $row_type>(sql);
                     for key in batch {
@@ -109,55 +115,111 @@ pub(super) const STATEMENT_LIMIT: Duration = Duration::from_secs(30);
 /// How long to wait for its answer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(35);
 
-/// No statement carries more rows than this.
-const MAX_ROWS: usize = 512;
+/// No statement carries more rows than this: a prepared one holds a place for every value.
+const MAX_ROWS: usize = 256;
 /// Nor more parameters: SQLite's limit is 32,766.
 const MAX_PARAMETERS: usize = 30_000;
 
-/// Cuts rows into batches whose sizes are powers of two, so that each connection keeps a
-/// handful of prepared statements instead of one for every count.
-pub(super) fn batches<T>(rows: &[T], columns: usize) -> impl Iterator<Item = &[T]> {
-    let largest = MAX_ROWS.min(previous_power_of_two(MAX_PARAMETERS / columns.max(1)));
-    let mut rest = rows;
-    std::iter::from_fn(move || {
-        let size = largest.min(previous_power_of_two(rest.len()));
-        let (batch, remaining) = rest.split_at(size);
-        rest = remaining;
-        (!batch.is_empty()).then_some(batch)
-    })
+/// Which database a statement is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+/// Everything a multi-row statement's text depends on.
+#[derive(PartialEq, Eq, Hash)]
+struct Shape {
+    dialect: Dialect,
+    prefix: &'static str,
+    columns: usize,
+    rows: usize,
+    suffix: &'static str,
+}
+
+/// The texts of multi-row statements. They are kept for ever: there are as many as there are
+/// statements in this house times the powers of two up to [`MAX_ROWS`].
+static TEXTS: LazyLock<RwLock<HashMap<Shape, &'static str>>> = LazyLock::new(RwLock::default);
+
+impl Dialect {
+    /// Cuts rows into batches for one statement each. Statements come in sizes of powers of
+    /// two, so that each connection keeps a handful of prepared ones instead of one for every
+    /// count. PostgreSQL takes batches of just these sizes; for SQLite, where every statement
+    /// is a hand-over to another thread, the last batch is filled up with nulls instead.
+    pub fn batches<T>(self, rows: &[T], columns: usize) -> impl Iterator<Item = &[T]> {
+        let largest = MAX_ROWS.min(previous_power_of_two(MAX_PARAMETERS / columns.max(1)));
+        let mut rest = rows;
+        std::iter::from_fn(move || {
+            let size = match self {
+                Self::Sqlite => largest.min(rest.len()),
+                Self::Postgres => largest.min(previous_power_of_two(rest.len())),
+            };
+            let (batch, remaining) = rest.split_at(size);
+            rest = remaining;
+            (!batch.is_empty()).then_some(batch)
+        })
+    }
+
+    /// The statement that writes `rows` rows of `columns` columns, or joins them.
+    pub fn values_sql(
+        self,
+        prefix: &'static str,
+        columns: usize,
+        rows: usize,
+        suffix: &'static str,
+    ) -> &'static str {
+        let shape = Shape { dialect: self, prefix, columns, rows: self.places(rows), suffix };
+        text_of(shape, |shape| {
+            let values = values_list(self, shape.columns, shape.rows);
+            match self {
+                Self::Sqlite if prefix.starts_with("INSERT") => {
+                    // Places that are not bound are null: they are no rows.
+                    format!("{prefix} SELECT * FROM (VALUES {values}) WHERE column1 IS NOT NULL {suffix}")
+                }
+                _ => format!("{prefix} VALUES {values} {suffix}"),
+            }
+        })
+    }
+
+    /// `PREFIX (VALUES ($1), ($2)) SUFFIX` for `keys` keys.
+    pub fn keys_sql(self, prefix: &'static str, keys: usize, suffix: &'static str) -> &'static str {
+        let shape = Shape { dialect: self, prefix, columns: 1, rows: self.places(keys), suffix };
+        text_of(shape, |shape| format!("{prefix} (VALUES {}) {suffix}", values_list(self, 1, shape.rows)))
+    }
+
+    /// How many rows the statement for `rows` rows has room for.
+    fn places(self, rows: usize) -> usize {
+        match self {
+            Self::Sqlite => rows.next_power_of_two(),
+            Self::Postgres => rows,
+        }
+    }
 }
 
 fn previous_power_of_two(n: usize) -> usize {
     n.checked_ilog2().map_or(0, |bits| 1 << bits)
 }
 
-/// `PREFIX VALUES ($1, $2), ($3, $4) SUFFIX` for `rows` rows of `columns` columns.
-pub(super) fn values_sql(
-    prefix: &'static str,
-    columns: usize,
-    rows: usize,
-    suffix: &'static str,
-) -> AssertSqlSafe<String> {
-    let mut sql = String::with_capacity(prefix.len() + suffix.len() + rows * columns * 6 + 16);
-    sql.push_str(prefix);
-    sql.push_str(" VALUES ");
-    push_rows(&mut sql, columns, rows);
-    sql.push(' ');
-    sql.push_str(suffix);
-    // Safe: made of two static texts and numbers.
-    AssertSqlSafe(sql)
+fn text_of(shape: Shape, build: impl FnOnce(&Shape) -> String) -> &'static str {
+    if let Some(text) = TEXTS.read().get(&shape) {
+        return text;
+    }
+    let text: &'static str = Box::leak(build(&shape).into_boxed_str());
+    TEXTS.write().entry(shape).or_insert(text)
 }
 
-/// `PREFIX (VALUES ($1), ($2)) SUFFIX` for `keys` keys.
-pub(super) fn keys_sql(prefix: &'static str, keys: usize, suffix: &'static str) -> AssertSqlSafe<String> {
-    let mut sql = String::with_capacity(prefix.len() + suffix.len() + keys * 8 + 16);
-    sql.push_str(prefix);
-    sql.push_str(" (VALUES ");
-    push_rows(&mut sql, 1, keys);
-    sql.push_str(") ");
-    sql.push_str(suffix);
-    // Safe: made of two static texts and numbers.
-    AssertSqlSafe(sql)
+/// `($1, $2), ($3, $4)`; for SQLite without numbers, since it looks a numbered place up by
+/// walking over all that came before.
+fn values_list(dialect: Dialect, columns: usize, rows: usize) -> String {
+    let place = |n: usize| match dialect {
+        Dialect::Sqlite => "?".to_owned(),
+        Dialect::Postgres => format!("${n}"),
+    };
+    let row = |row: usize| {
+        let places: Vec<String> = (1..=columns).map(|column| place(row * columns + column)).collect();
+        format!("({})", places.join(", "))
+    };
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
 }
 
 /// `PREFIX ($3, $4)` for a list of `items` parameters that begins at number `first`; an empty
@@ -167,19 +229,6 @@ pub(super) fn list_sql(prefix: &'static str, first: usize, items: usize) -> Asse
     let list = if items == 0 { "''".to_owned() } else { numbers.join(", ") };
     // Safe: made of a static text and numbers.
     AssertSqlSafe(format!("{prefix} ({list})"))
-}
-
-fn push_rows(sql: &mut String, columns: usize, rows: usize) {
-    use std::fmt::Write as _;
-    for row in 0..rows {
-        sql.push_str(if row == 0 { "(" } else { ", (" });
-        for column in 1..=columns {
-            let comma = if column == 1 { "" } else { ", " };
-            // Writing to a String cannot fail.
-            let _ = write!(sql, "{comma}${}", row * columns + column);
-        }
-        sql.push(')');
-    }
 }
 
 /// A statement that claims rows, in the words of each database: SQLite has one writer, so
@@ -210,29 +259,50 @@ impl PerDialect {
 mod tests {
     use super::*;
 
+    fn sizes(dialect: Dialect, rows: usize) -> Vec<usize> {
+        let rows: Vec<usize> = (0..rows).collect();
+        let batches: Vec<&[usize]> = dialect.batches(&rows, 3).collect();
+        assert_eq!(batches.concat(), rows, "every row once, in order");
+        batches.into_iter().map(<[usize]>::len).collect()
+    }
+
     #[test]
-    fn batches_are_powers_of_two_and_cover_every_row_in_order() {
-        let rows: Vec<usize> = (0..1_300).collect();
+    fn batches_for_postgresql_are_powers_of_two() {
+        assert_eq!(sizes(Dialect::Postgres, 533), [256, 256, 16, 4, 1]);
+    }
 
-        let sizes: Vec<usize> = batches(&rows, 3).map(<[usize]>::len).collect();
-        let joined: Vec<usize> = batches(&rows, 3).flatten().copied().collect();
-
-        assert_eq!(sizes, [512, 512, 256, 16, 4]);
-        assert_eq!(joined, rows);
+    #[test]
+    fn batches_for_sqlite_are_as_few_as_can_be() {
+        assert_eq!(sizes(Dialect::Sqlite, 533), [256, 256, 21]);
     }
 
     #[test]
     fn a_statement_never_has_more_parameters_than_sqlite_takes() {
         let rows = vec![0_u8; 2_000];
 
-        assert!(batches(&rows, 100).all(|batch| batch.len() * 100 <= MAX_PARAMETERS));
-        assert_eq!(batches(&rows[..0], 100).count(), 0);
+        assert!(
+            Dialect::Sqlite
+                .batches(&rows, 100)
+                .all(|batch| batch.len().next_power_of_two() * 100 <= MAX_PARAMETERS)
+        );
+        assert_eq!(Dialect::Sqlite.batches(&rows[..0], 100).count(), 0);
     }
 
     #[test]
-    fn placeholders_count_through() {
-        let sql = values_sql("INSERT INTO t (a, b)", 2, 2, "ON CONFLICT DO NOTHING");
+    fn places_count_through_for_postgresql() {
+        let sql = Dialect::Postgres.values_sql("INSERT INTO t (a, b)", 2, 2, "ON CONFLICT DO NOTHING");
 
-        assert_eq!(sql.0, "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4) ON CONFLICT DO NOTHING");
+        assert_eq!(sql, "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4) ON CONFLICT DO NOTHING");
+    }
+
+    #[test]
+    fn statements_for_sqlite_have_room_for_more_rows_than_are_bound() {
+        let sql = Dialect::Sqlite.values_sql("INSERT INTO t (a, b)", 2, 3, "");
+
+        let places = "(?, ?), (?, ?), (?, ?), (?, ?)";
+        assert_eq!(
+            sql,
+            format!("INSERT INTO t (a, b) SELECT * FROM (VALUES {places}) WHERE column1 IS NOT NULL ")
+        );
     }
 }

@@ -15,11 +15,13 @@ use std::time::Duration;
 
 use sqlx::postgres::Postgres;
 use sqlx::sqlite::{Sqlite, SqlitePool};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 #[macro_use]
 mod dialect;
 mod error;
 pub mod alarms;
+mod arrivals;
 pub mod audit;
 pub mod backup;
 pub mod breakers;
@@ -50,9 +52,10 @@ pub mod watch;
 mod leases;
 mod newest;
 mod open;
+mod precedence;
 mod probe;
 mod server;
-mod turns;
+mod twins;
 mod wal;
 
 pub use catalog_rows::StoredEntry;
@@ -60,7 +63,9 @@ use error::Doing as _;
 pub use error::StoreError;
 pub use leases::LostLease;
 pub use overtake::Superseded;
+use precedence::Precedence;
 use server::Server;
+use twins::Recent;
 use watch::Watch;
 
 use crate::domain::clock::SharedClock;
@@ -71,18 +76,25 @@ pub struct Store {
     pool: Pool,
     watch: Arc<Watch>,
     announcer: Arc<news::Announcer>,
+    /// Who writes next on SQLite.
+    precedence: Arc<Precedence>,
+    /// What was delivered of late, on SQLite; `None` when it must be read first.
+    recent: Arc<Mutex<Option<Recent>>>,
+    /// Held by what changes incidents and conversations, from its first reading to its commit:
+    /// on SQLite the reading happens before the transaction that writes.
+    triage: Arc<Mutex<u64>>,
     /// Holds the lock on the SQLite file for as long as any clone lives.
     _lock: Option<Arc<File>>,
 }
 
 #[derive(Clone)]
 enum Pool {
-    Sqlite { read: SqlitePool, write: SqlitePool },
+    Sqlite { read: SqlitePool, triage: SqlitePool, write: SqlitePool, checkpoint: SqlitePool },
     Postgres(Arc<Server>),
 }
 
 /// A transaction that may write. Dropped without [`Tx::commit`], it leaves no trace.
-pub struct Tx(TxKind, news::Announcement);
+pub struct Tx(TxKind, news::Announcement, Option<OwnedMutexGuard<u64>>);
 
 enum TxKind {
     Sqlite(sqlx::Transaction<'static, Sqlite>),
@@ -113,11 +125,26 @@ impl Store {
         &self.watch
     }
 
-    /// Begins a transaction that may write.
+    fn dialect(&self) -> dialect::Dialect {
+        match self.pool {
+            Pool::Sqlite { .. } => dialect::Dialect::Sqlite,
+            Pool::Postgres(_) => dialect::Dialect::Postgres,
+        }
+    }
+
+    /// Begins a transaction that may write, when it is its turn (see [`precedence`]).
     ///
     /// # Errors
     /// When no connection can be had in time or the database cannot be written.
     pub async fn begin_write(&self) -> Result<Tx, StoreError> {
+        if matches!(self.pool, Pool::Sqlite { .. }) {
+            self.precedence.wait().await;
+        }
+        self.begin_write_at_once().await
+    }
+
+    /// Begins a transaction that may write before all others that wait for their turn.
+    async fn begin_write_at_once(&self) -> Result<Tx, StoreError> {
         let kind = match &self.pool {
             Pool::Sqlite { write, .. } => write.begin_with("BEGIN IMMEDIATE").await.map(TxKind::Sqlite),
             Pool::Postgres(server) => dialect::in_time(server.write.begin()).await.map(TxKind::Postgres),
@@ -127,7 +154,31 @@ impl Store {
 
     fn transaction(&self, kind: TxKind) -> Tx {
         let announcer = self.announcer.clone();
-        Tx(kind, news::Announcement { announcer, news: news::News::default() })
+        Tx(kind, news::Announcement { announcer, news: news::News::default() }, None)
+    }
+
+    /// Begins the reading part of a change of incidents and conversations: nothing else changes
+    /// them until the transaction is gone. On SQLite it reads without keeping writers out,
+    /// until [`Tx::into_writing`].
+    ///
+    /// # Errors
+    /// When no connection can be had in time.
+    pub async fn begin_triage(&self) -> Result<Tx, StoreError> {
+        let mut turn = self.triage.clone().lock_owned().await;
+        *turn += 1;
+        let kind = match &self.pool {
+            Pool::Sqlite { triage, .. } => triage.begin().await.map(TxKind::Sqlite),
+            Pool::Postgres(server) => dialect::in_time(server.write.begin()).await.map(TxKind::Postgres),
+        };
+        let mut tx = kind.map(|kind| self.transaction(kind)).doing("begin a transaction")?;
+        tx.2 = Some(turn);
+        Ok(tx)
+    }
+
+    /// Whether nobody else can change what is stored: what was read once stays true until this
+    /// process changes it.
+    pub fn is_alone(&self) -> bool {
+        matches!(self.pool, Pool::Sqlite { .. })
     }
 
     /// Begins a transaction that only reads, and holds up nobody: what it reads may have
@@ -174,8 +225,10 @@ impl Store {
     /// Closes every connection; a SQLite file is left without a write-ahead log.
     pub async fn close(&self) {
         match &self.pool {
-            Pool::Sqlite { read, write } => {
+            Pool::Sqlite { read, triage, write, checkpoint } => {
                 read.close().await;
+                triage.close().await;
+                checkpoint.close().await;
                 write.close().await;
             }
             Pool::Postgres(server) => {
@@ -187,6 +240,30 @@ impl Store {
 }
 
 impl Tx {
+    fn dialect(&self) -> dialect::Dialect {
+        match self.0 {
+            TxKind::Sqlite(_) => dialect::Dialect::Sqlite,
+            TxKind::Postgres(_) => dialect::Dialect::Postgres,
+        }
+    }
+
+    /// The how manieth change of incidents and conversations this is in this process; see
+    /// [`Store::begin_triage`].
+    pub fn triage_number(&self) -> u64 {
+        self.2.as_deref().copied().unwrap_or_default()
+    }
+
+    /// Goes on from reading to writing; see [`Store::begin_triage`].
+    ///
+    /// # Errors
+    /// When no connection can be had in time or the database cannot be written.
+    pub async fn into_writing(self, store: &Store) -> Result<Self, StoreError> {
+        let Self(TxKind::Sqlite(reading), news, turn) = self else { return Ok(self) };
+        reading.rollback().await.doing("end a transaction that read")?;
+        let writing = store.begin_write().await?;
+        Ok(Self(writing.0, news, turn))
+    }
+
     /// Makes the transaction's writes permanent.
     ///
     /// # Errors

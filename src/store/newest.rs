@@ -4,14 +4,22 @@
 //! newest there is: at the start of the program and, where others write too, before an event
 //! gets its id and when the turn to triage was had.
 
+use super::dialect::PerDialect;
 use super::error::Doing as _;
 use super::{Pool, Store, StoreError, Tx, TxKind};
 use crate::domain::ids::IdMaker;
 
-const NEWEST: &str = "SELECT MAX(id) FROM (SELECT MAX(id) AS id FROM events \
-     UNION ALL SELECT MAX(id) FROM notifications UNION ALL SELECT MAX(id) FROM incidents \
-     UNION ALL SELECT MAX(id) FROM timeline UNION ALL SELECT MAX(id) FROM decisions \
-     UNION ALL SELECT MAX(id) FROM attempts UNION ALL SELECT MAX(id) FROM audit_log) AS newest";
+const NEWEST: PerDialect = PerDialect {
+    // What is kept in the order of its parent (timeline, decisions, attempts) has no newest that
+    // could be found without reading all of it; what it comes from is new enough.
+    sqlite: "SELECT MAX(id) FROM (SELECT MAX(id) AS id FROM events \
+             UNION ALL SELECT MAX(id) FROM notifications UNION ALL SELECT MAX(id) FROM incidents \
+             UNION ALL SELECT MAX(id) FROM audit_log) AS newest",
+    postgres: "SELECT MAX(id) FROM (SELECT MAX(id) AS id FROM events \
+               UNION ALL SELECT MAX(id) FROM notifications UNION ALL SELECT MAX(id) FROM incidents \
+               UNION ALL SELECT MAX(id) FROM timeline UNION ALL SELECT MAX(id) FROM decisions \
+               UNION ALL SELECT MAX(id) FROM attempts UNION ALL SELECT MAX(id) FROM audit_log) AS newest",
+};
 const NEWEST_EVENT: &str = "SELECT MAX(id) FROM events";
 const PRESENT_STATE: &str = "SELECT MAX(id), (SELECT value FROM meta WHERE key = 'catalog_revision') \
      FROM (SELECT MAX(id) AS id FROM notifications \
@@ -24,7 +32,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn go_on_with_ids(&self, ids: &IdMaker) -> Result<(), StoreError> {
-        self.rise(NEWEST, ids).await
+        self.rise(NEWEST.pick_for(self), ids).await
     }
 
     /// Lets `ids` go on above the events that others stored. A SQLite file has no others.

@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -18,6 +19,8 @@ use super::{Pool, Store, WAIT_LIMIT};
 pub(super) const SERVER_NAME: &str = "modelpager";
 /// And those of `modelpager migrate-storage`.
 pub(super) const COPIER_NAME: &str = "modelpager migrate-storage";
+/// How much of the file each SQLite connection may keep in memory: negative means KiB.
+const CACHE_KIB: &str = "-16384";
 
 /// What a database is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +69,12 @@ async fn open_sqlite(url: &str, max_connections: u32, purpose: Purpose) -> Resul
         .foreign_keys(true)
         .pragma("trusted_schema", "OFF")
         .pragma("journal_size_limit", super::wal::SIZE_LIMIT)
+        // A transaction that outgrows the cache writes its pages to the log more than once.
+        .pragma("cache_size", CACHE_KIB)
+        // What a statement would undo alone is kept in memory, not in a file.
+        .pragma("temp_store", "MEMORY")
+        // Nobody who commits copies the log into the file, unless nobody else does.
+        .pragma("wal_autocheckpoint", super::wal::LAST_RESORT)
         .statement_cache_capacity(STATEMENT_CACHE);
     let watch = Arc::new(Watch::new(place));
     let watching = watch.clone();
@@ -78,6 +87,8 @@ async fn open_sqlite(url: &str, max_connections: u32, purpose: Purpose) -> Resul
             let is_usable = !connection.is_in_transaction() && !watching.is_stale(metadata.age);
             Box::pin(std::future::ready(Ok(is_usable)))
         })
+        // A file does not hang up: asking each time whether it is there costs a hand-over.
+        .test_before_acquire(false)
         .acquire_timeout(WAIT_LIMIT)
         .idle_timeout(None)
         .max_lifetime(None)
@@ -88,11 +99,17 @@ async fn open_sqlite(url: &str, max_connections: u32, purpose: Purpose) -> Resul
         let migrations = sqlx::migrate!("migrations/sqlite");
         migrations.run(&write).await.map_err(|e| StoreError::Open(e.to_string()))?;
     }
-    let read = SqlitePoolOptions::new()
-        .max_connections(max_connections.max(1))
+    let checkpoint = SqlitePoolOptions::new()
+        .max_connections(1)
+        .test_before_acquire(false)
         .acquire_timeout(WAIT_LIMIT)
-        .connect_lazy_with(options.read_only(true));
-    Ok(store(Pool::Sqlite { read, write }, watch, Some(lock)))
+        .connect_lazy_with(options.clone().busy_timeout(Duration::ZERO));
+    let options = options.read_only(true);
+    let reading = SqlitePoolOptions::new().test_before_acquire(false).acquire_timeout(WAIT_LIMIT);
+    let read = reading.clone().max_connections(max_connections.max(1)).connect_lazy_with(options.clone());
+    // Its own connection: readers of the log must not keep triage waiting.
+    let triage = reading.max_connections(1).idle_timeout(None).max_lifetime(None).connect_lazy_with(options);
+    Ok(store(Pool::Sqlite { read, triage, write, checkpoint }, watch, Some(lock)))
 }
 
 /// Creates the file, readable by its owner alone, and locks its neighbour `FILE.lock`:
@@ -151,5 +168,13 @@ async fn open_postgres(url: &str, max_connections: u32, purpose: Purpose) -> Res
 }
 
 fn store(pool: Pool, watch: Arc<Watch>, lock: Option<File>) -> Store {
-    Store { pool, watch, announcer: Announcer::new(), _lock: lock.map(Arc::new) }
+    Store {
+        pool,
+        watch,
+        announcer: Announcer::new(),
+        precedence: Arc::default(),
+        recent: Arc::default(),
+        triage: Arc::default(),
+        _lock: lock.map(Arc::new),
+    }
 }

@@ -64,8 +64,8 @@ const NOTIFICATIONS_WAITING: &str = "SELECT (SELECT COUNT(*) FROM notifications 
      (SELECT created_at FROM notifications WHERE id = \
       (SELECT MIN(first) FROM (SELECT MIN(id) AS first FROM notifications WHERE state = 'pending' \
        UNION ALL SELECT MIN(id) AS first FROM notifications WHERE state = 'sending') AS firsts))";
-const EVENTS_WAITING: &str = "SELECT (SELECT COUNT(*) FROM events WHERE state = 'pending'), \
-     (SELECT received_at FROM events WHERE state = 'pending' ORDER BY id LIMIT 1)";
+const EVENTS_WAITING: &str = "SELECT (SELECT COUNT(*) FROM events WHERE state = 'pending' AND state <> 'processed'), \
+     (SELECT received_at FROM events WHERE state = 'pending' AND state <> 'processed' ORDER BY id LIMIT 1)";
 const WAITING_FOR: &str = "SELECT w.waiting, o.created_at FROM (SELECT COUNT(*) AS waiting, MIN(id) AS oldest \
      FROM notifications WHERE channel = $1 AND state IN ('pending', 'sending')) AS w \
      LEFT JOIN notifications o ON o.id = w.oldest";

@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::dialect::{PerDialect, batches, keys_sql};
+use super::dialect::PerDialect;
 use super::error::Doing as _;
 use super::{Store, StoreError, Tx};
 use crate::domain::clock::Timestamp;
@@ -206,8 +206,9 @@ impl Tx {
 
     async fn delete_by_keys(&mut self, sql: &'static str, ids: &[&str]) -> Result<u64, StoreError> {
         let mut rows = 0;
-        for batch in batches(ids, 1) {
-            let sql = keys_sql(sql, batch.len(), "");
+        let dialect = self.dialect();
+        for batch in dialect.batches(ids, 1) {
+            let sql = dialect.keys_sql(sql, batch.len(), "");
             rows += with_tx!(self, |conn| {
                 let mut query = sqlx::query(sql);
                 for id in batch {
@@ -264,6 +265,7 @@ fn fill<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::dialect::Dialect;
 
     fn rows(sizes: &[i64]) -> Vec<Candidate> {
         let row = |(n, bytes): (usize, &i64)| Candidate { id: n.to_string(), outdated: true, bytes: *bytes };
@@ -314,10 +316,10 @@ mod tests {
         for target in kinds.map(Target::of) {
             all.push(target.candidates.sqlite.to_owned());
             let by_keys = target.needed.iter().copied().chain([target.delete]);
-            all.extend(by_keys.map(|sql| keys_sql(sql, 4, "").0));
+            all.extend(by_keys.map(|sql| Dialect::Sqlite.keys_sql(sql, 4, "").to_owned()));
             for child in target.children {
-                all.push(keys_sql(child.count, 4, child.count_end).0);
-                all.push(keys_sql(child.delete, 4, "").0);
+                all.push(Dialect::Sqlite.keys_sql(child.count, 4, child.count_end).to_owned());
+                all.push(Dialect::Sqlite.keys_sql(child.delete, 4, "").to_owned());
                 all.push(child.delete_some.to_owned());
             }
         }
@@ -334,7 +336,9 @@ mod tests {
             let steps: Vec<(i64, i64, i64, String)> = sqlx::query_as(explain).fetch_all(write).await.unwrap();
             for (_, _, _, step) in steps {
                 let is_constant = step.contains("CONSTANT") || step.contains("VALUES CLAUSE");
-                assert!(!step.starts_with("SCAN ") || is_constant, "{step}: {statement}");
+                // What is open is never much.
+                let is_short = step.contains("INDEX incidents_open");
+                assert!(!step.starts_with("SCAN ") || is_constant || is_short, "{step}: {statement}");
             }
         }
     }

@@ -7,10 +7,12 @@ use super::error::Doing as _;
 use super::news::News;
 use super::rows::{signed, to_json};
 use super::{StoreError, Superseded, Tx};
+use crate::domain::alert::AlertStatus;
 use crate::domain::clock::Timestamp;
 use crate::domain::incident::{Conversation, Incident, Member};
 use crate::domain::notification::Snapshot;
 use crate::domain::priority::priority;
+use crate::domain::severity::Severity;
 
 /// Everything one triage transaction writes.
 #[derive(Debug, Default)]
@@ -151,14 +153,13 @@ const UPSERT_INCIDENTS_SET: &str = "ON CONFLICT (id) DO UPDATE SET \
      started_at = excluded.started_at, updated_at = excluded.updated_at, last_seen_at = excluded.last_seen_at, \
      resolved_at = excluded.resolved_at, resolve_reason = excluded.resolve_reason, reopened = excluded.reopened, \
      firing = excluded.firing, members = excluded.members, tally = excluded.tally";
-const SILENCE: &str =
-    "UPDATE members SET status = 'resolved', ends_at = $2 WHERE incident_id = $1 AND status = 'firing'";
+const SILENCE: &str = "UPDATE members SET status = 'resolved', ends_at = $2, place = place + 5 WHERE incident_id = $1 AND status = 'firing'";
 const UPSERT_MEMBERS: &str =
-    concat!("INSERT INTO members (event_id, first_seen_at, last_seen_at, ", member_columns!(), ")");
+    concat!("INSERT INTO members (event_id, place, first_seen_at, last_seen_at, ", member_columns!(), ")");
 const UPSERT_MEMBERS_SET: &str = "ON CONFLICT (incident_id, fingerprint) DO UPDATE SET status = excluded.status, \
      severity = excluded.severity, severity_raw = excluded.severity_raw, annotations = excluded.annotations, \
      starts_at = excluded.starts_at, ends_at = excluded.ends_at, generator_url = excluded.generator_url, \
-     event_id = excluded.event_id, last_seen_at = excluded.last_seen_at";
+     event_id = excluded.event_id, place = excluded.place, last_seen_at = excluded.last_seen_at";
 const INSERT_TIMELINE: &str = "INSERT INTO timeline (id, incident_id, at, kind, actor, detail)";
 const UPSERT_CONVERSATIONS: &str =
     "INSERT INTO conversations (incident_id, channel, told, next_due_at, last_answer)";
@@ -245,8 +246,9 @@ impl Tx {
     }
 
     async fn save_members(&mut self, all: &Consequences) -> Result<(), StoreError> {
-        write_rows!(*self, &all.members, 13, UPSERT_MEMBERS, UPSERT_MEMBERS_SET, |query, change| query
+        write_rows!(*self, &all.members, 14, UPSERT_MEMBERS, UPSERT_MEMBERS_SET, |query, change| query
             .bind(&change.event_id)
+            .bind(place(&change.member))
             .bind(change.at.as_millis())
             .bind(change.at.as_millis())
             .bind(&change.incident_id)
@@ -375,4 +377,14 @@ impl Tx {
         .doing("store who posts")?;
         Ok(())
     }
+}
+
+/// The order in which members matter: firing ones first, then by severity.
+fn place(member: &Member) -> i64 {
+    let severity = Severity::ALL.iter().position(|severity| *severity == member.severity).unwrap_or(0);
+    let over = match member.status {
+        AlertStatus::Firing => 0,
+        AlertStatus::Resolved => Severity::ALL.len(),
+    };
+    i64::try_from(over + severity).unwrap_or(i64::MAX)
 }

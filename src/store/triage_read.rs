@@ -26,22 +26,21 @@ pub struct PendingEvent {
 
 // Not locked: who triages is alone. And nothing is passed over: an event whose twin is just
 // being counted must not be overtaken by what came after it.
-const PENDING: &str =
-    "SELECT id, CAST(LENGTH(body) AS BIGINT) FROM events WHERE state = 'pending' ORDER BY id LIMIT $1";
+const PENDING: &str = "SELECT id, CAST(LENGTH(body) AS BIGINT) FROM events \
+     WHERE state = 'pending' AND state <> 'processed' ORDER BY id LIMIT $1";
 const BODIES: &str = "SELECT id, received_at, source, body FROM events WHERE id IN";
 const CURRENT: &str =
     concat!("SELECT ", incident_columns!(), " FROM incidents WHERE is_current AND dedup_key IN");
 const BY_ID: &str = concat!("SELECT ", incident_columns!(), " FROM incidents WHERE id IN");
-const TOP_MEMBERS: &str = concat!(
-    "SELECT ",
-    member_columns!(),
-    " FROM (SELECT m.*, ROW_NUMBER() OVER (PARTITION BY incident_id ORDER BY \
-     CASE status WHEN 'firing' THEN 0 ELSE 1 END, \
-     CASE severity WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 WHEN 'low' THEN 3 ELSE 4 END, \
-     starts_at, fingerprint) AS place FROM members m WHERE incident_id IN"
-);
-const TOP_MEMBERS_LIMIT: &str = ") AS ranked WHERE place <= 50";
-const _: () = assert!(SNAPSHOT_ALERTS == 50, "the limit in TOP_MEMBERS_LIMIT is SNAPSHOT_ALERTS");
+const TOP_MEMBERS: &str = concat!("SELECT ", member_columns!(), " FROM");
+const TOP_MEMBERS_JOIN: PerDialect = PerDialect {
+    sqlite: "AS v JOIN members m ON m.incident_id = v.column1 AND m.fingerprint IN \
+             (SELECT x.fingerprint FROM members x WHERE x.incident_id = v.column1 \
+             ORDER BY x.place, x.starts_at, x.fingerprint LIMIT 50)",
+    postgres: "AS v CROSS JOIN LATERAL (SELECT * FROM members x WHERE x.incident_id = v.column1 \
+               ORDER BY x.place, x.starts_at, x.fingerprint LIMIT 50) AS m",
+};
+const _: () = assert!(SNAPSHOT_ALERTS == 50, "the limit in TOP_MEMBERS_JOIN is SNAPSHOT_ALERTS");
 const MEMBERS: &str = concat!("SELECT ", member_columns!(), " FROM (");
 const MEMBERS_JOIN: &str = ") AS v JOIN members ON incident_id = v.column1 AND fingerprint = v.column2";
 const CONVERSATIONS: &str =
@@ -79,7 +78,8 @@ impl Store {
     }
 }
 
-const IS_PENDING: &str = "SELECT EXISTS (SELECT 1 FROM events WHERE state = 'pending')";
+const IS_PENDING: &str =
+    "SELECT EXISTS (SELECT 1 FROM events WHERE state = 'pending' AND state <> 'processed')";
 
 impl Store {
     /// Whether it is worth waiting for the turn to triage: replicas that have nothing to do keep
@@ -130,7 +130,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer; then nothing comes due.
     pub async fn decide_again(&self, now: Timestamp) -> Result<(), StoreError> {
-        let mut tx = self.begin_write().await?;
+        let mut tx = self.begin_triage().await?.into_writing(self).await?;
         with_tx!(tx, |conn| {
             sqlx::query(DECIDE_AGAIN).bind(now.as_millis()).execute(&mut *conn).await.map(|_| ())
         })
@@ -248,7 +248,8 @@ impl Tx {
     /// # Errors
     /// When the database does not answer or a row is unreadable.
     pub async fn top_members(&mut self, incident_ids: &[&str]) -> Result<Vec<(String, Member)>, StoreError> {
-        let rows = read_by_keys!(*self, MemberRow, incident_ids, TOP_MEMBERS, TOP_MEMBERS_LIMIT)
+        let join = TOP_MEMBERS_JOIN.pick(self);
+        let rows = read_by_keys!(*self, MemberRow, incident_ids, TOP_MEMBERS, join)
             .doing("read members of incidents")?;
         rows.into_iter().map(MemberRow::into_member).collect()
     }
@@ -259,8 +260,9 @@ impl Tx {
     /// When the database does not answer or a row is unreadable.
     pub async fn members(&mut self, pairs: &[(&str, &str)]) -> Result<Vec<(String, Member)>, StoreError> {
         let mut rows: Vec<MemberRow> = Vec::new();
-        for batch in super::dialect::batches(pairs, 2) {
-            let sql = super::dialect::values_sql(MEMBERS, 2, batch.len(), MEMBERS_JOIN);
+        let dialect = self.dialect();
+        for batch in dialect.batches(pairs, 2) {
+            let sql = dialect.values_sql(MEMBERS, 2, batch.len(), MEMBERS_JOIN);
             let found = with_tx!(self, |conn| {
                 let mut query = sqlx::query_as(sql);
                 for (incident_id, fingerprint) in batch {

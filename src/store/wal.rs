@@ -1,4 +1,11 @@
 //! The write-ahead log of a SQLite file, kept small.
+//!
+//! What is committed goes to the log; copying it into the file takes as long as many commits.
+//! Left to itself SQLite has the one do it whose commit fills the log up, which may be a
+//! sender's. Here it is done beside the writer, and only the rest, written meanwhile, between
+//! two writers: then the log begins again.
+
+use std::time::Duration;
 
 use super::error::Doing as _;
 use super::{Pool, Store, StoreError, WAIT_LIMIT};
@@ -6,12 +13,39 @@ use super::{Pool, Store, StoreError, WAIT_LIMIT};
 /// How large the `-wal` file may stay after a burst or a long read, in bytes.
 pub(super) const SIZE_LIMIT: &str = "67108864";
 
+/// In pages: when nobody copied the log into the file for so long, a commit does.
+pub(super) const LAST_RESORT: &str = "32000";
+/// A log of so many pages is worth beginning again.
+const LONG: i64 = 4_000;
+/// How soon to look again: after much was copied, and after little.
+const SOON: Duration = Duration::from_millis(250);
+const LATER: Duration = Duration::from_secs(2);
+/// So many pages are much.
+const MUCH: i64 = 500;
+
+const CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 const BUSY_TIMEOUT_NONE: &str = "PRAGMA busy_timeout = 0";
 const BUSY_TIMEOUT: &str = "PRAGMA busy_timeout = 5000";
 const _: () = assert!(WAIT_LIMIT.as_millis() == 5_000, "the time in BUSY_TIMEOUT is WAIT_LIMIT");
 const TRUNCATE: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 
 impl Store {
+    /// Copies what the write-ahead log holds into the database while others write; answers when
+    /// to do so again. Nothing to do on PostgreSQL.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn checkpoint(&self) -> Result<Duration, StoreError> {
+        let Pool::Sqlite { write, checkpoint, .. } = &self.pool else { return Ok(LATER) };
+        let doing = "copy the write-ahead log into the database";
+        let (_, length, _): (i64, i64, i64) =
+            sqlx::query_as(CHECKPOINT).fetch_one(checkpoint).await.doing(doing)?;
+        if length > LONG {
+            sqlx::query(CHECKPOINT).execute(write).await.doing(doing)?;
+        }
+        Ok(if length > MUCH { SOON } else { LATER })
+    }
+
     /// Moves what the write-ahead log holds into the database and empties it, unless a reader
     /// still needs it: nobody is made to wait for that. Nothing to do on PostgreSQL.
     ///

@@ -1,9 +1,9 @@
 //! One transaction of triage: pending events in, consequences out, both or neither.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::panic::AssertUnwindSafe;
 
-use super::case::Surroundings;
+use super::case::{Case, Surroundings};
 use super::desk::Desk;
 use super::incidents::{Observation, Origin};
 use super::observe::observe_alert;
@@ -18,7 +18,9 @@ use crate::store::{StoreError, Superseded, Tx};
 use crate::telemetry::metrics::DecisionOutcome;
 
 /// How many events share one transaction at most.
-const BATCH: u32 = 256;
+const BATCH: u32 = 1_024;
+/// And while senders wait for their answers.
+const SHORT_BATCH: u32 = 128;
 /// How many bytes of bodies share one transaction at most; a body of its own may be larger.
 const BATCH_BYTES: i64 = 16 * 1_024 * 1_024;
 /// How often an event is tried alone before it is set aside.
@@ -51,7 +53,8 @@ struct Spoiled {
 struct Batch {
     conclusions: Consequences,
     bodies: Vec<Vec<Observation>>,
-    superseded: Vec<Superseded>,
+    /// The incidents as they are once it is written.
+    cases: Vec<Case>,
 }
 
 impl Spoiled {
@@ -72,7 +75,8 @@ impl Processor {
     /// # Errors
     /// When the database does not answer.
     pub(super) async fn process_events(&self) -> Result<Progress, StoreError> {
-        let found = match self.process_batch(BATCH).await {
+        let limit = if self.parts.store.is_intake_behind() { SHORT_BATCH } else { BATCH };
+        let found = match self.process_batch(limit).await {
             Ok(found) => found,
             Err(BatchError::Store(error)) if error.is_unavailable() => return Err(error),
             Err(error) => {
@@ -92,26 +96,36 @@ impl Processor {
         if !self.parts.store.may_have_pending_events().await? {
             return Ok(0);
         }
-        let mut tx = self.parts.store.begin_write().await?;
-        let Batch { conclusions, bodies, superseded } = match self.triage(&mut tx, limit, begun).await {
-            Ok(batch) => batch,
-            Err(error) => {
+        let mut tx = self.parts.store.begin_triage().await?;
+        let read = self.triage(&mut tx, limit, begun).await;
+        let Batch { conclusions, bodies, cases } = match read {
+            Ok(batch) if !batch.conclusions.events.is_empty() => batch,
+            ended => {
                 // The next look skips what is locked, so these events must not be any more.
                 // A broken connection has no locks.
                 let _ = tx.rollback().await;
-                return Err(error);
+                return ended.map(|_| 0);
+            }
+        };
+        let mut tx = tx.into_writing(&self.parts.store).await?;
+        let superseded = match tx.save_consequences(&conclusions).await {
+            Ok(superseded) => superseded,
+            Err(error) => {
+                let _ = tx.rollback().await;
+                return Err(error.into());
             }
         };
         tx.commit().await?;
-        if !conclusions.events.is_empty() {
-            self.parts.metrics.store_operation("triage", self.parts.clock.now().since(begun));
-            self.after_commit(&conclusions, bodies.iter().flatten());
-            self.count_superseded(&superseded);
+        if self.parts.store.is_alone() {
+            self.memory.lock().keep(cases);
         }
+        self.parts.metrics.store_operation("triage", self.parts.clock.now().since(begun));
+        self.after_commit(&conclusions, bodies.iter().flatten());
+        self.count_superseded(&superseded);
         Ok(conclusions.events.len())
     }
 
-    /// What follows from the oldest events, written but not committed.
+    /// What follows from the oldest events, not yet written.
     async fn triage(&self, tx: &mut Tx, limit: u32, begun: Timestamp) -> Result<Batch, BatchError> {
         let events = tx.pending_events(limit, BATCH_BYTES).await?;
         if events.is_empty() {
@@ -129,18 +143,17 @@ impl Processor {
             desk.clear()
         });
         let worked = std::panic::catch_unwind(work);
-        let mut conclusions = match worked {
-            Ok(conclusions) => conclusions,
+        let (mut conclusions, cases) = match worked {
+            Ok(worked) => worked,
             Err(_) if events.len() > 1 => return Err(BatchError::Panicked),
             Err(_) => {
                 outcomes.iter_mut().for_each(|outcome| outcome.failure = Some(PANICKED.to_owned()));
-                Consequences::default()
+                (Consequences::default(), Vec::new())
             }
         };
         conclusions.events = outcomes;
         conclusions.sources = sources;
-        let superseded = tx.save_consequences(&conclusions).await?;
-        Ok(Batch { conclusions, bodies, superseded })
+        Ok(Batch { conclusions, bodies, cases })
     }
 
     /// As many transactions as a batch has events: what spoils one of them spoils no other.
@@ -221,12 +234,16 @@ impl Processor {
         let mut keys: Vec<&str> = bodies.iter().flatten().map(|seen| seen.dedup_key.as_str()).collect();
         keys.sort_unstable();
         keys.dedup();
+        let remembered = self.memory.lock().recall(tx.triage_number(), keys.iter().copied());
+        let known: HashSet<&str> = remembered.iter().map(|case| case.incident.dedup_key.as_str()).collect();
+        keys.retain(|key| !known.contains(key));
         let incidents = tx.current_incidents(&keys).await?;
         let ids: Vec<&str> = incidents.iter().map(|incident| incident.id.as_str()).collect();
         let mut members = tx.top_members(&ids).await?;
         // Of a large incident the members that matter most may not be those touched now.
         let large: BTreeMap<&str, &str> = incidents
             .iter()
+            .chain(remembered.iter().map(|case| &case.incident))
             .filter(|incident| incident.members as usize > SNAPSHOT_ALERTS)
             .map(|incident| (incident.dedup_key.as_str(), incident.id.as_str()))
             .collect();
@@ -241,7 +258,8 @@ impl Processor {
         touched.dedup();
         members.extend(tx.members(&touched).await?);
         let conversations = tx.conversations(&ids).await?;
-        Ok(Desk::lay_out(incidents, members, conversations))
+        drop(known);
+        Ok(Desk::lay_out(remembered, incidents, members, conversations))
     }
 
     pub(super) fn surroundings<'a>(&'a self, rules: &'a Rules, now: Timestamp) -> Surroundings<'a> {

@@ -1,6 +1,6 @@
 //! What triage works on and with: one incident laid open, and its surroundings.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::rules::Rules;
 use crate::catalog::Catalog;
@@ -31,6 +31,10 @@ pub(super) struct Case {
     pub is_current: bool,
     /// Whether there is anything to write.
     pub is_changed: bool,
+    /// Whether a member matters less than it did.
+    pub has_fallen_member: bool,
+    /// Channels whose conversation is not any more as it is stored.
+    pub changed_conversations: BTreeSet<String>,
 }
 
 impl Case {
@@ -43,6 +47,8 @@ impl Case {
             matched_by: String::new(),
             is_current: true,
             is_changed: false,
+            has_fallen_member: false,
+            changed_conversations: BTreeSet::new(),
         }
     }
 }

@@ -18,14 +18,19 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    /// Lays out loaded incidents with what belongs to them.
+    /// Lays out loaded incidents with what belongs to them, beside those that were remembered.
     pub fn lay_out(
+        remembered: Vec<Case>,
         incidents: Vec<Incident>,
         members: Vec<(String, Member)>,
         conversations: Vec<(String, Conversation)>,
     ) -> Self {
         let mut keys: HashMap<String, String> = HashMap::with_capacity(incidents.len());
-        let mut cases: HashMap<String, Case> = HashMap::with_capacity(incidents.len());
+        let mut cases: HashMap<String, Case> = HashMap::with_capacity(incidents.len() + remembered.len());
+        for case in remembered {
+            keys.insert(case.incident.id.clone(), case.incident.dedup_key.clone());
+            cases.insert(case.incident.dedup_key.clone(), case);
+        }
         for incident in incidents {
             keys.insert(incident.id.clone(), incident.dedup_key.clone());
             cases.insert(incident.dedup_key.clone(), Case::new(incident));
@@ -83,12 +88,18 @@ impl Desk {
         }
     }
 
-    /// Everything there is to write.
-    pub fn clear(mut self) -> Consequences {
-        for case in self.cases.into_values() {
+    /// Everything there is to write, and the incidents as they are once it is written.
+    pub fn clear(mut self) -> (Consequences, Vec<Case>) {
+        let mut cases: Vec<Case> = self.cases.into_values().collect();
+        for case in &mut cases {
             put_away(&mut self.conclusions, case);
         }
-        self.conclusions
+        (self.conclusions, cases)
+    }
+
+    /// The dedup keys of what is on the desk.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.cases.keys().map(String::as_str)
     }
 
     fn observe(&mut self, seen: &Observation, around: &Surroundings<'_>) {
@@ -107,6 +118,7 @@ impl Desk {
         let known = case.members.get(&seen.alert.fingerprint);
         let (member, happenings) = incidents::observe(&mut case.incident, known, seen, now);
         case.is_changed = true;
+        case.has_fallen_member |= known.is_some_and(|known| evaluate::rank(&member) > evaluate::rank(known));
         for happening in happenings {
             self.conclusions.timeline.push(timeline_row(
                 &case.incident.id,
@@ -137,7 +149,7 @@ impl Desk {
         if let Some(mut case) = self.cases.remove(&seen.dedup_key) {
             case.is_current = false;
             case.is_changed = true;
-            put_away(&mut self.conclusions, case);
+            put_away(&mut self.conclusions, &mut case);
         }
     }
 
@@ -148,13 +160,16 @@ impl Desk {
     }
 }
 
-fn put_away(conclusions: &mut Consequences, case: Case) {
-    let id = case.incident.id.clone();
-    conclusions.members.extend(case.member_changes.into_values());
+fn put_away(conclusions: &mut Consequences, case: &mut Case) {
+    conclusions.members.extend(std::mem::take(&mut case.member_changes).into_values());
     if case.is_changed {
-        conclusions.incidents.push(IncidentChange { incident: case.incident, is_current: case.is_current });
+        let incident = case.incident.clone();
+        conclusions.incidents.push(IncidentChange { incident, is_current: case.is_current });
     }
-    conclusions.conversations.extend(case.conversations.into_values().map(|c| (id.clone(), c)));
+    for channel in std::mem::take(&mut case.changed_conversations) {
+        let changed = case.conversations.get(&channel).cloned();
+        conclusions.conversations.extend(changed.map(|c| (case.incident.id.clone(), c)));
+    }
 }
 
 pub(super) fn timeline_row(

@@ -81,8 +81,13 @@ pub(super) fn evaluate(
 /// nothing: its timer would come due for ever.
 fn still_the_others(case: &mut Case, places: &[Place]) {
     let is_asked = |channel: &str| places.iter().any(|place| place.channel == channel);
-    let others = case.conversations.values_mut().filter(|conversation| !is_asked(&conversation.channel));
-    others.for_each(|conversation| conversation.next_due_at = None);
+    let waits = |conversation: &&mut Conversation| {
+        conversation.next_due_at.is_some() && !is_asked(&conversation.channel)
+    };
+    for conversation in case.conversations.values_mut().filter(waits) {
+        conversation.next_due_at = None;
+        case.changed_conversations.insert(conversation.channel.clone());
+    }
 }
 
 /// The longest time within which a re-fire of this resolved incident folds into it: of the
@@ -216,9 +221,9 @@ fn remember(
     notification_id: Option<&str>,
     around: &Surroundings<'_>,
 ) -> bool {
-    let mut conversation = case
-        .conversations
-        .remove(&place.channel)
+    let before = case.conversations.remove(&place.channel);
+    let mut conversation = before
+        .clone()
         .unwrap_or_else(|| Conversation { channel: place.channel.clone(), ..Conversation::default() });
     if let Some(id) = notification_id {
         conversation.told = Some(told(&case.incident, id, around.now));
@@ -237,6 +242,9 @@ fn remember(
     let answer = format!("{}: {}", decision.outcome(), decision.reason());
     let is_news = conversation.last_answer != answer || notification_id.is_some();
     conversation.last_answer = answer;
+    if before.as_ref() != Some(&conversation) {
+        case.changed_conversations.insert(place.channel.clone());
+    }
     case.conversations.insert(place.channel.clone(), conversation);
     is_news
 }
@@ -335,7 +343,7 @@ fn snapshot(case: &Case, now: Timestamp) -> Snapshot {
 }
 
 /// Firing first, higher severity first, then oldest first.
-fn rank(member: &Member) -> (bool, std::cmp::Reverse<Severity>, Timestamp, &str) {
+pub(super) fn rank(member: &Member) -> (bool, std::cmp::Reverse<Severity>, Timestamp, &str) {
     let over = member.status == AlertStatus::Resolved;
     (over, std::cmp::Reverse(member.severity), member.starts_at, &member.fingerprint)
 }

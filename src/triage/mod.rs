@@ -11,6 +11,7 @@ pub mod decide;
 mod desk;
 mod evaluate;
 pub mod incidents;
+mod memory;
 mod observe;
 pub mod processor;
 pub mod rehearsal;

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
+use super::memory::Memory;
 use super::rules::Rules;
 use crate::catalog::Catalog;
 use crate::catalog::service::CatalogService;
@@ -67,6 +69,7 @@ pub struct Parts {
 /// Takes events through triage.
 pub struct Processor {
     pub(super) parts: Parts,
+    pub(super) memory: Mutex<Memory>,
     catalog: CatalogService,
 }
 
@@ -82,7 +85,7 @@ impl Processor {
     pub fn new(parts: Parts) -> Self {
         let Parts { store, catalog, clock, ids, .. } = &parts;
         let catalog = CatalogService::new(store.clone(), catalog.clone(), clock.clone(), ids.clone());
-        Self { parts, catalog }
+        Self { parts, memory: Mutex::default(), catalog }
     }
 
     /// Runs until `stopped` says so; what it has begun it finishes.

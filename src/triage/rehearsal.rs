@@ -50,7 +50,7 @@ pub fn rehearse(event: ParsedEvent, props: &Props<'_>) -> Vec<NewNotification> {
     }
     let known = desk.conclusions.notifications.len();
     desk.take_in(&body, &surroundings(props, props.now));
-    desk.clear().notifications.split_off(known)
+    desk.clear().0.notifications.split_off(known)
 }
 
 fn surroundings<'a>(props: &Props<'a>, now: Timestamp) -> Surroundings<'a> {

@@ -66,7 +66,7 @@ impl Processor {
 
     /// One transaction over all that is due.
     async fn run_together(&self, look: &Look<'_>) -> Result<Progress, TimerError> {
-        let mut tx = self.parts.store.begin_write().await?;
+        let mut tx = self.parts.store.begin_triage().await?;
         let (due, progress) = due(&mut tx, look).await?;
         self.conclude(tx, &due, look).await?;
         Ok(progress)
@@ -74,11 +74,11 @@ impl Processor {
 
     /// As many transactions as there are incidents with something due.
     async fn run_one_by_one(&self, look: &Look<'_>) -> Result<Progress, StoreError> {
-        let mut tx = self.parts.store.begin_write().await?;
+        let mut tx = self.parts.store.begin_triage().await?;
         let (due, progress) = due(&mut tx, look).await?;
         tx.rollback().await?;
         for id in &due {
-            let tx = self.parts.store.begin_write().await?;
+            let tx = self.parts.store.begin_triage().await?;
             match self.conclude(tx, std::slice::from_ref(id), look).await {
                 Ok(()) => {}
                 Err(TimerError::Store(error)) if error.is_unavailable() => return Err(error),
@@ -90,8 +90,8 @@ impl Processor {
 
     /// Decides again and commits, or leaves everything as it was.
     async fn conclude(&self, mut tx: Tx, ids: &[String], look: &Look<'_>) -> Result<(), TimerError> {
-        let (conclusions, superseded) = match self.decide_due(&mut tx, ids, look).await {
-            Ok(decided) => decided,
+        let due = match self.decide_due(&mut tx, ids, look).await {
+            Ok(due) => due,
             Err(error) => {
                 // The next look passes over what is locked, so these must not be any more. A
                 // broken connection has no locks.
@@ -99,39 +99,40 @@ impl Processor {
                 return Err(error);
             }
         };
+        let mut tx = tx.into_writing(&self.parts.store).await?;
+        let superseded = match save(&mut tx, &due).await {
+            Ok(superseded) => superseded,
+            Err(error) => {
+                let _ = tx.rollback().await;
+                return Err(error.into());
+            }
+        };
         tx.commit().await?;
-        self.after_commit(&conclusions, std::iter::empty());
+        self.after_commit(&due.conclusions, std::iter::empty());
         self.count_superseded(&superseded);
         Ok(())
     }
 
-    /// Ends what is stale and decides all of it again: written but not committed.
-    async fn decide_due(
-        &self,
-        tx: &mut Tx,
-        ids: &[String],
-        look: &Look<'_>,
-    ) -> Result<(Consequences, Vec<Superseded>), TimerError> {
+    /// Ends what is stale and decides all of it again; nothing is written yet.
+    async fn decide_due(&self, tx: &mut Tx, ids: &[String], look: &Look<'_>) -> Result<Due, TimerError> {
         tx.triage_alone().await?;
         self.catch_up(tx).await?;
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let incidents = tx.incidents_by_id(&ids).await?;
         let members = tx.top_members(&ids).await?;
         let conversations = tx.conversations(&ids).await?;
-        // What belongs to no incident any more would come due for ever.
-        for orphan in ids.iter().filter(|id| incidents.iter().all(|incident| incident.id != **id)) {
-            tx.clear_timers(orphan).await?;
-        }
-        let mut desk = Desk::lay_out(incidents, members, conversations);
+        let is_orphan = |id: &&&str| incidents.iter().all(|incident| incident.id != **id);
+        let orphans = ids.iter().filter(is_orphan).map(|id| (*id).to_owned()).collect();
+        let mut desk = Desk::lay_out(Vec::new(), incidents, members, conversations);
+        self.memory.lock().forget(tx.triage_number(), desk.keys());
         let around = self.surroundings(look.rules, look.now);
         let work = AssertUnwindSafe(|| {
             desk.end_stale(look.stale_before, &around);
             desk.evaluate_all(&around);
             desk.clear()
         });
-        let conclusions = std::panic::catch_unwind(work).map_err(|_| TimerError::Panicked)?;
-        let superseded = tx.save_consequences(&conclusions).await?;
-        Ok((conclusions, superseded))
+        let (conclusions, _) = std::panic::catch_unwind(work).map_err(|_| TimerError::Panicked)?;
+        Ok(Due { conclusions, orphans })
     }
 
     /// Lets the timers of an incident rest: it stays as it is, and is tried again later.
@@ -147,6 +148,21 @@ impl Processor {
         tx.postpone_timers(id, look.now, look.stale_before, SET_ASIDE).await?;
         tx.commit().await
     }
+}
+
+/// What follows from timers that came due.
+struct Due {
+    conclusions: Consequences,
+    /// Ids of incidents that are gone.
+    orphans: Vec<String>,
+}
+
+async fn save(tx: &mut Tx, due: &Due) -> Result<Vec<Superseded>, StoreError> {
+    // What belongs to no incident any more would come due for ever.
+    for orphan in &due.orphans {
+        tx.clear_timers(orphan).await?;
+    }
+    tx.save_consequences(&due.conclusions).await
 }
 
 /// The incidents with something due, and whether there may be more of them.

@@ -9,6 +9,8 @@ use crate::source::SourceFile;
 struct Schema {
     tables: BTreeMap<String, BTreeSet<String>>,
     indexes: BTreeMap<String, String>,
+    /// Tables that SQLite keeps in the order of their key alone.
+    without_rowid: BTreeSet<String>,
 }
 
 /// What one database has and the other has not.
@@ -16,7 +18,12 @@ pub fn differences(sqlite: &[SourceFile], postgres: &[SourceFile]) -> Vec<String
     let mut complaints = missing("migration", &names(sqlite), &names(postgres));
     let (left, right) = (Schema::after(sqlite), Schema::after(postgres));
     complaints.extend(missing("table", &keys(&left.tables), &keys(&right.tables)));
-    complaints.extend(missing("index", &keys(&left.indexes), &keys(&right.indexes)));
+    // A table that is its own index by its parent needs no other.
+    let is_needed = |table: &String| !left.without_rowid.contains(table);
+    let needed =
+        right.indexes.iter().filter(|(name, table)| left.indexes.contains_key(*name) || is_needed(table));
+    let needed = needed.map(|(name, _)| name.clone()).collect();
+    complaints.extend(missing("index", &keys(&left.indexes), &needed));
     for (table, columns) in &left.tables {
         if let Some(others) = right.tables.get(table) {
             complaints.extend(missing(&format!("column of {table}"), columns, others));
@@ -65,6 +72,9 @@ impl Schema {
         match words.as_slice() {
             ["create", "table", table, ..] => {
                 self.tables.insert(name(table), columns(&lower));
+                if lower.trim_end().ends_with("without rowid") {
+                    self.without_rowid.insert(name(table));
+                }
             }
             ["drop", "table", table, ..] => {
                 self.tables.remove(&name(table));

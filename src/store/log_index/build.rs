@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use sqlx::FromRow;
 
-use super::super::dialect::{batches, keys_sql};
 use super::super::error::Doing as _;
 use super::super::log::lowest_id;
 use super::super::{Pool, Store, StoreError};
@@ -230,8 +229,9 @@ impl Store {
 
     async fn count_unfinished(&self, list: &'static List, ids: &[String]) -> Result<usize, StoreError> {
         let mut all = 0;
-        for batch in batches(ids, 1) {
-            let sql = keys_sql(list.unfinished, batch.len(), "");
+        let dialect = self.dialect();
+        for batch in dialect.batches(ids, 1) {
+            let sql = dialect.keys_sql(list.unfinished, batch.len(), "");
             let (count,): (i64,) = with_reader!(self, |conn| {
                 let mut query = sqlx::query_as(sql);
                 for id in batch {

@@ -63,12 +63,14 @@ async fn no_list_of_the_log_reads_a_large_table_whole() {
     assert!(whole.is_empty(), "{}", whole.join("\n"));
 }
 
-/// A walk along the primary key is none: it ends after so many rows.
+/// A walk along the primary key is none: it ends after so many rows. Nor is one along what is
+/// open: that is never much.
 fn reads_whole(step: &str) -> bool {
     let Some(table) = step.strip_prefix("SCAN ").and_then(|rest| rest.split(' ').next()) else {
         return false;
     };
-    LARGE.contains(&table) && !step.contains(&format!("INDEX sqlite_autoindex_{table}_1"))
+    let is_short = [&format!("INDEX sqlite_autoindex_{table}_1"), "INDEX incidents_open"];
+    LARGE.contains(&table) && !is_short.iter().any(|index| step.contains(*index))
 }
 
 /// Every filter by itself and every two together.

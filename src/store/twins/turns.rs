@@ -7,34 +7,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::error::Doing as _;
-use super::{StoreError, Tx};
-use crate::domain::clock::Timestamp;
-
-/// What equal deliveries have in common.
-#[derive(Clone, Debug)]
-pub struct TwinKey {
-    /// A digest.
-    pub key: String,
-    /// Under which the latest turn of its group is kept: a digest of another form.
-    pub turn_key: String,
-    /// Whether it tells the end of an alert: what was said before may be said anew.
-    pub tells_end: bool,
-    /// From this moment on an equal delivery is a new one.
-    pub expires_at: Timestamp,
-}
-
-/// A delivery that wants the key.
-#[derive(Clone, Copy)]
-pub(super) struct Claimant<'e> {
-    /// The event's id: ids rise with the order of arrival.
-    pub id: &'e str,
-    pub at: Timestamp,
-    pub twin: &'e TwinKey,
-}
-
-/// By twin key: the event that has it.
-pub(super) type Owners = HashMap<String, String>;
+use super::{Claimant, Owners};
+use crate::store::error::Doing as _;
+use crate::store::events::TwinKey;
+use crate::store::{StoreError, Tx};
 
 const OVERWRITE: &str = "INSERT INTO event_keys (key, event_id, seen_at, expires_at)";
 const OVERWRITE_SET: &str = "ON CONFLICT (key) DO UPDATE \

@@ -1,0 +1,143 @@
+//! Storing what arrives, many events per transaction; [`super::twins`] decides who was first
+//! among twins.
+
+use std::collections::BTreeMap;
+
+use super::dialect::PerDialect;
+use super::error::Doing as _;
+use super::events::{EventState, NewEvent, Stored};
+use super::news::News;
+use super::{Store, StoreError, Tx, twins};
+use crate::domain::clock::Timestamp;
+
+const COUNT_TWINS: &str = "UPDATE events SET twins = twins + $2 WHERE id = $1";
+const INSERT_EVENTS: &str = "INSERT INTO events (id, received_at, state, source, receiver, group_key, external_url, \
+     actor, alerts, rejected, truncated, twins, replay_of, reason, verdicts, body)";
+const FORGET_KEYS: PerDialect = PerDialect {
+    sqlite: "DELETE FROM event_keys WHERE key IN \
+             (SELECT key FROM event_keys WHERE expires_at <= $1 LIMIT 1000)",
+    // Every replica does this: each passes over what another is about to forget or renew.
+    postgres: "DELETE FROM event_keys WHERE key = ANY (ARRAY \
+               (SELECT key FROM event_keys WHERE expires_at <= $1 LIMIT 1000 FOR UPDATE SKIP LOCKED))",
+};
+const FORGET_BATCHES: &str = "DELETE FROM event_key_batches WHERE expires_at <= $1";
+const FORGET_AT_ONCE: u64 = 1_000;
+
+impl Tx {
+    /// Stores an event that has no twin.
+    ///
+    /// # Errors
+    /// When the database does not take it.
+    pub async fn insert_event(&mut self, event: &NewEvent) -> Result<(), StoreError> {
+        insert(self, &[event]).await
+    }
+}
+
+impl Store {
+    /// Stores events in one transaction; the answers are in the order of `events`.
+    ///
+    /// # Errors
+    /// Then none of them is stored.
+    pub async fn insert_events(&self, events: &[NewEvent]) -> Result<Vec<Stored>, StoreError> {
+        let _storing = self.precedence.intake_begins();
+        let mut tx = self.begin_write_at_once().await?;
+        let mut memory = self.recent.lock().await;
+        // It is put back once everything came to a good end, and read anew otherwise.
+        let (stored, recent) = twins::judge(&mut tx, memory.take(), events).await?;
+        let new: Vec<&NewEvent> =
+            events.iter().zip(&stored).filter(|(_, s)| **s == Stored::New).map(|(event, _)| event).collect();
+        insert(&mut tx, &new).await?;
+        count_twins(&mut tx, &stored).await?;
+        if new.iter().any(|event| event.state == EventState::Pending) {
+            tx.announce(News { events: true, ..News::default() });
+        }
+        tx.commit().await?;
+        *memory = recent;
+        Ok(stored)
+    }
+
+    /// Tells the store that intake came through a batch while so many more events came: whoever
+    /// else writes lets an intake that is behind go first.
+    pub fn intake_went_on(&self, stored: usize, waiting: usize) {
+        self.precedence.intake_stored(stored, waiting);
+    }
+
+    /// Whether senders wait for their answers: whoever else writes should do so in small pieces.
+    pub fn is_intake_behind(&self) -> bool {
+        self.precedence.is_intake_behind()
+    }
+
+    /// Forgets the keys of deliveries whose twins would no longer count as such, in short
+    /// transactions; answers how many.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn forget_twin_keys(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let mut tx = self.begin_write().await?;
+        let forgotten = with_tx!(tx, |conn| {
+            let query = sqlx::query(FORGET_BATCHES).bind(now.as_millis());
+            query.execute(&mut *conn).await.map(|done| done.rows_affected())
+        });
+        let mut forgotten = forgotten.doing("forget twin keys")?;
+        tx.commit().await?;
+        loop {
+            let batch = self.forget_some_twin_keys(now).await?;
+            forgotten += batch;
+            if batch < FORGET_AT_ONCE {
+                return Ok(forgotten);
+            }
+        }
+    }
+
+    async fn forget_some_twin_keys(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let mut tx = self.begin_write().await?;
+        let sql = FORGET_KEYS.pick(&tx);
+        let forgotten = with_tx!(tx, |conn| {
+            sqlx::query(sql).bind(now.as_millis()).execute(&mut *conn).await.map(|done| done.rows_affected())
+        })
+        .doing("forget twin keys")?;
+        tx.commit().await?;
+        Ok(forgotten)
+    }
+}
+
+/// In the order of the ids: two replicas that count the same twins wait for instead of block
+/// each other.
+async fn count_twins(tx: &mut Tx, stored: &[Stored]) -> Result<(), StoreError> {
+    let mut twins: BTreeMap<&str, i64> = BTreeMap::new();
+    for verdict in stored {
+        if let Stored::TwinOf(first) = verdict {
+            *twins.entry(first).or_default() += 1;
+        }
+    }
+    for (first, count) in twins {
+        with_tx!(tx, |conn| {
+            let query = sqlx::query(COUNT_TWINS).bind(first).bind(count);
+            query.execute(&mut *conn).await.map(|_| ())
+        })
+        .doing("count twins")?;
+    }
+    Ok(())
+}
+
+async fn insert(tx: &mut Tx, events: &[&NewEvent]) -> Result<(), StoreError> {
+    write_rows!(*tx, events, 16, INSERT_EVENTS, "", |query, event| query
+        .bind(&event.id)
+        .bind(event.received_at.as_millis())
+        .bind(event.state.as_str())
+        .bind(event.source)
+        .bind(&event.receiver)
+        .bind(&event.group_key)
+        .bind(&event.external_url)
+        .bind(&event.actor)
+        .bind(i64::try_from(event.alerts).unwrap_or(i64::MAX))
+        .bind(i64::try_from(event.rejected).unwrap_or(i64::MAX))
+        .bind(i64::try_from(event.truncated).unwrap_or(i64::MAX))
+        .bind(0_i64)
+        .bind(&event.replay_of)
+        .bind(&event.reason)
+        .bind(&event.verdicts)
+        .bind(event.body.as_slice()))
+    .doing("store events")?;
+    Ok(())
+}

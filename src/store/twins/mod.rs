@@ -1,0 +1,50 @@
+//! Twins: equal deliveries within a while, of which the first is stored and the others are
+//! counted.
+//!
+//! On PostgreSQL [`keys`] that are unique decide between replicas. A SQLite file belongs to one
+//! process, which decides by what it remembers ([`recent`]): a key of its own in a tree of keys
+//! would cost every event a page of the file, at a random place. Either way [`turns`] tells what
+//! holds again from what is said twice.
+
+use std::collections::HashMap;
+
+use super::dialect::Dialect;
+use super::events::{NewEvent, Stored, TwinKey};
+use super::{StoreError, Tx};
+use crate::domain::clock::Timestamp;
+
+mod keys;
+mod recent;
+mod turns;
+
+pub(super) use recent::Recent;
+
+/// A delivery that wants the key.
+#[derive(Clone, Copy)]
+pub(super) struct Claimant<'e> {
+    /// The event's id: ids rise with the order of arrival.
+    pub id: &'e str,
+    pub at: Timestamp,
+    pub twin: &'e TwinKey,
+}
+
+/// By twin key: the event that has it.
+pub(super) type Owners = HashMap<String, String>;
+
+/// What each event is, in the order of `events`. What was remembered goes in and comes out with
+/// what was decided: it may be kept if the transaction is committed.
+pub(super) async fn judge(
+    tx: &mut Tx,
+    remembered: Option<Recent>,
+    events: &[NewEvent],
+) -> Result<(Vec<Stored>, Option<Recent>), StoreError> {
+    if tx.dialect() == Dialect::Postgres {
+        return Ok((keys::judge(tx, events).await?, None));
+    }
+    let mut recent = match remembered {
+        Some(recent) => recent,
+        None => Recent::load(tx).await?,
+    };
+    let stored = recent.judge(tx, events).await?;
+    Ok((stored, Some(recent)))
+}
