@@ -65,7 +65,13 @@ pub fn parse(words: impl Iterator<Item = String>) -> Result<Args, String> {
             "--scale" => args.scale = above_zero(&value()?).ok_or("--scale wants a number above 0")?,
             "--dir" => args.dir = Some(value()?.into()),
             "--json" => args.json = value()?.into(),
-            "--binary" => args.binary = Some(value()?.into()),
+            // The program is started in another folder.
+            "--binary" => {
+                let file = PathBuf::from(value()?);
+                let absolute =
+                    file.canonicalize().map_err(|error| format!("--binary {}: {error}", file.display()))?;
+                args.binary = Some(absolute);
+            }
             name if figures::ALL.iter().any(|entry| entry.name == name) => args.figures.push(word),
             "--help" | "-h" => return Err(usage()),
             _ => return Err(format!("{word:?} is no figure and no option\n\n{}", usage())),

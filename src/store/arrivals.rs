@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use tokio::time::Instant;
+
 use super::dialect::PerDialect;
 use super::error::Doing as _;
 use super::events::{EventState, NewEvent, Stored};
@@ -40,7 +42,9 @@ impl Store {
     /// Then none of them is stored.
     pub async fn insert_events(&self, events: &[NewEvent]) -> Result<Vec<Stored>, StoreError> {
         let _storing = self.precedence.intake_begins();
+        let asked = Instant::now();
         let mut tx = self.begin_write_at_once().await?;
+        self.precedence.intake_waited(asked.elapsed());
         let mut memory = self.recent.lock().await;
         // It is put back once everything came to a good end, and read anew otherwise.
         let (stored, recent) = twins::judge(&mut tx, memory.take(), events).await?;
@@ -62,9 +66,10 @@ impl Store {
         self.precedence.intake_stored(stored, waiting);
     }
 
-    /// Whether senders wait for their answers: whoever else writes should do so in small pieces.
-    pub fn is_intake_behind(&self) -> bool {
-        self.precedence.is_intake_behind()
+    /// Whether more comes than intake can store, and for long: whoever else writes should do so
+    /// in small pieces.
+    pub fn is_intake_overtaxed(&self) -> bool {
+        self.precedence.is_intake_overtaxed()
     }
 
     /// Forgets the keys of deliveries whose twins would no longer count as such, in short

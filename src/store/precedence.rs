@@ -1,28 +1,36 @@
 //! Who writes next on SQLite, which has one writer.
 //!
-//! A sender waits for the answer to what it posts, nobody waits for the rest: while bodies
-//! come faster than they can be stored, intake goes first, and all other writes get a turn
-//! now and then, so that they neither stop nor hold up many senders. Whether intake is behind
-//! shows in its batches: an intake that keeps up has little to store, and nothing left once it
-//! is stored. Needs no clock.
+//! A sender waits for the answer to what it posts, nobody waits for the rest: while bodies come
+//! faster than they can be stored, intake has [`SHARE`] times as long as all others together.
+//! Then these have a turn, so that they neither stop nor hold up many senders. Whether intake is
+//! behind shows in its batches: one that keeps up has little to store, and nothing left once it
+//! is stored.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 /// An intake batch of fewer events than this is small.
 const SMALL: usize = 24;
-/// After so many batches in a row the others have their turn.
-const PATIENCE: u32 = 128;
+/// How many times as long as the others intake writes while it is behind …
+const SHARE: u32 = 8;
+/// … and how long at least.
+const LEAST: Duration = Duration::from_millis(20);
 /// Intake that stored nothing for this long is idle.
 const IDLE: Duration = Duration::from_millis(3);
 
 /// Sees to who goes first.
 #[derive(Debug, Default)]
 pub(super) struct Precedence {
-    /// Intake batches since the others had their turn, while intake does not keep up.
-    batches: AtomicU32,
+    /// Intake does not keep up, and the others had no turn since.
+    is_behind: AtomicBool,
+    /// The others had a turn although intake was still behind, and it is since.
+    is_overtaxed: AtomicBool,
+    /// When the others have their next turn.
+    turn_at: Mutex<Option<Instant>>,
     stored: Notify,
     /// How many batches intake is storing.
     storing: AtomicU32,
@@ -44,36 +52,52 @@ impl Precedence {
         Storing(self)
     }
 
+    /// Intake waited so long for others that wrote.
+    pub fn intake_waited(&self, others: Duration) {
+        self.plan_turn(others, Instant::now());
+    }
+
+    /// The others' turn that intake just waited for decides when they have the next one.
+    fn plan_turn(&self, others: Duration, now: Instant) {
+        self.turn_at.lock().get_or_insert_with(|| now + (others * SHARE).max(LEAST));
+    }
+
     /// Intake stored so many events while so many more came.
     pub fn intake_stored(&self, events: usize, more: usize) {
-        let keeps_up = events < SMALL && more == 0;
-        if keeps_up {
-            self.batches.store(0, Ordering::Relaxed);
-        } else {
-            self.batches.fetch_add(1, Ordering::Relaxed);
+        let is_behind = events >= SMALL || more > 0;
+        self.is_behind.store(is_behind, Ordering::Relaxed);
+        if !is_behind {
+            self.is_overtaxed.store(false, Ordering::Relaxed);
         }
         self.stored.notify_waiters();
     }
 
-    /// Whether intake has more to store than it keeps up with.
-    pub fn is_intake_behind(&self) -> bool {
-        self.batches.load(Ordering::Relaxed) > 0
+    /// Whether intake has more to store than it keeps up with, and for long.
+    pub fn is_intake_overtaxed(&self) -> bool {
+        self.is_overtaxed.load(Ordering::Relaxed)
     }
 
     /// Waits until it is the turn of those that are not intake.
     pub async fn wait(&self) {
-        loop {
+        while self.is_behind.load(Ordering::Relaxed) {
             let stored = self.stored.notified();
-            let batches = self.batches.load(Ordering::Relaxed);
-            if batches == 0 || batches >= PATIENCE {
+            if self.is_due(Instant::now()) {
+                self.is_overtaxed.store(true, Ordering::Relaxed);
                 break;
             }
             let is_silent = tokio::time::timeout(IDLE, stored).await.is_err();
             if is_silent && self.storing.load(Ordering::Relaxed) == 0 {
+                self.is_overtaxed.store(false, Ordering::Relaxed);
                 break;
             }
         }
-        self.batches.store(0, Ordering::Relaxed);
+        // All that wait have this turn together.
+        self.is_behind.store(false, Ordering::Relaxed);
+        *self.turn_at.lock() = None;
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        self.turn_at.lock().is_some_and(|at| at <= now)
     }
 }
 
@@ -96,18 +120,31 @@ mod tests {
     #[tokio::test]
     async fn others_wait_while_intake_is_behind_but_not_for_ever() {
         let precedence = Precedence::default();
-        precedence.intake_stored(SMALL, 0);
-        let _storing = precedence.intake_begins();
-        let mut waiting = std::pin::pin!(precedence.wait());
-
-        for batch in 1..PATIENCE {
-            assert!(waiting.as_mut().now_or_never().is_none(), "intake goes first");
-            precedence.intake_stored(1, usize::from(batch % 2 == 0) * 7 + 1);
+        let now = Instant::now();
+        let (others, share) = (2 * LEAST, 2 * LEAST * SHARE);
+        for _ in 0..2 {
+            precedence.plan_turn(others, now);
+            assert!(!precedence.is_due(now + share - Duration::from_millis(1)), "intake has its share");
+            precedence.plan_turn(Duration::ZERO, now + share);
+            assert!(precedence.is_due(now + share), "and no more");
+            precedence.wait().await;
+            assert!(!precedence.is_due(now + share), "from the beginning again");
         }
-        assert!(waiting.now_or_never().is_some(), "after enough of its batches");
+    }
 
+    #[tokio::test]
+    async fn intake_is_overtaxed_from_a_turn_of_others_until_it_keeps_up() {
+        let precedence = Precedence::default();
+        let _storing = precedence.intake_begins();
         precedence.intake_stored(1, 1);
-        assert!(precedence.wait().now_or_never().is_none(), "and from the beginning again");
+        precedence.plan_turn(Duration::from_secs(3_600), Instant::now());
+        assert!(precedence.wait().now_or_never().is_none(), "intake goes first");
+
+        *precedence.turn_at.lock() = Some(Instant::now());
+        assert!(precedence.wait().now_or_never().is_some());
+        assert!(precedence.is_intake_overtaxed());
+        precedence.intake_stored(1, 0);
+        assert!(!precedence.is_intake_overtaxed());
     }
 
     #[tokio::test]
@@ -117,5 +154,6 @@ mod tests {
 
         // Ends by the idle limit.
         precedence.wait().await;
+        assert!(!precedence.is_intake_overtaxed());
     }
 }

@@ -19,7 +19,7 @@ use crate::telemetry::metrics::DecisionOutcome;
 
 /// How many events share one transaction at most.
 const BATCH: u32 = 1_024;
-/// And while senders wait for their answers.
+/// And while more comes than intake can store.
 const SHORT_BATCH: u32 = 128;
 /// How many bytes of bodies share one transaction at most; a body of its own may be larger.
 const BATCH_BYTES: i64 = 16 * 1_024 * 1_024;
@@ -75,7 +75,7 @@ impl Processor {
     /// # Errors
     /// When the database does not answer.
     pub(super) async fn process_events(&self) -> Result<Progress, StoreError> {
-        let limit = if self.parts.store.is_intake_behind() { SHORT_BATCH } else { BATCH };
+        let limit = if self.parts.store.is_intake_overtaxed() { SHORT_BATCH } else { BATCH };
         let found = match self.process_batch(limit).await {
             Ok(found) => found,
             Err(BatchError::Store(error)) if error.is_unavailable() => return Err(error),

@@ -1,10 +1,12 @@
 //! `/docs`: the API's description to read and to try, from files built into the program.
 
-use std::sync::Arc;
+use std::io::Read as _;
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION};
-use actix_web::{HttpResponse, web};
-use utoipa_swagger_ui::Config;
+use actix_web::http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, LOCATION, VARY,
+};
+use actix_web::{HttpRequest, HttpResponse, web};
+use flate2::read::GzDecoder;
 
 use super::problem::Problem;
 
@@ -13,24 +15,85 @@ use super::problem::Problem;
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
      img-src 'self' data:; connect-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
 
+/// A file of the page.
+struct File {
+    name: &'static str,
+    content_type: &'static str,
+    content: Content,
+}
+
+enum Content {
+    Plain(&'static str),
+    /// With gzip, by the build script.
+    Packed(&'static [u8]),
+}
+
+const PAGE: &str = include_str!("docs/index.html");
+const FILES: [File; 3] = [
+    File {
+        name: "start.js",
+        content_type: "text/javascript; charset=utf-8",
+        content: Content::Plain(include_str!("docs/start.js")),
+    },
+    File {
+        name: "swagger-ui-bundle.js",
+        content_type: "text/javascript; charset=utf-8",
+        content: Content::Packed(include_bytes!(concat!(env!("OUT_DIR"), "/swagger-ui-bundle.js.gz"))),
+    },
+    File {
+        name: "swagger-ui.css",
+        content_type: "text/css; charset=utf-8",
+        content: Content::Packed(include_bytes!(concat!(env!("OUT_DIR"), "/swagger-ui.css.gz"))),
+    },
+];
+
 /// The API's description as a page. Needs no token and no other network.
-///
-/// # Errors
-/// None in a program built whole.
 #[utoipa::path(
     get, path = "/docs", tag = "operation", security(()),
     responses((status = 200, description = "A page", content_type = "text/html", body = String))
 )]
-pub async fn index() -> Result<HttpResponse, Problem> {
-    serve("index.html")
+pub async fn index() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CONTENT_SECURITY_POLICY, POLICY))
+        .content_type("text/html; charset=utf-8")
+        .body(PAGE)
 }
 
 /// The files that belong to [`index`].
 ///
 /// # Errors
 /// 404 for a file that does not.
-pub async fn file(path: web::Path<String>) -> Result<HttpResponse, Problem> {
-    serve(&path)
+pub async fn file(path: web::Path<String>, req: HttpRequest) -> Result<HttpResponse, Problem> {
+    let file =
+        FILES.iter().find(|file| file.name == *path).ok_or_else(|| Problem::not_found("file", &path))?;
+    let mut response = HttpResponse::Ok();
+    response
+        .content_type(file.content_type)
+        .insert_header((CONTENT_SECURITY_POLICY, POLICY))
+        .insert_header((CACHE_CONTROL, "max-age=3600"))
+        .insert_header((VARY, "accept-encoding"));
+    Ok(match file.content {
+        Content::Plain(text) => response.body(text),
+        Content::Packed(packed) if takes_gzip(&req) => {
+            response.insert_header((CONTENT_ENCODING, "gzip")).body(packed)
+        }
+        Content::Packed(packed) => response.body(unpack(packed)?),
+    })
+}
+
+fn takes_gzip(req: &HttpRequest) -> bool {
+    let accepted = req.headers().get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
+    let is_gzip = |coding: &str| coding.split(';').next().is_some_and(|name| name.trim() == "gzip");
+    accepted
+        .is_some_and(|codings| codings.split(',').any(|coding| is_gzip(coding) && !coding.contains("q=0")))
+}
+
+fn unpack(packed: &[u8]) -> Result<Vec<u8>, Problem> {
+    let mut content = Vec::new();
+    GzDecoder::new(packed)
+        .read_to_end(&mut content)
+        .map_err(|error| Problem::internal(format!("a file of the page cannot be unpacked: {error}")))?;
+    Ok(content)
 }
 
 /// A person at the bare address is shown what there is.
@@ -42,19 +105,4 @@ pub async fn from_root() -> HttpResponse {
 pub async fn from_incident(id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let id = super::api::query::checked_id("incident", &id)?;
     Ok(HttpResponse::Found().insert_header((LOCATION, format!("/api/v1/incidents/{id}"))).finish())
-}
-
-fn serve(path: &str) -> Result<HttpResponse, Problem> {
-    let config = Arc::new(Config::new(["/api/v1/openapi.json"]).validator_url("none"));
-    let file = utoipa_swagger_ui::serve(path, config)
-        .map_err(|error| Problem::internal(error.to_string()))?
-        .ok_or_else(|| Problem::not_found("file", path))?;
-    let mut response = HttpResponse::Ok();
-    response.content_type(file.content_type).insert_header((CONTENT_SECURITY_POLICY, POLICY));
-    if path == "index.html" {
-        // The page names its files relative to itself, but is served without a final slash.
-        let page = String::from_utf8_lossy(&file.bytes).replacen("<head>", "<head><base href=\"/docs/\">", 1);
-        return Ok(response.content_type("text/html; charset=utf-8").body(page));
-    }
-    Ok(response.insert_header((CACHE_CONTROL, "max-age=3600")).body(file.bytes.into_owned()))
 }
