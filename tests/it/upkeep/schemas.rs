@@ -7,7 +7,8 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use modelpager::domain::clock::Timestamp;
+use modelpager::domain::clock::{Clock as _, SystemClock, Timestamp};
+use regex::{Captures, Regex};
 use serde_json::{Value, json};
 use sqlx::migrate::{Migration, Migrator};
 
@@ -83,11 +84,22 @@ impl History {
             }
             let file = root().join(format!("tests/fixtures/schemas/{}.sql", self.names[step - 1]));
             if let Ok(sql) = std::fs::read_to_string(file) {
-                let sql = if self.is_sqlite { sql } else { sql.replace(" AS BLOB)", " AS BYTEA)") };
+                let sql = if self.is_sqlite { sql } else { recent(&sql.replace(" AS BLOB)", " AS BYTEA)")) };
                 raw.execute(&sql).await;
             }
         }
     }
+}
+
+/// The same data as if it had been written just now: on PostgreSQL the time is the server's.
+fn recent(sql: &str) -> String {
+    let since = SystemClock.now().since(NOW);
+    let moment = Regex::new(r"\b1795\d{9}\b").unwrap();
+    let shifted = |found: &Captures<'_>| {
+        let then = Timestamp::from_millis(found[0].parse().unwrap());
+        then.plus(since).as_millis().to_string()
+    };
+    moment.replace_all(sql, shifted).into_owned()
 }
 
 fn root() -> PathBuf {
