@@ -21,6 +21,8 @@ pub(super) const SERVER_NAME: &str = "modelpager";
 pub(super) const COPIER_NAME: &str = "modelpager migrate-storage";
 /// How much of the file each SQLite connection may keep in memory: negative means KiB.
 const CACHE_KIB: &str = "-16384";
+/// Those that only read are many, and what they keep is void with the next commit.
+const READING_CACHE_KIB: &str = "-4096";
 
 /// What a database is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +108,8 @@ async fn open_sqlite(url: &str, max_connections: u32, purpose: Purpose) -> Resul
         .connect_lazy_with(options.clone().busy_timeout(Duration::ZERO));
     let options = options.read_only(true);
     let reading = SqlitePoolOptions::new().test_before_acquire(false).acquire_timeout(WAIT_LIMIT);
-    let read = reading.clone().max_connections(max_connections.max(1)).connect_lazy_with(options.clone());
+    let few_pages = options.clone().pragma("cache_size", READING_CACHE_KIB);
+    let read = reading.clone().max_connections(max_connections.max(1)).connect_lazy_with(few_pages);
     // Its own connection: readers of the log must not keep triage waiting.
     let triage = reading.max_connections(1).idle_timeout(None).max_lifetime(None).connect_lazy_with(options);
     Ok(store(Pool::Sqlite { read, triage, write, checkpoint }, watch, Some(lock)))
