@@ -122,7 +122,7 @@ async fn measure(target: SocketAddr, class: &Class, rounds: usize) -> anyhow::Re
     ensure!(!class.paths.is_empty(), "nothing to ask for: {}", class.name);
     for _ in 0..rounds {
         for path in &class.paths {
-            let request = format!("GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n");
+            let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
             let begun = Instant::now();
             let answer = connection.exchange(request.as_bytes()).await?;
             let took = begun.elapsed();
