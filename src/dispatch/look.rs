@@ -110,9 +110,14 @@ pub(super) async fn look(
     if may_wait || wanted.from_priority > 0 {
         return Ok(Found { messages: claimed, more_waits: true, look_at: at, not_before, ..nothing });
     }
+    // What is leased is in nobody else's hands: no question that may fail stands between it and
+    // its send.
+    if !claimed.is_empty() {
+        return Ok(Found { messages: claimed, look_at: at.plus(PAUSE), ..nothing });
+    }
     let due = shared.store.next_due(&channel.name).await?;
     let look_at = due.map_or(poll, |due| due.max(at.plus(PAUSE))).min(poll);
-    Ok(Found { messages: claimed, look_at, ..nothing })
+    Ok(Found { look_at, ..nothing })
 }
 
 async fn claim(

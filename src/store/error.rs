@@ -64,6 +64,18 @@ impl StoreError {
         error.code().is_some_and(|code| code == "25006" || primary_sqlite_code(&code) == Some(8))
     }
 
+    /// Whether the connection ended under it, as others may have at the same time.
+    pub(super) fn is_broken_connection(&self) -> bool {
+        let Self::Unavailable { source, .. } = self else { return false };
+        match source {
+            sqlx::Error::Io(_) | sqlx::Error::Tls(_) => true,
+            sqlx::Error::Database(error) => {
+                error.code().is_some_and(|code| code.starts_with("57P") || code.starts_with("08"))
+            }
+            _ => false,
+        }
+    }
+
     /// What keeps the database from serving and what an operator can do about it.
     pub fn advice(&self) -> Option<&'static str> {
         let Self::Unavailable { source, .. } = self else { return None };

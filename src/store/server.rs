@@ -142,7 +142,7 @@ fn pool(connections: u32, terms: Terms, watch: &Arc<Watch>) -> PgPoolOptions {
         .before_acquire(move |connection, about| {
             if watch.is_stale(about.age) {
                 Box::pin(async { Ok(false) })
-            } else if about.idle_for < TRUSTED_IDLE {
+            } else if about.idle_for < TRUSTED_IDLE && !watch.is_shaken(about.idle_for) {
                 Box::pin(async { Ok(true) })
             } else {
                 is_of_use(connection)

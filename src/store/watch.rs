@@ -22,6 +22,8 @@ pub struct Watch {
     works: Mutex<BTreeMap<&'static str, Work>>,
     /// Connections that were open then are not to be used any more.
     stale_at: Mutex<Option<Instant>>,
+    /// Connections that have not been used since then may be broken.
+    shaken_at: Mutex<Option<Instant>>,
 }
 
 /// One sort of work on the database that has failed at least once.
@@ -54,12 +56,23 @@ enum Line {
 impl Watch {
     /// Of the database at `place`, about which nothing bad is known.
     pub fn new(place: impl Into<String>) -> Self {
-        Self { place: place.into(), works: Mutex::default(), stale_at: Mutex::default() }
+        Self {
+            place: place.into(),
+            works: Mutex::default(),
+            stale_at: Mutex::default(),
+            shaken_at: Mutex::default(),
+        }
     }
 
     /// Whether a connection of this age is one of those that take no writes and never will.
     pub(super) fn is_stale(&self, age: Duration) -> bool {
         self.stale_at.lock().is_some_and(|at| age > at.elapsed())
+    }
+
+    /// Whether a connection broke since one was used that has been idle for so long: what ended
+    /// the one may have ended the other.
+    pub(super) fn is_shaken(&self, idle_for: Duration) -> bool {
+        self.shaken_at.lock().is_some_and(|at| idle_for > at.elapsed())
     }
 
     /// Notes how a piece of `work` ended, for instance "store what was posted".
@@ -93,6 +106,9 @@ impl Watch {
     fn failed(&self, work: &'static str, error: &StoreError, now: Timestamp) {
         if error.is_read_only_session() {
             *self.stale_at.lock() = Some(Instant::now());
+        }
+        if error.is_broken_connection() {
+            *self.shaken_at.lock() = Some(Instant::now());
         }
         let line = self.works.lock().entry(work).or_default().fail(error, now);
         if line != Line::Trouble {

@@ -12,8 +12,8 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 
 use crate::chance::Chance;
 use crate::ledger::{Log, check_webhook, wait_until_all_is_told};
-use crate::load::Load;
-use crate::receiver::Receiver;
+use crate::load::{Load, single};
+use crate::receiver::{NAME_PREFIX, Receiver};
 use crate::small_disk::SmallDisk;
 use crate::support::postgres;
 use crate::support::service::{LIMIT, Service, Surroundings, eventually, serve_and_end};
@@ -36,13 +36,7 @@ struct Scene {
 impl Scene {
     async fn begin(surroundings: Surroundings, storage: &str) -> Self {
         let webhook = Receiver::webhook().await;
-        let config = json!({
-            "storage": {"url": storage},
-            "delivery": {"backoff_min": "20ms", "backoff_max": "200ms", "concurrency": 4},
-            "channels": [{"name": "webhook", "kind": "webhook", "timeout": "1s", "url": webhook.url()}],
-            "route": {"channels": ["webhook"], "group_interval": "50ms"},
-        });
-        let service = Service::start_in(surroundings, &config).await;
+        let service = Service::start_in(surroundings, &config(storage, &webhook)).await;
         // Intake must not wait for the others: it has to meet the trouble, too.
         let load = Load::start(&service.clone_api(), webhook.watch(), 100_000, &Chance::new());
         eventually("some messages told", || async { (webhook.watch().alerts() >= 20).then_some(()) }).await;
@@ -99,6 +93,15 @@ impl Scene {
         assert!(repeated.is_empty(), "sent again although it was known to be told: {repeated:?}");
         assert!(service.log().contains("could store what was posted again"), "{}", service.log());
     }
+}
+
+fn config(storage: &str, webhook: &Receiver) -> Value {
+    json!({
+        "storage": {"url": storage},
+        "delivery": {"backoff_min": "20ms", "backoff_max": "200ms", "concurrency": 4},
+        "channels": [{"name": "webhook", "kind": "webhook", "timeout": "1s", "url": webhook.url()}],
+        "route": {"channels": ["webhook"], "group_interval": "50ms"},
+    })
 }
 
 fn is_in(text: &str, any_of: &[&str]) -> bool {
@@ -234,6 +237,27 @@ async fn a_postgres_that_was_made_read_only_is_answered_with_503_until_it_takes_
     let (server, name) = (database.server_url(), database.name());
     execute(server, &format!("ALTER DATABASE {name} RESET default_transaction_read_only")).await;
     scene.recover().await;
+}
+
+/// Whoever leases a message here finds all other connections broken right afterwards.
+const BREAK_AFTER_LEASING: &str = "CREATE FUNCTION break_connections() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+     PERFORM pg_terminate_backend(pid) FROM pg_stat_activity \
+     WHERE datname = current_database() AND pid <> pg_backend_pid(); RETURN NULL; END $$; \
+     CREATE TRIGGER break_connections AFTER UPDATE OF lease_owner ON notifications \
+     FOR EACH ROW WHEN (NEW.state = 'sending') EXECUTE FUNCTION break_connections()";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_leased_is_sent_although_the_database_cannot_be_asked_any_more() {
+    let Some(database) = postgres::create_database("leased_and_then_broken").await else { return };
+    let webhook = Receiver::webhook().await;
+    let config = config(database.url(), &webhook);
+    let service = Service::start(&config).await;
+    execute(database.url(), BREAK_AFTER_LEASING).await;
+    // Its lease would run out a minute later.
+    for round in 1..=3 {
+        service.deliver(&single(&format!("{NAME_PREFIX}{round}"), "firing")).await;
+        eventually("the message", || async { (webhook.watch().alerts() == round).then_some(()) }).await;
+    }
 }
 
 /// A place for a database of the shared server.
