@@ -45,9 +45,11 @@ impl Store {
         let asked = Instant::now();
         let mut tx = self.begin_write_at_once().await?;
         self.precedence.intake_waited(asked.elapsed());
-        let mut memory = self.recent.lock().await;
+        // A file of ours alone: nobody waits for it but who writes next anyway.
+        let mut memory = if self.is_alone() { Some(self.recent.lock().await) } else { None };
+        let remembered = memory.as_mut().and_then(|memory| memory.take());
         // It is put back once everything came to a good end, and read anew otherwise.
-        let (stored, recent) = twins::judge(&mut tx, memory.take(), events).await?;
+        let (stored, recent) = twins::judge(&mut tx, remembered, events).await?;
         let new: Vec<&NewEvent> =
             events.iter().zip(&stored).filter(|(_, s)| **s == Stored::New).map(|(event, _)| event).collect();
         insert(&mut tx, &new).await?;
@@ -56,7 +58,9 @@ impl Store {
             tx.announce(News { events: true, ..News::default() });
         }
         tx.commit().await?;
-        *memory = recent;
+        if let Some(mut memory) = memory {
+            *memory = recent;
+        }
         Ok(stored)
     }
 

@@ -50,9 +50,35 @@ macro_rules! with_reader {
     };
 }
 
-/// Runs one statement per batch of rows: `PREFIX VALUES (…), (…) SUFFIX`. The last argument
-/// binds one row's columns; the first column is never null. Evaluates to the number of rows
-/// affected.
+/// Binds a batch of rows and runs `$body` with what was bound, on the connection of a
+/// [`super::Tx`].
+macro_rules! with_rows {
+    ($tx:expr, $batch:expr, $columns:expr, |$query:ident, $row:ident| $bind:expr,
+     |$conn:ident, $bound:ident| $body:expr) => {
+        match &mut $tx.0 {
+            $crate::store::TxKind::Sqlite(tx) => {
+                let mut $query = $crate::store::bound::Places::default();
+                for $row in $batch {
+                    $query = $bind;
+                }
+                let ($conn, $bound) = (&mut **tx, $query.arguments()?);
+                $body
+            }
+            $crate::store::TxKind::Postgres(tx) => {
+                let mut $query = $crate::store::bound::Columns::of($columns);
+                for $row in $batch {
+                    $query = $bind;
+                }
+                let ($conn, $bound) = (&mut **tx, $query.arguments()?);
+                $crate::store::dialect::in_time(async { $body }).await
+            }
+        }
+    };
+}
+
+/// Runs one statement per batch of rows: `PREFIX ROWS SUFFIX`. The last argument binds one
+/// row's columns, which the statement knows as `column1`, `column2` …; the first column is
+/// never null. Evaluates to the number of rows affected.
 macro_rules! write_rows {
     ($tx:expr, $rows:expr, $columns:expr, $prefix:expr, $suffix:expr, |$query:ident, $row:ident| $bind:expr) => {
         async {
@@ -60,12 +86,9 @@ macro_rules! write_rows {
             let dialect = $tx.dialect();
             for batch in dialect.batches($rows, $columns) {
                 let sql = dialect.values_sql($prefix, $columns, batch.len(), $suffix);
-                affected += with_tx!($tx, |conn| {
-                    let mut $query = sqlx::query(sql);
-                    for $row in batch {
-                        $query = $bind;
-                    }
-                    sqlx::Executor::execute(&mut *conn, $query).await.map(|done| done.rows_affected())
+                affected += with_rows!($tx, batch, $columns, |$query, $row| $bind, |conn, bound| {
+                    let query = sqlx::query_with(sql, bound);
+                    sqlx::Executor::execute(&mut *conn, query).await.map(|done| done.rows_affected())
                 })?;
             }
             Ok::<u64, sqlx::Error>(affected)
@@ -74,8 +97,27 @@ macro_rules! write_rows {
     };
 }
 
-/// Reads rows by a list of keys: `PREFIX (VALUES ($1), ($2), …) SUFFIX`, one statement per
-/// batch. Evaluates to a `Vec` of `$row_type`.
+/// Reads rows by others: as [`write_rows`], but evaluates to a `Vec` of `$row_type`.
+macro_rules! read_rows {
+    ($tx:expr, $row_type:ty, $rows:expr, $columns:expr, $prefix:expr, $suffix:expr,
+     |$query:ident, $row:ident| $bind:expr) => {
+        async {
+            let mut found: Vec<$row_type> = Vec::new();
+            let dialect = $tx.dialect();
+            for batch in dialect.batches($rows, $columns) {
+                let sql = dialect.values_sql($prefix, $columns, batch.len(), $suffix);
+                found.extend(with_rows!($tx, batch, $columns, |$query, $row| $bind, |conn, bound| {
+                    sqlx::query_as_with::<_, $row_type, _>(sql, bound).fetch_all(&mut *conn).await
+                })?);
+            }
+            Ok::<Vec<$row_type>, sqlx::Error>(found)
+        }
+        .await
+    };
+}
+
+/// Reads rows by a list of keys: `PREFIX (KEYS) SUFFIX`, one statement per batch. Evaluates to
+/// a `Vec` of `$row_type`.
 macro_rules! read_by_keys {
     ($tx:expr, $row_type:ty, $keys:expr, $prefix:expr, $suffix:expr) => {
         async {
@@ -83,15 +125,31 @@ macro_rules! read_by_keys {
             let dialect = $tx.dialect();
             for batch in dialect.batches($keys, 1) {
                 let sql = dialect.keys_sql($prefix, batch.len(), $suffix);
-                found.extend(with_tx!($tx, |conn| {
-                    let mut query = sqlx::query_as::<_, $row_type>(sql);
-                    for key in batch {
-                        query = query.bind(key);
-                    }
-                    query.fetch_all(&mut *conn).await
+                found.extend(with_rows!($tx, batch, 1, |query, key| query.bind(key), |conn, bound| {
+                    sqlx::query_as_with::<_, $row_type, _>(sql, bound).fetch_all(&mut *conn).await
                 })?);
             }
             Ok::<Vec<$row_type>, sqlx::Error>(found)
+        }
+        .await
+    };
+}
+
+/// Runs `PREFIX (KEYS)`, one statement per batch of keys. Evaluates to the number of rows
+/// affected.
+macro_rules! write_by_keys {
+    ($tx:expr, $keys:expr, $prefix:expr) => {
+        async {
+            let mut affected = 0_u64;
+            let dialect = $tx.dialect();
+            for batch in dialect.batches($keys, 1) {
+                let sql = dialect.keys_sql($prefix, batch.len(), "");
+                affected += with_rows!($tx, batch, 1, |query, key| query.bind(key), |conn, bound| {
+                    let query = sqlx::query_with(sql, bound);
+                    sqlx::Executor::execute(&mut *conn, query).await.map(|done| done.rows_affected())
+                })?;
+            }
+            Ok::<u64, sqlx::Error>(affected)
         }
         .await
     };
@@ -115,10 +173,13 @@ pub(super) const STATEMENT_LIMIT: Duration = Duration::from_secs(30);
 /// How long to wait for its answer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(35);
 
-/// No statement carries more rows than this: a prepared one holds a place for every value.
+/// No statement for SQLite carries more rows than this: a prepared one holds a place for every
+/// value.
 const MAX_ROWS: usize = 256;
-/// Nor more parameters: SQLite's limit is 32,766.
+/// Nor more parameters: its limit is 32,766.
 const MAX_PARAMETERS: usize = 30_000;
+/// No statement for PostgreSQL carries more rows than this: their values are in memory twice.
+const MAX_ARRAY: usize = 1_024;
 
 /// Which database a statement is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -142,22 +203,16 @@ struct Shape {
 static TEXTS: LazyLock<RwLock<HashMap<Shape, &'static str>>> = LazyLock::new(RwLock::default);
 
 impl Dialect {
-    /// Cuts rows into batches for one statement each. Statements come in sizes of powers of
-    /// two, so that each connection keeps a handful of prepared ones instead of one for every
-    /// count. PostgreSQL takes batches of just these sizes; for SQLite, where every statement
-    /// is a hand-over to another thread, the last batch is filled up with nulls instead.
+    /// Cuts rows into batches for one statement each. For SQLite, where every statement is a
+    /// hand-over to another thread, statements have room for powers of two, so that each
+    /// connection keeps a handful of prepared ones instead of one for every count; what is
+    /// left of the room is filled up with nulls.
     pub fn batches<T>(self, rows: &[T], columns: usize) -> impl Iterator<Item = &[T]> {
-        let largest = MAX_ROWS.min(previous_power_of_two(MAX_PARAMETERS / columns.max(1)));
-        let mut rest = rows;
-        std::iter::from_fn(move || {
-            let size = match self {
-                Self::Sqlite => largest.min(rest.len()),
-                Self::Postgres => largest.min(previous_power_of_two(rest.len())),
-            };
-            let (batch, remaining) = rest.split_at(size);
-            rest = remaining;
-            (!batch.is_empty()).then_some(batch)
-        })
+        let largest = match self {
+            Self::Sqlite => MAX_ROWS.min(previous_power_of_two(MAX_PARAMETERS / columns.max(1))),
+            Self::Postgres => MAX_ARRAY,
+        };
+        rows.chunks(largest)
     }
 
     /// The statement that writes `rows` rows of `columns` columns, or joins them.
@@ -170,28 +225,44 @@ impl Dialect {
     ) -> &'static str {
         let shape = Shape { dialect: self, prefix, columns, rows: self.places(rows), suffix };
         text_of(shape, |shape| {
-            let values = values_list(self, shape.columns, shape.rows);
-            match self {
-                Self::Sqlite if prefix.starts_with("INSERT") => {
-                    // Places that are not bound are null: they are no rows.
-                    format!("{prefix} SELECT * FROM (VALUES {values}) WHERE column1 IS NOT NULL {suffix}")
-                }
-                _ => format!("{prefix} VALUES {values} {suffix}"),
+            let rows = self.rows(shape);
+            if self == Self::Sqlite && prefix.starts_with("INSERT") {
+                // Places that are not bound are null: they are no rows.
+                format!("{prefix} SELECT * FROM ({rows}) WHERE column1 IS NOT NULL {suffix}")
+            } else {
+                format!("{prefix} {rows} {suffix}")
             }
         })
     }
 
-    /// `PREFIX (VALUES ($1), ($2)) SUFFIX` for `keys` keys.
+    /// `PREFIX (KEYS) SUFFIX` for `keys` keys.
     pub fn keys_sql(self, prefix: &'static str, keys: usize, suffix: &'static str) -> &'static str {
         let shape = Shape { dialect: self, prefix, columns: 1, rows: self.places(keys), suffix };
-        text_of(shape, |shape| format!("{prefix} (VALUES {}) {suffix}", values_list(self, 1, shape.rows)))
+        text_of(shape, |shape| format!("{prefix} ({}) {suffix}", self.rows(shape)))
     }
 
-    /// How many rows the statement for `rows` rows has room for.
+    /// How many rows the statement for `rows` rows has room for; 0 when it takes any number.
     fn places(self, rows: usize) -> usize {
         match self {
             Self::Sqlite => rows.next_power_of_two(),
-            Self::Postgres => rows,
+            Self::Postgres => 0,
+        }
+    }
+
+    fn rows(self, shape: &Shape) -> String {
+        match self {
+            // Not numbered: SQLite looks a numbered place up by walking over all before it.
+            Self::Sqlite => {
+                let row = format!("({})", ["?"].repeat(shape.columns).join(", "));
+                format!("VALUES {}", [row.as_str()].repeat(shape.rows).join(", "))
+            }
+            Self::Postgres => {
+                let list = |of: &str| {
+                    let items: Vec<String> = (1..=shape.columns).map(|n| format!("{of}{n}")).collect();
+                    items.join(", ")
+                };
+                format!("SELECT * FROM UNNEST({}) AS u({})", list("$"), list("column"))
+            }
         }
     }
 }
@@ -206,20 +277,6 @@ fn text_of(shape: Shape, build: impl FnOnce(&Shape) -> String) -> &'static str {
     }
     let text: &'static str = Box::leak(build(&shape).into_boxed_str());
     TEXTS.write().entry(shape).or_insert(text)
-}
-
-/// `($1, $2), ($3, $4)`; for SQLite without numbers, since it looks a numbered place up by
-/// walking over all that came before.
-fn values_list(dialect: Dialect, columns: usize, rows: usize) -> String {
-    let place = |n: usize| match dialect {
-        Dialect::Sqlite => "?".to_owned(),
-        Dialect::Postgres => format!("${n}"),
-    };
-    let row = |row: usize| {
-        let places: Vec<String> = (1..=columns).map(|column| place(row * columns + column)).collect();
-        format!("({})", places.join(", "))
-    };
-    (0..rows).map(row).collect::<Vec<_>>().join(", ")
 }
 
 /// `PREFIX ($3, $4)` for a list of `items` parameters that begins at number `first`; an empty
@@ -267,8 +324,8 @@ mod tests {
     }
 
     #[test]
-    fn batches_for_postgresql_are_powers_of_two() {
-        assert_eq!(sizes(Dialect::Postgres, 533), [256, 256, 16, 4, 1]);
+    fn batches_for_postgresql_are_as_few_as_can_be() {
+        assert_eq!(sizes(Dialect::Postgres, 2_500), [1_024, 1_024, 452]);
     }
 
     #[test]
@@ -289,10 +346,15 @@ mod tests {
     }
 
     #[test]
-    fn places_count_through_for_postgresql() {
-        let sql = Dialect::Postgres.values_sql("INSERT INTO t (a, b)", 2, 2, "ON CONFLICT DO NOTHING");
+    fn a_statement_for_postgresql_takes_an_array_per_column_whatever_the_number_of_rows() {
+        let sql =
+            |rows| Dialect::Postgres.values_sql("INSERT INTO t (a, b)", 2, rows, "ON CONFLICT DO NOTHING");
 
-        assert_eq!(sql, "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4) ON CONFLICT DO NOTHING");
+        let rows = "SELECT * FROM UNNEST($1, $2) AS u(column1, column2)";
+        assert_eq!(sql(2), format!("INSERT INTO t (a, b) {rows} ON CONFLICT DO NOTHING"));
+        assert_eq!(sql(300), sql(2));
+        let keys = Dialect::Postgres.keys_sql("SELECT a FROM t WHERE b IN", 7, "");
+        assert_eq!(keys, "SELECT a FROM t WHERE b IN (SELECT * FROM UNNEST($1) AS u(column1)) ");
     }
 
     #[test]

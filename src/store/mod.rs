@@ -19,6 +19,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 #[macro_use]
 mod dialect;
+mod bound;
 mod error;
 pub mod alarms;
 mod arrivals;
@@ -80,8 +81,8 @@ pub struct Store {
     precedence: Arc<Precedence>,
     /// What was delivered of late, on SQLite; `None` when it must be read first.
     recent: Arc<Mutex<Option<Recent>>>,
-    /// Held by what changes incidents and conversations, from its first reading to its commit:
-    /// on SQLite the reading happens before the transaction that writes.
+    /// Held on SQLite by what changes incidents and conversations, from its first reading to its
+    /// commit: the reading happens before the transaction that writes. Counts these changes.
     triage: Arc<Mutex<u64>>,
     /// Holds the lock on the SQLite file for as long as any clone lives.
     _lock: Option<Arc<File>>,
@@ -125,13 +126,6 @@ impl Store {
         &self.watch
     }
 
-    fn dialect(&self) -> dialect::Dialect {
-        match self.pool {
-            Pool::Sqlite { .. } => dialect::Dialect::Sqlite,
-            Pool::Postgres(_) => dialect::Dialect::Postgres,
-        }
-    }
-
     /// Begins a transaction that may write, when it is its turn (see [`precedence`]).
     ///
     /// # Errors
@@ -164,13 +158,12 @@ impl Store {
     /// # Errors
     /// When no connection can be had in time.
     pub async fn begin_triage(&self) -> Result<Tx, StoreError> {
+        // On a server its own locks keep others out, this process's and those of replicas.
+        let Pool::Sqlite { triage, .. } = &self.pool else { return self.begin_write_at_once().await };
         let mut turn = self.triage.clone().lock_owned().await;
         *turn += 1;
-        let kind = match &self.pool {
-            Pool::Sqlite { triage, .. } => triage.begin().await.map(TxKind::Sqlite),
-            Pool::Postgres(server) => dialect::in_time(server.write.begin()).await.map(TxKind::Postgres),
-        };
-        let mut tx = kind.map(|kind| self.transaction(kind)).doing("begin a transaction")?;
+        let reading = triage.begin().await.doing("begin a transaction")?;
+        let mut tx = self.transaction(TxKind::Sqlite(reading));
         tx.2 = Some(turn);
         Ok(tx)
     }
@@ -247,10 +240,10 @@ impl Tx {
         }
     }
 
-    /// The how manieth change of incidents and conversations this is in this process; see
-    /// [`Store::begin_triage`].
-    pub fn triage_number(&self) -> u64 {
-        self.2.as_deref().copied().unwrap_or_default()
+    /// The how manieth change of incidents and conversations this is, where nobody else changes
+    /// them; see [`Store::begin_triage`].
+    pub fn triage_number(&self) -> Option<u64> {
+        self.2.as_deref().copied()
     }
 
     /// Goes on from reading to writing; see [`Store::begin_triage`].

@@ -205,20 +205,7 @@ impl Tx {
     }
 
     async fn delete_by_keys(&mut self, sql: &'static str, ids: &[&str]) -> Result<u64, StoreError> {
-        let mut rows = 0;
-        let dialect = self.dialect();
-        for batch in dialect.batches(ids, 1) {
-            let sql = dialect.keys_sql(sql, batch.len(), "");
-            rows += with_tx!(self, |conn| {
-                let mut query = sqlx::query(sql);
-                for id in batch {
-                    query = query.bind(id);
-                }
-                query.execute(&mut *conn).await.map(|done| done.rows_affected())
-            })
-            .doing("delete outdated rows")?;
-        }
-        Ok(rows)
+        write_by_keys!(*self, ids, sql).doing("delete outdated rows")
     }
 
     async fn delete_some(&mut self, child: &Child, id: &str, most: u64) -> Result<u64, StoreError> {

@@ -17,7 +17,7 @@ use super::error::is_unavailable;
 use super::watch::Watch;
 use super::{StoreError, WAIT_LIMIT};
 
-/// Room for every batch size of every multi-row statement.
+/// Room for every statement there is.
 pub(super) const STATEMENT_CACHE: usize = 512;
 /// How long to wait at the start for a server that is just starting, too.
 const START_LIMIT: Duration = Duration::from_secs(30);

@@ -259,19 +259,10 @@ impl Tx {
     /// # Errors
     /// When the database does not answer or a row is unreadable.
     pub async fn members(&mut self, pairs: &[(&str, &str)]) -> Result<Vec<(String, Member)>, StoreError> {
-        let mut rows: Vec<MemberRow> = Vec::new();
-        let dialect = self.dialect();
-        for batch in dialect.batches(pairs, 2) {
-            let sql = dialect.values_sql(MEMBERS, 2, batch.len(), MEMBERS_JOIN);
-            let found = with_tx!(self, |conn| {
-                let mut query = sqlx::query_as(sql);
-                for (incident_id, fingerprint) in batch {
-                    query = query.bind(incident_id).bind(fingerprint);
-                }
-                query.fetch_all(&mut *conn).await
-            });
-            rows.extend(found.doing("read members")?);
-        }
+        let rows = read_rows!(*self, MemberRow, pairs, 2, MEMBERS, MEMBERS_JOIN, |query, pair| query
+            .bind(pair.0)
+            .bind(pair.1))
+        .doing("read members")?;
         rows.into_iter().map(MemberRow::into_member).collect()
     }
 

@@ -26,8 +26,9 @@ pub(super) struct Memory {
 
 impl Memory {
     /// Takes the remembered incidents of these keys out; none of them if there was another
-    /// change of incidents than those seen here before the change `number`.
-    pub fn recall<'k>(&mut self, number: u64, keys: impl Iterator<Item = &'k str>) -> Vec<Case> {
+    /// change of incidents than those seen here before the change `number`, or may have been.
+    pub fn recall<'k>(&mut self, number: Option<u64>, keys: impl Iterator<Item = &'k str>) -> Vec<Case> {
+        let Some(number) = number else { return Vec::new() };
         if self.number + 1 != number {
             *self = Self::default();
         }
@@ -52,7 +53,7 @@ impl Memory {
     }
 
     /// Forgets these keys, which the change `number` is about to change without recalling them.
-    pub fn forget<'k>(&mut self, number: u64, keys: impl Iterator<Item = &'k str>) {
+    pub fn forget<'k>(&mut self, number: Option<u64>, keys: impl Iterator<Item = &'k str>) {
         self.recall(number, keys);
     }
 
@@ -142,13 +143,17 @@ mod tests {
     }
 
     fn recalled(memory: &mut Memory, number: u64, keys: &[&str]) -> Vec<String> {
-        memory.recall(number, keys.iter().copied()).into_iter().map(|case| case.incident.dedup_key).collect()
+        memory
+            .recall(Some(number), keys.iter().copied())
+            .into_iter()
+            .map(|case| case.incident.dedup_key)
+            .collect()
     }
 
     #[test]
     fn what_one_change_left_the_next_recalls() {
         let mut memory = Memory::default();
-        memory.recall(1, std::iter::empty());
+        memory.recall(Some(1), std::iter::empty());
         memory.keep([case("a", 1), case("b", 1)]);
 
         assert_eq!(recalled(&mut memory, 2, &["a", "c"]), ["a"]);
@@ -158,7 +163,7 @@ mod tests {
     #[test]
     fn a_change_by_others_in_between_makes_it_forget_everything() {
         let mut memory = Memory::default();
-        memory.recall(1, std::iter::empty());
+        memory.recall(Some(1), std::iter::empty());
         memory.keep([case("a", 1)]);
 
         assert_eq!(recalled(&mut memory, 3, &["a"]), [""; 0]);
@@ -167,10 +172,10 @@ mod tests {
     #[test]
     fn a_change_that_names_its_keys_makes_it_forget_only_those() {
         let mut memory = Memory::default();
-        memory.recall(1, std::iter::empty());
+        memory.recall(Some(1), std::iter::empty());
         memory.keep([case("a", 1), case("b", 1)]);
 
-        memory.forget(2, ["a"].into_iter());
+        memory.forget(Some(2), ["a"].into_iter());
 
         assert_eq!(recalled(&mut memory, 3, &["a", "b"]), ["b"]);
     }
@@ -178,7 +183,7 @@ mod tests {
     #[test]
     fn what_is_over_is_not_remembered() {
         let mut memory = Memory::default();
-        memory.recall(1, std::iter::empty());
+        memory.recall(Some(1), std::iter::empty());
         let mut over = case("a", 1);
         over.incident.state = IncidentState::Resolved;
         memory.keep([over]);
@@ -189,10 +194,10 @@ mod tests {
     #[test]
     fn of_a_large_incident_the_members_that_matter_most_are_remembered() {
         let mut memory = Memory::default();
-        memory.recall(1, std::iter::empty());
+        memory.recall(Some(1), std::iter::empty());
         memory.keep([case("a", SNAPSHOT_ALERTS + 3)]);
 
-        let cases = memory.recall(2, ["a"].into_iter());
+        let cases = memory.recall(Some(2), ["a"].into_iter());
 
         let mut kept: Vec<usize> = cases[0].members.keys().map(|name| name.parse().unwrap()).collect();
         kept.sort_unstable();
@@ -202,7 +207,7 @@ mod tests {
     #[test]
     fn a_large_incident_of_which_a_member_fell_is_read_again() {
         let mut memory = Memory::default();
-        memory.recall(1, std::iter::empty());
+        memory.recall(Some(1), std::iter::empty());
         let mut large = case("a", 2);
         large.incident.members = 3;
         large.has_fallen_member = true;
@@ -214,7 +219,7 @@ mod tests {
     #[test]
     fn what_was_not_used_lately_is_forgotten() {
         let mut memory = Memory::default();
-        memory.recall(1, std::iter::empty());
+        memory.recall(Some(1), std::iter::empty());
         memory.keep((0..3 * ROOM).map(|n| case(&n.to_string(), 1)));
 
         assert!(memory.young.len() + memory.old.len() <= ROOM + 1);

@@ -228,21 +228,10 @@ impl Store {
     }
 
     async fn count_unfinished(&self, list: &'static List, ids: &[String]) -> Result<usize, StoreError> {
-        let mut all = 0;
-        let dialect = self.dialect();
-        for batch in dialect.batches(ids, 1) {
-            let sql = dialect.keys_sql(list.unfinished, batch.len(), "");
-            let (count,): (i64,) = with_reader!(self, |conn| {
-                let mut query = sqlx::query_as(sql);
-                for id in batch {
-                    query = query.bind(id);
-                }
-                query.fetch_one(&mut *conn).await
-            })
-            .doing("count unfinished rows of the log")?;
-            all += usize::try_from(count).unwrap_or(0);
-        }
-        Ok(all)
+        let mut tx = self.begin_read().await?;
+        let counts = read_by_keys!(tx, (i64,), ids, list.unfinished, "");
+        let counts = counts.doing("count unfinished rows of the log")?;
+        Ok(counts.into_iter().map(|(count,)| usize::try_from(count).unwrap_or(0)).sum())
     }
 
     async fn end_of_block_before(&self, list: &'static List, block: &BlockRow) -> Result<String, StoreError> {

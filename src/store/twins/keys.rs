@@ -42,7 +42,7 @@ async fn claim_twin_keys(tx: &mut Tx, claimants: &[Claimant<'_>]) -> Result<Owne
         claimants.iter().copied().filter(|claimant| seen.insert(claimant.twin.key.as_str())).collect();
     // In one order everywhere, so that replicas wait for instead of block each other.
     first.sort_unstable_by_key(|claimant| &claimant.twin.key);
-    write_rows!(*tx, &first, 4, CLAIM_KEYS, CLAIM_KEYS_UNLESS_LIVE, |query, claimant| query
+    let claimed = write_rows!(*tx, &first, 4, CLAIM_KEYS, CLAIM_KEYS_UNLESS_LIVE, |query, claimant| query
         .bind(&claimant.twin.key)
         .bind(claimant.id)
         .bind(claimant.at.as_millis())
@@ -50,26 +50,13 @@ async fn claim_twin_keys(tx: &mut Tx, claimants: &[Claimant<'_>]) -> Result<Owne
     .doing("claim twin keys")?;
     let mut owners: Owners =
         first.iter().map(|claimant| (claimant.twin.key.clone(), claimant.id.to_owned())).collect();
-    owners.extend(keys_of_others(tx, &first).await.doing("find the first of twins")?);
-    Ok(owners)
-}
-
-/// Which of these keys belong to other events than those that claimed them: few, as a rule.
-async fn keys_of_others(
-    tx: &mut Tx,
-    claimants: &[Claimant<'_>],
-) -> Result<Vec<(String, String)>, sqlx::Error> {
-    let mut found: Vec<(String, String)> = Vec::new();
-    let dialect = tx.dialect();
-    for batch in dialect.batches(claimants, 2) {
-        let sql = dialect.values_sql(OTHERS_KEYS, 2, batch.len(), OTHERS_KEYS_JOIN);
-        found.extend(with_tx!(tx, |conn| {
-            let mut query = sqlx::query_as::<_, (String, String)>(sql);
-            for claimant in batch {
-                query = query.bind(&claimant.twin.key).bind(claimant.id);
-            }
-            query.fetch_all(&mut *conn).await
-        })?);
+    let all_are_first = usize::try_from(claimed).is_ok_and(|claimed| claimed == first.len());
+    if !all_are_first {
+        let others =
+            read_rows!(*tx, (String, String), &first, 2, OTHERS_KEYS, OTHERS_KEYS_JOIN, |query, claimant| {
+                query.bind(&claimant.twin.key).bind(claimant.id)
+            });
+        owners.extend(others.doing("find the first of twins")?);
     }
-    Ok(found)
+    Ok(owners)
 }
