@@ -294,7 +294,8 @@ fn refused_event(now: Timestamp, body: &[u8], actor: &str, reason: String) -> Ne
 async fn write(parts: Arc<Parts>, mut requests: mpsc::Receiver<Request>) {
     let mut batch = Vec::with_capacity(BATCH);
     while let Some(first) = requests.recv().await {
-        gather(first, &mut requests, &mut batch);
+        let limit = batch_limit(&parts.store, requests.len());
+        gather(first, limit, &mut requests, &mut batch);
         let events = batch.len();
         commit(&parts, &mut batch).await;
         parts.store.intake_went_on(events, requests.len());
@@ -302,11 +303,17 @@ async fn write(parts: Arc<Parts>, mut requests: mpsc::Receiver<Request>) {
     }
 }
 
-/// Takes what waits already, up to the limits of one transaction. Of many only half: while the
-/// others are stored, these are answered and what comes next is read. Senders who wait for each
-/// other's commits all together would leave the writer idle in between.
-fn gather(first: Request, requests: &mut mpsc::Receiver<Request>, batch: &mut Vec<Request>) {
-    let limit = (requests.len() / 2 + 1).clamp(FEW, BATCH);
+/// How many of those that wait share the next transaction. Where a commit is cheap only half of
+/// many: while the others are stored, these are answered and what comes next is read. Senders
+/// who wait for each other's commits all together would leave the writer idle in between. A
+/// server is asked over the network several times for each transaction, whatever its size.
+fn batch_limit(store: &Store, waiting: usize) -> usize {
+    let share = if store.is_alone() { waiting / 2 } else { waiting };
+    (share + 1).clamp(FEW, BATCH)
+}
+
+/// Takes what waits already, up to the limits of one transaction.
+fn gather(first: Request, limit: usize, requests: &mut mpsc::Receiver<Request>, batch: &mut Vec<Request>) {
     let mut bytes = first.event.body.len();
     batch.push(first);
     while batch.len() < limit && bytes < BATCH_BYTES {
@@ -338,7 +345,7 @@ async fn store_all(parts: &Parts, events: &mut [NewEvent]) -> Result<Vec<Stored>
     let begun = parts.clock.now();
     let mut tries = 1;
     let stored = loop {
-        match store_once(parts, events).await {
+        match parts.store.take_in(&parts.ids, events).await {
             Err(error) if error.is_collision() && tries < TRIES => tries += 1,
             stored => break stored,
         }
@@ -350,16 +357,6 @@ async fn store_all(parts: &Parts, events: &mut [NewEvent]) -> Result<Vec<Stored>
         parts.store.watch().note("store what was posted", &stored, now);
     }
     stored
-}
-
-/// An id is given right before it is stored: what another replica has answered before sorts
-/// before it, whatever the clocks say.
-async fn store_once(parts: &Parts, events: &mut [NewEvent]) -> Result<Vec<Stored>, StoreError> {
-    parts.store.go_on_with_event_ids(&parts.ids).await?;
-    for event in events.iter_mut() {
-        event.id = parts.ids.next_id();
-    }
-    parts.store.insert_events(events).await
 }
 
 async fn store_each(parts: &Parts, events: &mut [NewEvent]) -> Vec<Result<Stored, ()>> {

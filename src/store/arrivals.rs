@@ -11,6 +11,7 @@ use super::events::{EventState, NewEvent, Stored};
 use super::news::News;
 use super::{Store, StoreError, Tx, twins};
 use crate::domain::clock::Timestamp;
+use crate::domain::ids::IdMaker;
 
 const COUNT_TWINS: &str = "UPDATE events SET twins = twins + $2 WHERE id = $1";
 const INSERT_EVENTS: &str = "INSERT INTO events (id, received_at, state, source, receiver, group_key, external_url, \
@@ -36,15 +37,34 @@ impl Tx {
 }
 
 impl Store {
-    /// Stores events in one transaction; the answers are in the order of `events`.
+    /// Gives events their ids and stores them in one transaction; the answers are in the order
+    /// of `events`. An id is given right before it is stored: what another replica has answered
+    /// before sorts before it, whatever the clocks say.
+    ///
+    /// # Errors
+    /// Then none of them is stored.
+    pub async fn take_in(&self, ids: &IdMaker, events: &mut [NewEvent]) -> Result<Vec<Stored>, StoreError> {
+        let _storing = self.precedence.intake_begins();
+        let asked = Instant::now();
+        let (tx, ()) = tokio::try_join!(self.begin_write_at_once(), self.go_on_with_event_ids(ids))?;
+        self.precedence.intake_waited(asked.elapsed());
+        for event in events.iter_mut() {
+            event.id = ids.next_id();
+        }
+        self.insert_in(tx, events).await
+    }
+
+    /// Stores events that have their ids in one transaction; the answers are in the order of
+    /// `events`.
     ///
     /// # Errors
     /// Then none of them is stored.
     pub async fn insert_events(&self, events: &[NewEvent]) -> Result<Vec<Stored>, StoreError> {
-        let _storing = self.precedence.intake_begins();
-        let asked = Instant::now();
-        let mut tx = self.begin_write_at_once().await?;
-        self.precedence.intake_waited(asked.elapsed());
+        let tx = self.begin_write_at_once().await?;
+        self.insert_in(tx, events).await
+    }
+
+    async fn insert_in(&self, mut tx: Tx, events: &[NewEvent]) -> Result<Vec<Stored>, StoreError> {
         // A file of ours alone: nobody waits for it but who writes next anyway.
         let mut memory = if self.is_alone() { Some(self.recent.lock().await) } else { None };
         let remembered = memory.as_mut().and_then(|memory| memory.take());

@@ -39,7 +39,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn go_on_with_event_ids(&self, ids: &IdMaker) -> Result<(), StoreError> {
+    pub(super) async fn go_on_with_event_ids(&self, ids: &IdMaker) -> Result<(), StoreError> {
         match self.pool {
             Pool::Sqlite { .. } => Ok(()),
             Pool::Postgres(_) => self.rise(NEWEST_EVENT, ids).await,
