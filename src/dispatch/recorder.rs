@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::breaker::Pass;
 use super::ended::Ended;
@@ -20,6 +21,8 @@ use crate::store::triage::TimelineRow;
 
 /// How many attempts share one transaction at most.
 const BATCH: usize = 256;
+/// How long the first of a transaction waits for company at most.
+const LINGER: Duration = Duration::from_millis(10);
 /// How long to wait before a refused recording is tried again.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -27,8 +30,22 @@ const RETRY: Duration = Duration::from_millis(500);
 pub(super) async fn run(shared: Arc<Shared>, mut inbox: mpsc::Receiver<Ended>) {
     let mut batch = Vec::with_capacity(BATCH);
     while inbox.recv_many(&mut batch, BATCH).await > 0 {
+        gather(&mut inbox, &mut batch).await;
         record(&shared, &batch).await;
         batch.clear();
+    }
+}
+
+/// Waits a moment for more. Nobody waits for the recording of what was sent but what comes
+/// next about the same problem, and everybody for the database.
+async fn gather(inbox: &mut mpsc::Receiver<Ended>, batch: &mut Vec<Ended>) {
+    let end = Instant::now() + LINGER;
+    while batch.len() < BATCH {
+        let room = BATCH - batch.len();
+        match tokio::time::timeout_at(end, inbox.recv_many(batch, room)).await {
+            Ok(more) if more > 0 => {}
+            Ok(_) | Err(_) => return,
+        }
     }
 }
 

@@ -226,7 +226,8 @@ impl Dialect {
         let shape = Shape { dialect: self, prefix, columns, rows: self.places(rows), suffix };
         text_of(shape, |shape| {
             let rows = self.rows(shape);
-            if self == Self::Sqlite && prefix.starts_with("INSERT") {
+            let inserts = prefix.starts_with("INSERT") || prefix.starts_with("BEGIN");
+            if self == Self::Sqlite && inserts {
                 // Places that are not bound are null: they are no rows.
                 format!("{prefix} SELECT * FROM ({rows}) WHERE column1 IS NOT NULL {suffix}")
             } else {

@@ -55,6 +55,7 @@ mod newest;
 mod open;
 mod precedence;
 mod probe;
+mod script;
 mod server;
 mod twins;
 mod wal;

@@ -13,7 +13,7 @@ use super::error::Doing as _;
 use super::replicas::REMEMBERED;
 use super::stand_ins::StandIn;
 use super::triage::TimelineRow;
-use super::{Store, StoreError, Tx};
+use super::{Pool, Store, StoreError, Tx};
 use crate::domain::clock::Timestamp;
 use crate::domain::outcome::SendOutcome;
 
@@ -232,6 +232,24 @@ pub struct HealthChange {
     pub given_up_at: Option<Timestamp>,
 }
 
+macro_rules! claim_query {
+    ($sql:expr, $channel:expr, $lease:expr, $limit:expr) => {
+        sqlx::query_as::<_, Claimed>($sql)
+            .bind($lease.owner)
+            .bind($lease.now.plus($lease.length).as_millis())
+            .bind($channel)
+            .bind($lease.now.as_millis())
+            .bind(i64::try_from($limit).unwrap_or(i64::MAX))
+            .bind(i64::from($lease.from_priority))
+    };
+}
+
+/// RETURNING promises no order.
+fn in_order(mut claimed: Vec<Claimed>) -> Vec<Claimed> {
+    claimed.sort_by(|a, b| (a.priority, &a.id).cmp(&(b.priority, &b.id)));
+    claimed
+}
+
 impl Store {
     /// Leases up to `limit` due messages of a channel to a worker: by priority, then by age.
     /// None while the provider asked to be left alone.
@@ -244,10 +262,17 @@ impl Store {
         lease: &Lease<'_>,
         limit: usize,
     ) -> Result<Vec<Claimed>, StoreError> {
-        let mut tx = self.begin_write().await?;
-        let claimed = tx.claim(channel, lease, limit).await?;
-        tx.commit().await?;
-        Ok(claimed)
+        let Pool::Sqlite { write, .. } = &self.pool else {
+            let mut tx = self.begin_write().await?;
+            let claimed = tx.claim(channel, lease, limit).await?;
+            tx.commit().await?;
+            return Ok(claimed);
+        };
+        self.precedence.wait().await;
+        let mut conn = write.acquire().await.doing("begin a transaction")?;
+        // A statement by itself is a transaction.
+        let claimed = claim_query!(CLAIM.sqlite, channel, lease, limit).fetch_all(&mut *conn).await;
+        Ok(in_order(claimed.doing("claim messages")?))
     }
 
     /// Takes back a claim of messages that were not sent: as if it had not been.
@@ -336,23 +361,9 @@ impl Tx {
         limit: usize,
     ) -> Result<Vec<Claimed>, StoreError> {
         let sql = CLAIM.pick(self);
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let until = lease.now.plus(lease.length).as_millis();
-        let mut claimed: Vec<Claimed> = with_tx!(self, |conn| {
-            sqlx::query_as(sql)
-                .bind(lease.owner)
-                .bind(until)
-                .bind(channel)
-                .bind(lease.now.as_millis())
-                .bind(limit)
-                .bind(i64::from(lease.from_priority))
-                .fetch_all(&mut *conn)
-                .await
-        })
-        .doing("claim messages")?;
-        // RETURNING promises no order.
-        claimed.sort_by(|a, b| (a.priority, &a.id).cmp(&(b.priority, &b.id)));
-        Ok(claimed)
+        let claimed =
+            with_tx!(self, |conn| claim_query!(sql, channel, lease, limit).fetch_all(&mut *conn).await);
+        Ok(in_order(claimed.doing("claim messages")?))
     }
 
     /// Records how attempts ended.

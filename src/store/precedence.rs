@@ -15,6 +15,8 @@ use tokio::time::Instant;
 
 /// An intake batch of fewer events than this is small.
 const SMALL: usize = 24;
+/// Fewer events than this that came meanwhile are a matter of one small batch.
+const FEW: usize = 8;
 /// How many times as long as the others intake writes while it is behind …
 const SHARE: u32 = 8;
 /// … and how long at least.
@@ -64,7 +66,7 @@ impl Precedence {
 
     /// Intake stored so many events while so many more came.
     pub fn intake_stored(&self, events: usize, more: usize) {
-        let is_behind = events >= SMALL || more > 0;
+        let is_behind = events >= SMALL || more >= FEW;
         self.is_behind.store(is_behind, Ordering::Relaxed);
         if !is_behind {
             self.is_overtaxed.store(false, Ordering::Relaxed);
@@ -113,7 +115,7 @@ mod tests {
         assert!(precedence.wait().now_or_never().is_some(), "nothing was ever stored");
 
         precedence.intake_stored(SMALL, 0);
-        precedence.intake_stored(SMALL - 1, 0);
+        precedence.intake_stored(SMALL - 1, FEW - 1);
         assert!(precedence.wait().now_or_never().is_some(), "nothing is left");
     }
 
@@ -136,7 +138,7 @@ mod tests {
     async fn intake_is_overtaxed_from_a_turn_of_others_until_it_keeps_up() {
         let precedence = Precedence::default();
         let _storing = precedence.intake_begins();
-        precedence.intake_stored(1, 1);
+        precedence.intake_stored(1, FEW);
         precedence.plan_turn(Duration::from_secs(3_600), Instant::now());
         assert!(precedence.wait().now_or_never().is_none(), "intake goes first");
 

@@ -16,7 +16,7 @@ const OTHERS_KEYS: &str = "SELECT k.key, k.event_id FROM (";
 const OTHERS_KEYS_JOIN: &str = ") AS v JOIN event_keys k ON k.key = v.column1 WHERE k.event_id <> v.column2";
 
 /// What each event is, in the order of `events`; the claims are written.
-pub(super) async fn judge(tx: &mut Tx, events: &[NewEvent]) -> Result<Vec<Stored>, StoreError> {
+pub async fn judge(tx: &mut Tx, events: &[NewEvent]) -> Result<Vec<Stored>, StoreError> {
     let claimants: Vec<Claimant<'_>> = events.iter().filter_map(claimant).collect();
     let mut owners = claim_twin_keys(tx, &claimants).await?;
     turns::take_turns(tx, &claimants, &mut owners).await?;

@@ -8,16 +8,15 @@
 
 use std::collections::HashMap;
 
-use super::dialect::Dialect;
-use super::events::{NewEvent, Stored, TwinKey};
-use super::{StoreError, Tx};
+use super::events::TwinKey;
 use crate::domain::clock::Timestamp;
 
 mod keys;
 mod recent;
 mod turns;
 
-pub(super) use recent::Recent;
+pub(super) use keys::judge;
+pub(super) use recent::{ClaimBatch, Recent};
 
 /// A delivery that wants the key.
 #[derive(Clone, Copy)]
@@ -30,21 +29,3 @@ pub(super) struct Claimant<'e> {
 
 /// By twin key: the event that has it.
 pub(super) type Owners = HashMap<String, String>;
-
-/// What each event is, in the order of `events`. What was remembered goes in and comes out with
-/// what was decided: it may be kept if the transaction is committed.
-pub(super) async fn judge(
-    tx: &mut Tx,
-    remembered: Option<Recent>,
-    events: &[NewEvent],
-) -> Result<(Vec<Stored>, Option<Recent>), StoreError> {
-    if tx.dialect() == Dialect::Postgres {
-        return Ok((keys::judge(tx, events).await?, None));
-    }
-    let mut recent = match remembered {
-        Some(recent) => recent,
-        None => Recent::load(tx).await?,
-    };
-    let stored = recent.judge(tx, events).await?;
-    Ok((stored, Some(recent)))
-}

@@ -18,7 +18,6 @@ const ROOM: usize = 250_000;
 /// Digest, event and moment.
 const PACKED: usize = 16 + 16 + 8;
 
-const INSERT: &str = "INSERT INTO event_key_batches (id, expires_at, keys) VALUES ($1, $2, $3)";
 const LATEST: &str = "SELECT keys FROM event_key_batches ORDER BY id DESC LIMIT $1";
 /// From before there were batches.
 const EARLIER: &str = "SELECT key, event_id, expires_at FROM event_keys LIMIT $1";
@@ -36,6 +35,17 @@ pub struct Recent {
 struct Owner {
     event: Uuid,
     expires_at: i64,
+}
+
+/// The claims of one transaction, packed.
+#[derive(Debug)]
+pub struct ClaimBatch {
+    /// That of its first event.
+    pub id: String,
+    /// When the last of them lapses, milliseconds.
+    pub expires_at: i64,
+    /// The claims.
+    pub keys: Vec<u8>,
 }
 
 /// A claim to be written.
@@ -66,22 +76,17 @@ impl Recent {
         Ok(recent)
     }
 
-    /// What each event is; the claims are remembered and written.
-    pub async fn judge(&mut self, tx: &mut Tx, events: &[NewEvent]) -> Result<Vec<Stored>, StoreError> {
+    /// What each event is, and the claims that are remembered with that and to be written.
+    pub fn judge(&mut self, events: &[NewEvent]) -> (Vec<Stored>, Option<ClaimBatch>) {
         let mut claims = Vec::new();
         let stored = events.iter().map(|event| self.judge_one(event, &mut claims)).collect();
-        let (Some(first), Some(expires_at)) =
-            (events.first(), claims.iter().map(|claim| claim.owner.expires_at).max())
-        else {
-            return Ok(stored);
-        };
-        let packed: Vec<u8> = claims.iter().flat_map(Claim::pack).collect();
-        with_tx!(tx, |conn| {
-            let query = sqlx::query(INSERT).bind(&first.id).bind(expires_at).bind(packed);
-            query.execute(&mut *conn).await.map(|_| ())
-        })
-        .doing("claim twin keys")?;
-        Ok(stored)
+        let last = claims.iter().map(|claim| claim.owner.expires_at).max();
+        let batch = events.first().zip(last).map(|(first, expires_at)| ClaimBatch {
+            id: first.id.clone(),
+            expires_at,
+            keys: claims.iter().flat_map(Claim::pack).collect(),
+        });
+        (stored, batch)
     }
 
     fn judge_one(&mut self, event: &NewEvent, claims: &mut Vec<Claim>) -> Stored {
