@@ -105,8 +105,6 @@ impl App {
             metrics: metrics.clone(),
         };
         let dispatcher = Arc::new(Dispatcher::start(parts, configuration.plan).await?);
-        // The configuration may have changed since the last run.
-        store.decide_again(clock.now()).await?;
         let events_stored = Arc::new(Notify::new());
         dispatcher.set_triage(events_stored.clone());
         let (inbox, inbox_writer) = start_inbox(&config, &store, &clock, &ids, &metrics, &events_stored);

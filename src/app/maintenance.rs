@@ -1,6 +1,6 @@
 //! What has to be done now and then: the clock set right by the database's, gauges of the
 //! queues, twin keys that expired, catalog changes made by other replicas, and deleting what is
-//! outdated.
+//! outdated. And once, beside the start: deciding again what an earlier configuration decided.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,12 +45,12 @@ impl Upkeep {
         tokio::join!(
             self.look_after(stopped.clone()),
             self.keep_wal_short(stopped.clone()),
+            self.decide_again(stopped.clone()),
             retention.run(stopped)
         );
     }
 
     async fn look_after(&self, mut stopped: watch::Receiver<bool>) {
-        self.decide_ends_again().await;
         while !*stopped.borrow() {
             self.try_writing().await;
             let round = self.round().await;
@@ -83,17 +83,34 @@ impl Upkeep {
         }
     }
 
-    /// Ends that could not be told by an earlier configuration; beside the start, since there
-    /// may be many.
-    async fn decide_ends_again(&self) {
-        match self.store.decide_ends_again(self.clock.now()).await {
-            Ok(0) => {}
-            Ok(_) => self.triage.notify_one(),
-            Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(error, "ends not told yet are decided again at the next start");
-            }
+    /// What was decided by an earlier configuration, which may have changed since the last run;
+    /// beside the start, since it may be much.
+    async fn decide_again(&self, mut stopped: watch::Receiver<bool>) {
+        tokio::select! {
+            _ = stopped.changed() => {}
+            () = self.until_decided_again() => {}
         }
+    }
+
+    async fn until_decided_again(&self) {
+        loop {
+            let decided = self.try_deciding_again().await;
+            let now = self.clock.now();
+            self.store.watch().note("decide again what an earlier configuration decided", &decided, now);
+            if decided.is_ok() {
+                return;
+            }
+            self.clock.sleep_until(now.plus(EVERY)).await;
+        }
+    }
+
+    async fn try_deciding_again(&self) -> Result<(), StoreError> {
+        self.store.decide_again(self.clock.now()).await?;
+        self.triage.notify_one();
+        if self.store.decide_ends_again(self.clock.now()).await? > 0 {
+            self.triage.notify_one();
+        }
+        Ok(())
     }
 
     async fn round(&self) -> Result<(), StoreError> {

@@ -1,6 +1,7 @@
 //! The renderer: which template stands for which field of which channel, and what happens
 //! when one fails.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
@@ -14,6 +15,9 @@ use super::overrides::{Override, Overrides, TemplateProblem};
 use super::{Escape, Rendered, TemplateField, samples};
 use crate::domain::clock::Timestamp;
 use crate::domain::notification::Snapshot;
+
+/// A sample's name and what a template sees of it.
+type SampleContext = (&'static str, Context);
 
 /// Renders every message of the program. Built anew when the configuration changes.
 #[derive(Debug)]
@@ -45,8 +49,9 @@ impl Renderer {
             kinds.iter().map(|(kind, fields)| (*kind, builtins(kind, fields, &mut problems))).collect();
         let mut renderer =
             Self { kinds, links: LinkTemplates::default(), external_url: external_url.to_owned() };
+        let samples = LazyCell::new(sample_contexts);
         for replacement in &overrides.all {
-            if let Err(fault) = renderer.apply(replacement) {
+            if let Err(fault) = renderer.apply(replacement, &samples) {
                 problems.push(TemplateProblem { place: replacement.place.clone(), fault });
             }
         }
@@ -93,7 +98,7 @@ impl Renderer {
         rendered
     }
 
-    fn apply(&mut self, replacement: &Override) -> Result<(), TemplateFault> {
+    fn apply(&mut self, replacement: &Override, samples: &[SampleContext]) -> Result<(), TemplateFault> {
         let known_kinds = self.kinds.keys().copied().collect::<Vec<_>>().join(", ");
         let fields = self.kinds.get_mut(replacement.kind.as_str()).ok_or_else(|| {
             TemplateFault::new(
@@ -107,7 +112,7 @@ impl Renderer {
                 format!("{} has no field {:?}; it has {known_fields}", replacement.kind, replacement.field);
             TemplateFault::new(None, message)
         })?;
-        let compiled = tried(&replacement.text, field.escape)?;
+        let compiled = tried(&replacement.text, field.escape, samples)?;
         match &replacement.channel {
             Some(channel) => _ = field.of_channel.insert(channel.clone(), compiled),
             None => field.of_kind = Some(compiled),
@@ -146,7 +151,7 @@ impl Field {
 /// # Errors
 /// What is wrong with it, with the line where that is known.
 pub fn check_template(text: &str, escape: Escape) -> Result<(), TemplateFault> {
-    tried(text, escape).map(|_| ())
+    tried(text, escape, &sample_contexts()).map(|_| ())
 }
 
 /// `text` as a template rendered for one message, for previews.
@@ -160,7 +165,7 @@ pub fn preview_template(
 ) -> Result<String, TemplateFault> {
     let context =
         Context::wraps(message).map_err(|error| TemplateFault::new(None, error.reason().to_string()))?;
-    tried(text, escape)?.render(&context)
+    tried(text, escape, &sample_contexts())?.render(&context)
 }
 
 const NOTE_START: &str = "this is the built-in text";
@@ -188,9 +193,9 @@ fn builtins(kind: &str, fields: &[TemplateField], problems: &mut Vec<TemplatePro
 }
 
 /// Compiles a template and tries it on every sample.
-fn tried(text: &str, escape: Escape) -> Result<Compiled, TemplateFault> {
+fn tried(text: &str, escape: Escape, samples: &[SampleContext]) -> Result<Compiled, TemplateFault> {
     let compiled = Compiled::new(text, Medium::Message(escape), Some(roots()))?;
-    for (name, context) in sample_contexts() {
+    for (name, context) in samples {
         compiled.render(context).map_err(|fault| {
             TemplateFault::new(fault.line, format!("{} (tried on the sample {name:?})", fault.message))
         })?;
@@ -198,33 +203,33 @@ fn tried(text: &str, escape: Escape) -> Result<Compiled, TemplateFault> {
     Ok(compiled)
 }
 
-fn sample_contexts() -> &'static [(&'static str, Context)] {
-    static CONTEXTS: LazyLock<Vec<(&'static str, Context)>> = LazyLock::new(|| {
-        let links = LinkTemplates::default();
-        let options = ContextOptions {
-            external_url: "http://modelpager.example",
-            channel: "sample",
-            now: samples::NOW,
-            links: &links,
-        };
-        let extremes = [("bare", samples::bare()), ("five hundred", samples::five_hundred())];
-        samples::all()
-            .into_iter()
-            .map(|sample| (sample.name, sample.snapshot))
-            .chain(extremes)
-            .filter_map(|(name, snapshot)| {
-                Some((name, Context::wraps(MessageContext::build(&snapshot, &options)).ok()?))
-            })
-            .collect()
-    });
-    &CONTEXTS
+/// What templates are tried on; some megabytes, which nobody needs once they are.
+fn sample_contexts() -> Vec<SampleContext> {
+    let extremes = [("bare", samples::bare()), ("five hundred", samples::five_hundred())];
+    samples::all()
+        .into_iter()
+        .map(|sample| (sample.name, sample.snapshot))
+        .chain(extremes)
+        .filter_map(|(name, snapshot)| Some((name, sample_context(&snapshot)?)))
+        .collect()
+}
+
+fn sample_context(snapshot: &Snapshot) -> Option<Context> {
+    let options = ContextOptions {
+        external_url: "http://modelpager.example",
+        channel: "sample",
+        now: samples::NOW,
+        links: &LinkTemplates::default(),
+    };
+    Context::wraps(MessageContext::build(snapshot, &options)).ok()
 }
 
 /// The names of the variables of messages.
 fn roots() -> &'static BTreeSet<String> {
     static ROOTS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
-        let first = sample_contexts().first().and_then(|(_, context)| context.data().as_object());
-        first.map(|variables| variables.keys().cloned().collect()).unwrap_or_default()
+        let sample = sample_context(&samples::firing());
+        let variables = sample.as_ref().and_then(|context| context.data().as_object());
+        variables.map(|variables| variables.keys().cloned().collect()).unwrap_or_default()
     });
     &ROOTS
 }

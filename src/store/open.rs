@@ -21,7 +21,7 @@ pub(super) const SERVER_NAME: &str = "modelpager";
 pub(super) const COPIER_NAME: &str = "modelpager migrate-storage";
 /// How much of the file each SQLite connection may keep in memory: negative means KiB.
 const CACHE_KIB: &str = "-16384";
-/// Those that only read are many, and what they keep is void with the next commit.
+/// Of those that only read, what they keep is void with the next commit of another.
 const READING_CACHE_KIB: &str = "-4096";
 
 /// What a database is opened for.
@@ -106,10 +106,9 @@ async fn open_sqlite(url: &str, max_connections: u32, purpose: Purpose) -> Resul
         .test_before_acquire(false)
         .acquire_timeout(WAIT_LIMIT)
         .connect_lazy_with(options.clone().busy_timeout(Duration::ZERO));
-    let options = options.read_only(true);
+    let options = options.read_only(true).pragma("cache_size", READING_CACHE_KIB);
     let reading = SqlitePoolOptions::new().test_before_acquire(false).acquire_timeout(WAIT_LIMIT);
-    let few_pages = options.clone().pragma("cache_size", READING_CACHE_KIB);
-    let read = reading.clone().max_connections(max_connections.max(1)).connect_lazy_with(few_pages);
+    let read = reading.clone().max_connections(max_connections.max(1)).connect_lazy_with(options.clone());
     // Its own connection: readers of the log must not keep triage waiting.
     let triage = reading.max_connections(1).idle_timeout(None).max_lifetime(None).connect_lazy_with(options);
     Ok(store(Pool::Sqlite { read, triage, write, checkpoint }, watch, Some(lock)))

@@ -98,9 +98,11 @@ impl Store {
 }
 
 /// What a change of the configuration may change the answer of: everything about open
-/// incidents …
-const DECIDE_AGAIN: &str = "UPDATE conversations SET next_due_at = $1 \
-     WHERE incident_id IN (SELECT id FROM incidents WHERE state = 'open')";
+/// incidents, so many at a time …
+const NEXT_OPEN: &str = "SELECT MAX(id) FROM \
+     (SELECT id FROM incidents WHERE state = 'open' AND id > $1 ORDER BY id LIMIT 500) AS few";
+const DECIDE_AGAIN: &str = "UPDATE conversations SET next_due_at = $3 \
+     WHERE incident_id IN (SELECT id FROM incidents WHERE state = 'open' AND id > $1 AND id <= $2)";
 /// … and ends that are not told yet, so many at a time: a channel that tells no ends has one
 /// for every incident there ever was.
 macro_rules! untold_ends_sql {
@@ -124,18 +126,34 @@ const DECIDE_END_AGAIN_WHERE: &str =
     ") AS v WHERE conversations.incident_id = v.column1 AND conversations.channel = v.column2";
 
 impl Store {
-    /// Lets every conversation of an open incident come due: its answer may have changed with
-    /// the configuration.
+    /// Lets every conversation of an open incident come due, in small transactions between
+    /// which others write: its answer may have changed with the configuration.
     ///
     /// # Errors
-    /// When the database does not answer; then nothing comes due.
+    /// When the database does not answer; then some of them did not come due.
     pub async fn decide_again(&self, now: Timestamp) -> Result<(), StoreError> {
-        let mut tx = self.begin_triage().await?.into_writing(self).await?;
+        let mut from = String::new();
+        while let Some(to) = self.decide_few_again(&from, now).await? {
+            from = to;
+        }
+        Ok(())
+    }
+
+    /// The same for the first incidents after `from`; answers the last of them.
+    async fn decide_few_again(&self, from: &str, now: Timestamp) -> Result<Option<String>, StoreError> {
+        let mut tx = self.begin_triage().await?;
+        let (to,): (Option<String>,) =
+            with_tx!(tx, |conn| sqlx::query_as(NEXT_OPEN).bind(from).fetch_one(&mut *conn).await)
+                .doing("look for open incidents")?;
+        let Some(to) = to else { return Ok(None) };
+        let mut tx = tx.into_writing(self).await?;
         with_tx!(tx, |conn| {
-            sqlx::query(DECIDE_AGAIN).bind(now.as_millis()).execute(&mut *conn).await.map(|_| ())
+            let query = sqlx::query(DECIDE_AGAIN).bind(from).bind(&to).bind(now.as_millis());
+            query.execute(&mut *conn).await.map(|_| ())
         })
         .doing("let conversations come due")?;
-        tx.commit().await
+        tx.commit().await?;
+        Ok(Some(to))
     }
 
     /// Lets every end that was not told yet come due, in small transactions: it may be told

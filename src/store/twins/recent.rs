@@ -3,8 +3,9 @@
 //! Promises: what was committed is remembered over a restart; at most [`ROOM`] deliveries are,
 //! the latest: memory is bounded whatever the window and however many come.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
+use hashbrown::HashTable;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
@@ -12,6 +13,9 @@ use crate::domain::clock::Timestamp;
 use crate::store::error::Doing as _;
 use crate::store::events::{NewEvent, Stored, TwinKey};
 use crate::store::{StoreError, Tx};
+
+/// Half of a SHA-256 is enough to tell deliveries apart, and half the memory.
+type Digest = [u8; 16];
 
 /// How many deliveries are remembered at most.
 const ROOM: usize = 250_000;
@@ -22,12 +26,17 @@ const LATEST: &str = "SELECT keys FROM event_key_batches ORDER BY id DESC LIMIT 
 /// From before there were batches.
 const EARLIER: &str = "SELECT key, event_id, expires_at FROM event_keys LIMIT $1";
 
-/// The deliveries of late.
+/// The deliveries of late: some 50 bytes for each.
 #[derive(Debug, Default)]
 pub struct Recent {
-    owners: HashMap<u128, Owner>,
-    /// Digests in the order of their claims, with when each claim lapses.
-    order: VecDeque<(u128, i64)>,
+    /// In the order in which they came.
+    claims: VecDeque<Claim>,
+    /// For every digest the number of its latest claim. The claims themselves stand only in
+    /// `claims`: a table of them would be half empty and twice as large.
+    latest: HashTable<u32>,
+    /// The number of the first of `claims`; numbers go on from 0 after the last one there is,
+    /// which does no harm since far fewer are known at a time.
+    first: u32,
 }
 
 /// Whose a key is, and until when.
@@ -51,7 +60,7 @@ pub struct ClaimBatch {
 /// A claim to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Claim {
-    digest: u128,
+    digest: Digest,
     owner: Owner,
 }
 
@@ -110,38 +119,77 @@ impl Recent {
         Stored::New
     }
 
-    fn live_owner(&self, key: u128, now: Timestamp) -> Option<Uuid> {
+    fn live_owner(&self, key: Digest, now: Timestamp) -> Option<Uuid> {
         let is_live = |owner: &&Owner| owner.expires_at > now.as_millis();
-        self.owners.get(&key).filter(is_live).map(|owner| owner.event)
+        self.owner(&key).filter(is_live).map(|owner| owner.event)
     }
 
     /// Whether the group of that turn took one after `first` and before `id`: ids rise with the
     /// order of arrival.
-    fn has_turned_between(&self, first: Uuid, turn: u128, id: Uuid) -> bool {
-        self.owners.get(&turn).is_some_and(|turned| first < turned.event && turned.event < id)
+    fn has_turned_between(&self, first: Uuid, turn: Digest, id: Uuid) -> bool {
+        self.owner(&turn).is_some_and(|turned| first < turned.event && turned.event < id)
+    }
+
+    fn owner(&self, digest: &Digest) -> Option<&Owner> {
+        let number = self.latest.find(hash(digest), |number| self.digest_of(*number) == Some(digest))?;
+        self.claim(*number).map(|claim| &claim.owner)
     }
 
     fn keep(&mut self, claim: Claim) {
-        self.owners.insert(claim.digest, claim.owner);
-        self.order.push_back((claim.digest, claim.owner.expires_at));
-        while self.order.len() > ROOM {
+        self.unlist(&claim.digest, None);
+        let number = self.first.wrapping_add(u32::try_from(self.claims.len()).unwrap_or(u32::MAX));
+        self.claims.push_back(claim);
+        let Self { claims, latest, first } = self;
+        latest.insert_unique(hash(&claim.digest), number, |number| {
+            claim_of(claims, *first, *number).map_or(0, |claim| hash(&claim.digest))
+        });
+        while self.claims.len() > ROOM {
             self.forget_oldest();
         }
     }
 
     fn make_room(&mut self, now: Timestamp) {
-        while self.order.front().is_some_and(|(_, expires_at)| *expires_at <= now.as_millis()) {
+        while self.claims.front().is_some_and(|claim| claim.owner.expires_at <= now.as_millis()) {
             self.forget_oldest();
         }
     }
 
     fn forget_oldest(&mut self) {
-        let Some((digest, expires_at)) = self.order.pop_front() else { return };
+        let Some(oldest) = self.claims.front().copied() else { return };
         // It may have been claimed again since.
-        if self.owners.get(&digest).is_some_and(|owner| owner.expires_at == expires_at) {
-            self.owners.remove(&digest);
+        self.unlist(&oldest.digest, Some(self.first));
+        self.claims.pop_front();
+        self.first = self.first.wrapping_add(1);
+    }
+
+    /// Takes the digest's latest claim off the list, if it is the one of that number.
+    fn unlist(&mut self, digest: &Digest, only: Option<u32>) {
+        let Self { claims, latest, first } = self;
+        let is_it = |number: &u32| {
+            only.is_none_or(|only| only == *number)
+                && claim_of(claims, *first, *number).is_some_and(|claim| claim.digest == *digest)
+        };
+        if let Ok(listed) = latest.find_entry(hash(digest), is_it) {
+            listed.remove();
         }
     }
+
+    fn digest_of(&self, number: u32) -> Option<&Digest> {
+        self.claim(number).map(|claim| &claim.digest)
+    }
+
+    fn claim(&self, number: u32) -> Option<&Claim> {
+        claim_of(&self.claims, self.first, number)
+    }
+}
+
+fn claim_of(claims: &VecDeque<Claim>, first: u32, number: u32) -> Option<&Claim> {
+    claims.get(number.wrapping_sub(first) as usize)
+}
+
+/// A digest is as good as random already.
+fn hash(digest: &Digest) -> u64 {
+    digest.first_chunk().map_or(0, |bytes| u64::from_ne_bytes(*bytes))
 }
 
 impl Owner {
@@ -153,7 +201,7 @@ impl Owner {
 impl Claim {
     fn pack(&self) -> [u8; PACKED] {
         let mut packed = [0; PACKED];
-        packed[..16].copy_from_slice(&self.digest.to_be_bytes());
+        packed[..16].copy_from_slice(&self.digest);
         packed[16..32].copy_from_slice(self.owner.event.as_bytes());
         packed[32..].copy_from_slice(&self.owner.expires_at.to_be_bytes());
         packed
@@ -164,14 +212,13 @@ impl Claim {
         let (event, rest) = rest.split_first_chunk()?;
         let (expires_at, _) = rest.split_first_chunk()?;
         let owner = Owner { event: Uuid::from_bytes(*event), expires_at: i64::from_be_bytes(*expires_at) };
-        Some(Self { digest: u128::from_be_bytes(*digest), owner })
+        Some(Self { digest: *digest, owner })
     }
 }
 
-/// Half of a digest is enough to tell deliveries apart, and half the memory.
-fn digest(key: &str) -> u128 {
+fn digest(key: &str) -> Digest {
     let digest = Sha256::digest(key);
-    digest.first_chunk().map_or(0, |half| u128::from_be_bytes(*half))
+    digest.first_chunk().copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -246,7 +293,7 @@ mod tests {
         judge(&mut recent, &event(3, "b", false, NOW.plus(WINDOW)));
 
         assert_eq!(judge(&mut recent, &event(4, "a", false, NOW.plus(WINDOW))), Stored::TwinOf(id(2)));
-        assert_eq!(recent.order.len(), 2);
+        assert_eq!(recent.claims.len(), 2);
     }
 
     #[test]
@@ -255,7 +302,7 @@ mod tests {
         for number in 0..ROOM as u64 + 10 {
             judge(&mut recent, &event(number, &number.to_string(), false, NOW));
         }
-        assert_eq!((recent.order.len(), recent.owners.len()), (ROOM, ROOM));
+        assert_eq!((recent.claims.len(), recent.latest.len()), (ROOM, ROOM));
         assert_eq!(
             judge(&mut recent, &event(ROOM as u64 + 10, "9", false, NOW)),
             Stored::New,
@@ -264,8 +311,24 @@ mod tests {
     }
 
     #[test]
+    fn numbers_that_begin_anew_confuse_no_keys() {
+        let mut recent = Recent { first: u32::MAX - 1, ..Recent::default() };
+        for number in 0..4 {
+            judge(&mut recent, &event(number, &number.to_string(), false, NOW.plus(WINDOW * number as u32)));
+        }
+        assert_eq!(recent.claims.len(), 1, "the others have lapsed");
+        judge(&mut recent, &event(4, "4", false, NOW.plus(WINDOW * 3)));
+
+        for (number, key) in [(3, "3"), (4, "4")] {
+            let again = event(9, key, false, NOW.plus(WINDOW * 3));
+            assert_eq!(judge(&mut recent, &again), Stored::TwinOf(id(number)));
+        }
+        assert_eq!(judge(&mut recent, &event(10, "2", false, NOW.plus(WINDOW * 3))), Stored::New);
+    }
+
+    #[test]
     fn a_packed_claim_is_the_same_unpacked() {
-        let claim = Claim { digest: 7 << 100, owner: Owner { event: Uuid::from_u128(9), expires_at: -3 } };
+        let claim = Claim { digest: [7; 16], owner: Owner { event: Uuid::from_u128(9), expires_at: -3 } };
 
         assert_eq!(Claim::unpack(&claim.pack()), Some(claim));
     }

@@ -62,3 +62,17 @@ async fn a_bad_file_changes_nothing_and_a_good_one_works() {
     service.signal("TERM");
     assert!(service.wait_for_end().await.success());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_open_is_told_where_a_restart_with_another_configuration_sends_it() {
+    let providers = Providers::start().await;
+    let mut service = Service::start(&config(&providers, &["first"])).await;
+    service.deliver(&delivery("StillOpen")).await;
+    service.wait_for_delivered("first", 1).await;
+
+    service.write_config(&config(&providers, &["first", "second"]));
+    service.restart().await;
+
+    service.wait_for_delivered("second", 1).await;
+    providers.assert_clean();
+}

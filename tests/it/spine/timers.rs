@@ -15,6 +15,7 @@ on_both_databases! {
     one_unreadable_incident_keeps_no_other_from_growing_stale,
     what_came_due_of_an_incident_that_is_gone_does_not_come_due_again,
     what_came_due_on_a_channel_that_is_not_routed_to_does_not_come_due_again,
+    however_many_are_open_all_are_decided_by_a_new_configuration,
 }
 
 const BREAK: &str = "UPDATE incidents SET tally = 'x' || tally WHERE dedup_key LIKE '%-first'";
@@ -92,4 +93,28 @@ async fn what_came_due_on_a_channel_that_is_not_routed_to_does_not_come_due_agai
 
     assert_eq!(world.owed().await, ["oncall firing high"]);
     nothing_is_overdue(&world).await;
+}
+
+/// More than are decided in one transaction.
+const MANY: usize = 1_003;
+
+async fn however_many_are_open_all_are_decided_by_a_new_configuration(fresh: Fresh) {
+    let mut by_instance = config();
+    by_instance.dedup_key.0 = "{{labels.instance}}".to_owned();
+    let world = World::on(&fresh.url(), &by_instance).await;
+    let instances: Vec<String> = (0..MANY).map(|n| format!("i{n}")).collect();
+    let alerts: Vec<_> =
+        instances.iter().map(|instance| alert(("firing", "fraud", "high", instance))).collect();
+    world.tell(&alerts).await;
+    world.end().await;
+
+    by_instance.route = route(&["console", "oncall"], &[]);
+    let world = World::open(fresh, &by_instance).await;
+    world.clock.advance(MINUTE);
+    world.store.decide_again(world.clock.now()).await.unwrap();
+    world.processor.settle().await.unwrap();
+
+    let told = world.all_notifications().await;
+    let told_on = |channel| told.iter().filter(|message| message.channel == channel).count();
+    assert_eq!((told_on("oncall"), told_on("console")), (MANY, MANY), "once each");
 }
