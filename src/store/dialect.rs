@@ -199,7 +199,7 @@ struct Shape {
 }
 
 /// The texts of multi-row statements. They are kept for ever: there are as many as there are
-/// statements in this house times the powers of two up to [`MAX_ROWS`].
+/// statements in this house, for SQLite times the powers of two up to [`MAX_ROWS`].
 static TEXTS: LazyLock<RwLock<HashMap<Shape, &'static str>>> = LazyLock::new(RwLock::default);
 
 impl Dialect {
