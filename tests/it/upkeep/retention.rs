@@ -271,13 +271,16 @@ async fn the_running_program_deletes_by_itself(fresh: Fresh) {
     let webhook = format!("{}/webhooks/alertmanager", program.url);
     assert_eq!(http::post_json(&webhook, &post).await.unwrap().status, 200);
 
-    let deleted = r#"modelpager_retention_deleted_rows_total{table="events"} 1"#;
+    // One or more: with every leap the program may have something to say about itself, too.
+    let deleted = r#"modelpager_retention_deleted_rows_total{table="events"} "#;
+    let none = format!("{deleted}0");
     let done = "modelpager_retention_last_run_timestamp_seconds 0";
     eventually("the event is deleted", || async {
         // In one leap: on PostgreSQL the clock is soon set right by the database's.
         program.clock.advance(40 * DAY);
         let metrics = program.metrics().await;
-        (metrics.contains(deleted) && !metrics.contains(done)).then_some(())
+        let has_deleted = metrics.contains(deleted) && !metrics.contains(&none);
+        (has_deleted && !metrics.contains(done)).then_some(())
     })
     .await;
 
