@@ -255,7 +255,7 @@ async fn a_test_that_arrives_is_a_new_chance(fresh: Fresh) {
     stage.dispatcher.send_test("hook", "ann").await.unwrap();
 
     stage.wait_until("the other is delivered", async || stage.hook.messages().len() == 2).await;
-    assert!(stage.is_in("closed").await);
+    stage.wait_until("it is closed", || stage.is_in("closed")).await;
 }
 
 async fn another_replica_hears_of_the_outage_and_of_its_end(fresh: Fresh) {
