@@ -45,12 +45,12 @@ pub struct Args {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9095", value_parser = loopback)]
     listen: SocketAddr,
     /// What to log: error, warn, info, debug, trace, or a filter. The sends that fail in
-    /// the story are left out unless you say otherwise.
+    /// the story, and a slow disk, are left out unless you say otherwise.
     #[arg(
         long = "log.level",
         value_name = "LEVEL",
         env = "RUST_LOG",
-        default_value = "warn,modelpager::dispatch=error"
+        default_value = "warn,modelpager::dispatch=error,sqlx::query=error"
     )]
     log_level: String,
 }

@@ -4,7 +4,7 @@ use sqlx::FromRow;
 
 use super::super::error::Doing as _;
 use super::super::{Store, StoreError, Tx};
-use super::postings::Rows;
+use super::postings::{BLOCK, Rows};
 use super::{List, Term};
 use crate::domain::clock::Timestamp;
 
@@ -26,6 +26,12 @@ impl BlockRow {
     /// How many rows it has.
     pub fn docs(&self) -> usize {
         usize::try_from(self.docs).unwrap_or(0)
+    }
+
+    /// Whether it was joined from others: then its ids are stored in parts, so that one of
+    /// its rows is found without reading them all.
+    pub fn is_large(&self) -> bool {
+        self.docs() > BLOCK
     }
 }
 
@@ -72,7 +78,21 @@ const OLDEST: &str = concat!(
     block_columns!(),
     " FROM log_blocks WHERE list = $1 AND state = 'ready' ORDER BY first_id LIMIT 1"
 );
+/// Settled blocks of at most so many rows, newest first.
+const SETTLED: &str = concat!(
+    "SELECT ",
+    block_columns!(),
+    " FROM log_blocks WHERE list = $1 AND state = 'ready' AND settled AND NOT stale AND docs <= $2 \
+     ORDER BY first_id DESC LIMIT $3"
+);
+const AFTER: &str = concat!(
+    "SELECT ",
+    block_columns!(),
+    " FROM log_blocks WHERE list = $1 AND state = 'ready' AND first_id > $2 ORDER BY first_id LIMIT 1"
+);
 const IDS: &str = "SELECT ids FROM log_blocks WHERE block = $1";
+const PART_OF_IDS: &str = "SELECT docs FROM log_terms WHERE block = $1 AND term = $2";
+const TERMS: &str = "SELECT term, docs FROM log_terms WHERE block = $1 AND term > $2 ORDER BY term LIMIT $3";
 const LEFT_OVER: &str = "SELECT block FROM log_blocks WHERE state IN ('building', 'dropped') AND list = $1 \
      AND changed_at < $2 ORDER BY block LIMIT 1";
 const PURGE_TERMS: &str = "DELETE FROM log_terms WHERE block = $1 AND term IN \
@@ -88,7 +108,17 @@ const MARK_STALE: &str = "UPDATE log_blocks SET stale = TRUE WHERE list = 'notif
 
 /// What is read, for the test of how it is run.
 #[cfg(test)]
-pub(super) const READING: [&str; 6] = [BEFORE, OLDEST_FIRST, OLDEST, IDS, IN_BLOCKS, PREFIX_IN_BLOCKS];
+pub(super) const READING: [&str; 10] =
+    [BEFORE, OLDEST_FIRST, OLDEST, SETTLED, AFTER, IDS, PART_OF_IDS, TERMS, IN_BLOCKS, PREFIX_IN_BLOCKS];
+
+/// A term, and the rows of one block that have it, both as stored.
+pub(super) type StoredTerm = (Vec<u8>, Vec<u8>);
+
+/// The term under which a part of a large block's ids is stored. No field has this letter.
+pub(super) fn term_of_part(part: usize) -> Vec<u8> {
+    let [.., high, low] = part.to_be_bytes();
+    vec![b'#', high, low]
+}
 
 /// The rows of some blocks that a term leads to, and how much was read for it.
 pub(super) type Found = std::collections::HashMap<i64, Rows>;
@@ -128,6 +158,62 @@ impl Store {
     pub(super) async fn oldest_log_block(&self, list: &List) -> Result<Option<BlockRow>, StoreError> {
         with_reader!(self, |conn| sqlx::query_as(OLDEST).bind(list.name).fetch_optional(&mut *conn).await)
             .doing("read the oldest block of the log's index")
+    }
+
+    /// Settled blocks that were not joined from others, newest first.
+    pub(super) async fn settled_log_blocks(
+        &self,
+        list: &List,
+        limit: i64,
+    ) -> Result<Vec<BlockRow>, StoreError> {
+        with_reader!(self, |conn| sqlx::query_as(SETTLED)
+            .bind(list.name)
+            .bind(BLOCK as i64)
+            .bind(limit)
+            .fetch_all(&mut *conn)
+            .await)
+        .doing("read settled blocks of the log's index")
+    }
+
+    /// The block that follows one.
+    pub(super) async fn log_block_after(
+        &self,
+        list: &List,
+        block: &BlockRow,
+    ) -> Result<Option<BlockRow>, StoreError> {
+        with_reader!(self, |conn| sqlx::query_as(AFTER)
+            .bind(list.name)
+            .bind(&block.first_id)
+            .fetch_optional(&mut *conn)
+            .await)
+        .doing("read the next block of the log's index")
+    }
+
+    /// A part of the ids of a large block.
+    pub(super) async fn log_block_part(&self, block: i64, part: usize) -> Result<Vec<u8>, StoreError> {
+        let found: Option<(Vec<u8>,)> = with_reader!(self, |conn| sqlx::query_as(PART_OF_IDS)
+            .bind(block)
+            .bind(term_of_part(part))
+            .fetch_optional(&mut *conn)
+            .await)
+        .doing("read a part of a block's ids")?;
+        Ok(found.map(|(ids,)| ids).unwrap_or_default())
+    }
+
+    /// Some terms of a block and their rows as stored, behind a term.
+    pub(super) async fn log_terms_of(
+        &self,
+        block: i64,
+        behind: &[u8],
+        limit: i64,
+    ) -> Result<Vec<StoredTerm>, StoreError> {
+        with_reader!(self, |conn| sqlx::query_as(TERMS)
+            .bind(block)
+            .bind(behind)
+            .bind(limit)
+            .fetch_all(&mut *conn)
+            .await)
+        .doing("read terms of a block")
     }
 
     /// The ids of a block's rows, in their order.
@@ -213,11 +299,7 @@ impl Store {
     }
 
     /// Writes some terms of a block.
-    pub(super) async fn insert_log_terms(
-        &self,
-        block: i64,
-        terms: &[(Vec<u8>, Vec<u8>)],
-    ) -> Result<(), StoreError> {
+    pub(super) async fn insert_log_terms(&self, block: i64, terms: &[StoredTerm]) -> Result<(), StoreError> {
         let mut tx = self.begin_write().await?;
         write_rows!(tx, terms, 3, INSERT_TERMS, "", |query, term| query
             .bind(block)
@@ -227,27 +309,29 @@ impl Store {
         tx.commit().await
     }
 
-    /// Makes a block the one to be read, in place of others.
-    pub(super) async fn finish_log_block(
+    /// Makes blocks those to be read, in place of others, all at once.
+    pub(super) async fn finish_log_blocks(
         &self,
-        new: &NewBlock,
+        new: &[NewBlock],
         replaced: &[i64],
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin_write().await?;
-        with_tx!(tx, |conn| sqlx::query(FINISH)
-            .bind(new.block)
-            .bind(new.docs)
-            .bind(new.made_from)
-            .bind(new.made_to)
-            .bind(new.settled)
-            .bind(&new.unfinished[..])
-            .bind(&new.ids[..])
-            .bind(now.as_millis())
-            .execute(&mut *conn)
-            .await
-            .map(|_| ()))
-        .doing("finish a block of the log's index")?;
+        for new in new {
+            with_tx!(tx, |conn| sqlx::query(FINISH)
+                .bind(new.block)
+                .bind(new.docs)
+                .bind(new.made_from)
+                .bind(new.made_to)
+                .bind(new.settled)
+                .bind(&new.unfinished[..])
+                .bind(&new.ids[..])
+                .bind(now.as_millis())
+                .execute(&mut *conn)
+                .await
+                .map(|_| ()))
+            .doing("finish a block of the log's index")?;
+        }
         for block in replaced {
             tx.drop_log_block(*block, now).await?;
         }

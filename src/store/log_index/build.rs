@@ -1,4 +1,4 @@
-//! Writing the index: new rows into new blocks, small blocks into large ones, and again
+//! Writing the index: new rows into new blocks, small blocks into full ones, and again
 //! those whose rows have changed since.
 //!
 //! Each step is a few short transactions, so that whoever accepts events waits for none of
@@ -13,7 +13,8 @@ use sqlx::FromRow;
 use super::super::error::Doing as _;
 use super::super::log::lowest_id;
 use super::super::{Pool, Store, StoreError};
-use super::blocks::{BlockRow, NewBlock};
+use super::blocks::{BlockRow, NewBlock, StoredTerm};
+use super::ids::{BlockIds, ID_BYTES};
 use super::postings::{self, BLOCK};
 use super::words::each_word;
 use super::{Field, LISTS, List};
@@ -40,10 +41,7 @@ const RECENT: Duration = Duration::from_secs(5);
 /// How many rows are read at once.
 const CHUNK: i64 = 256;
 /// How many terms one transaction writes.
-const TERMS_AT_ONCE: usize = 2_048;
-
-/// Each term of a block with its rows, as both are stored.
-type Terms = Vec<(Vec<u8>, Vec<u8>)>;
+pub(super) const TERMS_AT_ONCE: usize = 2_048;
 
 /// A row as the index sees it.
 #[derive(FromRow)]
@@ -120,6 +118,7 @@ impl Store {
                 || self.forget_old_block(list, now).await?
                 || self.settle_blocks(list, now).await?
                 || self.append_block(list, now).await?
+                || self.join_blocks(list, now).await?
             {
                 return Ok(true);
             }
@@ -150,7 +149,8 @@ impl Store {
         if count < FEWEST {
             return Ok(false);
         }
-        self.write_block(list, &above, (&first, &last), &[], now).await?;
+        let new = self.write_block(list, &above, (&first, &last), now).await?;
+        self.finish_log_blocks(&[new], &[], now).await?;
         Ok(true)
     }
 
@@ -187,7 +187,7 @@ impl Store {
         Ok(true)
     }
 
-    async fn follow_each_other(
+    pub(super) async fn follow_each_other(
         &self,
         list: &'static List,
         group: &[BlockRow],
@@ -223,8 +223,12 @@ impl Store {
         if rows.is_empty() {
             return Ok(Vec::new());
         }
-        let ids = self.log_block_ids(block.block).await?;
-        Ok(rows.newest_first().filter_map(|row| id_at(&ids, row)).collect())
+        let mut ids = BlockIds::of(self, block);
+        let mut unfinished = Vec::new();
+        for row in rows.newest_first() {
+            unfinished.extend(ids.at(row).await?);
+        }
+        Ok(unfinished)
     }
 
     async fn count_unfinished(&self, list: &'static List, ids: &[String]) -> Result<usize, StoreError> {
@@ -247,17 +251,15 @@ impl Store {
     ) -> Result<(), StoreError> {
         let (Some(first), Some(last)) = (group.first(), group.last()) else { return Ok(()) };
         let mut above = self.end_of_block_before(list, first).await?;
-        let mut replaced: Vec<i64> = group.iter().map(|block| block.block).collect();
         let end = just_after(&last.last_id);
+        let mut new = Vec::new();
         while let Some((_, from, to)) = self.range(list, &above, &end).await? {
-            self.write_block(list, &above, (&from, &to), &replaced, now).await?;
-            replaced.clear();
+            new.push(self.write_block(list, &above, (&from, &to), now).await?);
             above = to;
         }
-        for block in replaced {
-            self.drop_log_block(block, now).await?;
-        }
-        Ok(())
+        // At once: rows of a range that is in no block would not be found.
+        let replaced: Vec<i64> = group.iter().map(|block| block.block).collect();
+        self.finish_log_blocks(&new, &replaced, now).await
     }
 
     /// How many rows there are between two ids, up to a full block; the first and the last.
@@ -279,14 +281,14 @@ impl Store {
         Ok(first.zip(last).map(|(first, last)| (usize::try_from(count).unwrap_or(0), first, last)))
     }
 
+    /// Writes the terms of a range of rows; whoever called it makes the block one to be read.
     async fn write_block(
         &self,
         list: &'static List,
         above: &str,
         range: (&str, &str),
-        replaced: &[i64],
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<NewBlock, StoreError> {
         // Begun before its rows are read: whoever changes one of them meanwhile marks it.
         let block = self.begin_log_block(list, range, now).await?;
         let mut draft = Draft::default();
@@ -300,11 +302,11 @@ impl Store {
         }
         let is_old = range.1 < lowest_id(now.minus(SETTLED)).as_str();
         let (mut new, terms) = draft.finish(block);
-        new.settled = is_old && new.unfinished.is_empty() && new.ids.len() / 16 >= FULL / 2;
+        new.settled = is_old && new.unfinished.is_empty() && new.ids.len() / ID_BYTES >= FULL / 2;
         for part in terms.chunks(TERMS_AT_ONCE) {
             self.insert_log_terms(block, part).await?;
         }
-        self.finish_log_block(&new, replaced, now).await
+        Ok(new)
     }
 
     async fn source_rows(
@@ -331,12 +333,6 @@ const LAST_ID: &str = "~";
 /// The lowest text above an id.
 fn just_after(id: &str) -> String {
     format!("{id}!")
-}
-
-/// The id at a place of a block.
-pub(super) fn id_at(ids: &[u8], row: usize) -> Option<String> {
-    let bytes = ids.get(row * 16..row * 16 + 16)?;
-    uuid::Uuid::from_slice(bytes).ok().map(|id| id.to_string())
 }
 
 /// A block in the making.
@@ -409,9 +405,9 @@ impl Draft {
     }
 
     /// The block, and its terms in order: they are written one behind the other.
-    fn finish(self, block: i64) -> (NewBlock, Terms) {
+    fn finish(self, block: i64) -> (NewBlock, Vec<StoredTerm>) {
         let docs = usize::from(self.rows);
-        let mut terms: Terms =
+        let mut terms: Vec<StoredTerm> =
             self.terms.into_iter().map(|(term, rows)| (term, postings::store(&rows, docs))).collect();
         terms.sort_unstable();
         let (made_from, made_to) = self.made.unwrap_or_default();

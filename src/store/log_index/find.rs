@@ -7,7 +7,7 @@
 use super::super::log::{AnyRow, Condition, PageKey, Slice, Statement, Value};
 use super::super::{Store, StoreError};
 use super::blocks::BlockRow;
-use super::build::id_at;
+use super::ids::BlockIds;
 use super::postings::Rows;
 use super::{List, Term};
 
@@ -17,8 +17,8 @@ const WINDOW: i64 = 5_000;
 const EFFORT: i64 = 40_000;
 /// What it costs to fetch and compare one row by its id.
 const FETCH: i64 = 3;
-/// What it costs to read the ids of a block.
-const OPEN_BLOCK: i64 = 20;
+/// What it costs to read ids of a block.
+const READ_IDS: i64 = 20;
 /// How many blocks are looked into at once.
 const BLOCKS: std::ops::RangeInclusive<i64> = 1..=256;
 /// How many sets may be read at once before fewer blocks are taken.
@@ -174,10 +174,12 @@ impl<T: Listed> Reader<'_, T> {
             if rows.is_empty() || !self.may_hold(block) {
                 continue;
             }
-            self.effort -= OPEN_BLOCK;
-            let ids = self.store.log_block_ids(block.block).await?;
-            let ids = rows.newest_first().filter_map(|row| id_at(&ids, row));
-            for id in ids.filter(|id| id.as_str() < below && id.as_str() >= self.search.floor()) {
+            let mut ids = BlockIds::of(self.store, block);
+            for row in rows.newest_first() {
+                let id = ids.at(row).await?;
+                self.effort -= READ_IDS * ids.take_reads();
+                let is_asked_for = |id: &String| id.as_str() < below && id.as_str() >= self.search.floor();
+                let Some(id) = id.filter(is_asked_for) else { continue };
                 candidates.push(id);
                 if candidates.len() >= self.at_once()
                     && let Some(ended) = self.fetch(&mut candidates).await?

@@ -4,7 +4,7 @@
 //! its way, and none of them helps where two conditions leave few rows together. So what
 //! is to be found is written down in the background, block by block: for up to
 //! [`postings::BLOCK`] rows that follow each other by id, each value and word with the
-//! rows that have it. A look-up puts the sets of its terms together, newest block first.
+//! rows that have it. On SQLite old blocks are joined into larger ones. A look-up puts the sets of its terms together, newest block first.
 //!
 //! Promises: the same answers on both databases. Answers are complete at any moment: rows
 //! not yet in a block are compared one by one, and so are those that were unfinished when
@@ -15,6 +15,8 @@
 pub mod blocks;
 pub mod build;
 pub(super) mod find;
+mod ids;
+mod join;
 #[cfg(test)]
 mod plan_tests;
 mod postings;

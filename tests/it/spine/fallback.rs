@@ -108,8 +108,15 @@ impl Stage {
     }
 }
 
-fn text(message: &modelpager::fakes::webhook::Message) -> String {
-    message.body.to_string()
+/// What a provider was told, but for failing channels: whether that is told before or after
+/// the rest is up to the machine.
+fn told(provider: &WebhookFake) -> Vec<Value> {
+    let is_fit = |body: &Value| !body.to_string().contains("ModelpagerChannelFailing");
+    provider.messages().into_iter().map(|message| message.body).filter(is_fit).collect()
+}
+
+fn text_told(provider: &WebhookFake, place: usize) -> String {
+    told(provider)[place].to_string()
 }
 
 async fn what_failed_for_good_goes_through_the_fallback_once(fresh: Fresh) {
@@ -119,7 +126,7 @@ async fn what_failed_for_good_goes_through_the_fallback_once(fresh: Fresh) {
     stage.tell(firing("a", "high")).await;
     stage.wait_for("back", &["delivered"]).await;
 
-    let told = text(&stage.back.messages()[0]);
+    let told = text_told(&stage.back, 0);
     assert!(told.contains("sent here because hook could not deliver: the provider refused it"), "{told}");
     let original = &stage.of_channel("hook").await[0];
     assert_eq!(original.state, "failed");
@@ -165,7 +172,7 @@ async fn what_waits_goes_through_the_fallback_after_the_time_set(fresh: Fresh) {
     stage.pass(55).await;
     stage.wait_for("hook", &["failed", "superseded", "superseded"]).await;
     stage.wait_for("back", &["delivered", "delivered", "delivered"]).await;
-    let told = text(&stage.back.messages()[1]);
+    let told = text_told(&stage.back, 1);
     assert!(told.contains("sent here because hook could not deliver: it has not delivered since"), "{told}");
     let reason = &stage.of_channel("hook").await[1].reason;
     assert!(reason.starts_with("told through back instead: it has not delivered since"), "{reason}");
@@ -206,7 +213,7 @@ async fn the_end_is_told_where_the_beginning_went(fresh: Fresh) {
     stage.wait_for("hook", &["failed", "delivered", "delivered", "delivered"]).await;
     stage.wait_for("back", &["delivered", "delivered"]).await;
 
-    let end = &stage.back.messages()[1].body;
+    let end = &told(&stage.back)[1];
     assert_eq!(end["type"], "incident.resolved");
     assert!(end.to_string().contains("told here too because hook could not deliver the beginning"), "{end}");
 }
@@ -239,7 +246,7 @@ async fn a_fallback_that_fails_too_has_its_own(fresh: Fresh) {
     stage.wait_for("last", &["delivered"]).await;
 
     assert_eq!(stage.states("back").await, ["failed"]);
-    assert!(text(&stage.last.messages()[0]).contains("sent here because back could not deliver"));
+    assert!(text_told(&stage.last, 0).contains("sent here because back could not deliver"));
 }
 
 async fn what_waited_too_long_without_a_fallback_ends_and_says_so(fresh: Fresh) {
@@ -278,7 +285,7 @@ async fn a_fallback_that_is_told_by_itself_is_not_told_twice(fresh: Fresh) {
     stage.wait_for("back", &["delivered"]).await;
     stage.pass(5).await;
 
-    assert_eq!(stage.back.messages().len(), 1);
+    assert_eq!(told(&stage.back).len(), 1);
 }
 
 async fn a_lease_that_was_lost_makes_no_stand_in(fresh: Fresh) {

@@ -5,7 +5,7 @@
 mod backup;
 mod copy;
 mod program;
-mod raw;
+pub mod raw;
 mod retention;
 mod running;
 mod schemas;
