@@ -72,7 +72,7 @@ INSERT INTO incidents (id, dedup_key, is_current, state, severity, severity_raw,
     reopened, firing, members, tally)
 SELECT own_incident, dedup_key, FALSE, CASE WHEN j % 1000 = 999 THEN 'open' ELSE 'resolved' END, severity, severity,
     entry, 'v' || (h % 12), alertname, 'alertmanager', 'modelpager', 'http://alertmanager:9093', 0, at - 60000, at - 900,
-    at + 600000, at + 600000, at + 600000, 'alert', 0, 0, 1, '{}'
+    at + 600000, at + 600000, at + 600000, 'alert', 0, 0, 1, '{"firing":[0,0,0,0,0],"digest":0,"joins":1}'
 FROM part WHERE k = 0 ORDER BY i;
 INSERT INTO members (incident_id, fingerprint, status, severity, severity_raw, labels, annotations, starts_at, ends_at,
     generator_url, event_id, first_seen_at, last_seen_at)

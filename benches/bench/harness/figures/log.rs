@@ -29,8 +29,9 @@ pub fn run(context: &Context, entry: &Entry) -> anyhow::Result<Vec<Figure>> {
     let database = log_database::make(&context.site.folder, context.scaled(ROWS))?;
     let config = json!({
         "storage": {"url": format!("sqlite://{}", database.file.display())},
-        // The rows are old, and are to stay.
+        // The rows are old, and are to stay as they are.
         "retention": {"events": "forever", "notifications": "forever", "incidents": "forever", "audit": "forever"},
+        "incidents": {"stale_after": "3650d"},
     });
     let product = Product::start(&context.site, &config)?;
     let classes = classes(&product)?;
