@@ -60,10 +60,12 @@ const AUDIT: &str = "INSERT INTO audit_log (id, at, actor, action, subject_kind,
 const LEASE_NEW: &str = "UPDATE notifications SET state = 'sending', attempts = 1, lease_owner = $2, lease_until = $3 \
      WHERE id = $1";
 // Ids rise with time: the oldest row is found by an index, however many wait.
+// SQLite uses an index without the delivered only where they are ruled out in so many words.
 const NOTIFICATIONS_WAITING: &str = "SELECT (SELECT COUNT(*) FROM notifications WHERE state IN ('pending', 'sending')), \
      (SELECT created_at FROM notifications WHERE id = \
       (SELECT MIN(first) FROM (SELECT MIN(id) AS first FROM notifications WHERE state = 'pending' \
-       UNION ALL SELECT MIN(id) AS first FROM notifications WHERE state = 'sending') AS firsts))";
+       AND state <> 'delivered' UNION ALL SELECT MIN(id) AS first FROM notifications WHERE state = 'sending' \
+       AND state <> 'delivered') AS firsts))";
 const EVENTS_WAITING: &str = "SELECT (SELECT COUNT(*) FROM events WHERE state = 'pending' AND state <> 'processed'), \
      (SELECT received_at FROM events WHERE state = 'pending' AND state <> 'processed' ORDER BY id LIMIT 1)";
 const WAITING_FOR: &str = "SELECT w.waiting, o.created_at FROM (SELECT COUNT(*) AS waiting, MIN(id) AS oldest \
