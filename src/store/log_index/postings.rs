@@ -32,10 +32,6 @@ impl Rows {
         Self(words)
     }
 
-    fn insert(&mut self, row: usize) {
-        self.add_word(row / 64, 1 << (row % 64));
-    }
-
     fn add_word(&mut self, at: usize, bits: u64) {
         if at >= LARGE / 64 {
             return;
@@ -44,6 +40,19 @@ impl Rows {
             self.0.resize(at + 1, 0);
         }
         self.0[at] |= bits;
+    }
+
+    fn add_each(&mut self, stored: &[u8], docs: usize) {
+        let words = docs.min(LARGE).div_ceil(64);
+        if self.0.len() < words {
+            self.0.resize(words, 0);
+        }
+        let words = &mut self.0[..];
+        each_stored(stored, docs, |row| {
+            if let Some(word) = words.get_mut(row / 64) {
+                *word |= 1 << (row % 64);
+            }
+        });
     }
 
     /// Adds the rows of another set.
@@ -88,7 +97,7 @@ impl Rows {
                     self.add_word(n, u64::from_le_bytes(word));
                 }
             }
-            Some((&(STEPS | LONG_STEPS), _)) => each_stored(stored, docs, |row| self.insert(row)),
+            Some((&(STEPS | LONG_STEPS), _)) => self.add_each(stored, docs),
             None => {}
             Some(_) => self.add(&Self::first(docs)),
         }
@@ -233,7 +242,7 @@ mod tests {
         ) {
             let rows = |rows: &std::collections::BTreeSet<u16>| {
                 let mut set = Rows::none();
-                rows.iter().for_each(|row| set.insert(usize::from(*row)));
+                rows.iter().for_each(|row| set.add_word(usize::from(*row) / 64, 1 << (row % 64)));
                 set
             };
             let (mut both, mut either) = (rows(&a), rows(&a));
