@@ -23,14 +23,17 @@ const SHARE: u32 = 8;
 const LEAST: Duration = Duration::from_millis(20);
 /// Intake that stored nothing for this long is idle.
 const IDLE: Duration = Duration::from_millis(3);
+/// For how long others write little at a time after a turn that intake could not spare: now and
+/// then one batch of a flood is small.
+const FLOOD: Duration = Duration::from_millis(500);
 
 /// Sees to who goes first.
 #[derive(Debug, Default)]
 pub(super) struct Precedence {
     /// Intake does not keep up, and the others had no turn since.
     is_behind: AtomicBool,
-    /// The others had a turn although intake was still behind, and it is since.
-    is_overtaxed: AtomicBool,
+    /// Until when intake counts as overtaxed: the others had a turn although it was behind.
+    overtaxed_until: Mutex<Option<Instant>>,
     /// When the others have their next turn.
     turn_at: Mutex<Option<Instant>>,
     stored: Notify,
@@ -68,15 +71,12 @@ impl Precedence {
     pub fn intake_stored(&self, events: usize, more: usize) {
         let is_behind = events >= SMALL || more >= FEW;
         self.is_behind.store(is_behind, Ordering::Relaxed);
-        if !is_behind {
-            self.is_overtaxed.store(false, Ordering::Relaxed);
-        }
         self.stored.notify_waiters();
     }
 
     /// Whether intake has more to store than it keeps up with, and for long.
     pub fn is_intake_overtaxed(&self) -> bool {
-        self.is_overtaxed.load(Ordering::Relaxed)
+        self.overtaxed_until.lock().is_some_and(|until| Instant::now() < until)
     }
 
     /// Waits until it is the turn of those that are not intake.
@@ -84,12 +84,11 @@ impl Precedence {
         while self.is_behind.load(Ordering::Relaxed) {
             let stored = self.stored.notified();
             if self.is_due(Instant::now()) {
-                self.is_overtaxed.store(true, Ordering::Relaxed);
+                *self.overtaxed_until.lock() = Some(Instant::now() + FLOOD);
                 break;
             }
             let is_silent = tokio::time::timeout(IDLE, stored).await.is_err();
             if is_silent && self.storing.load(Ordering::Relaxed) == 0 {
-                self.is_overtaxed.store(false, Ordering::Relaxed);
                 break;
             }
         }
@@ -134,8 +133,8 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn intake_is_overtaxed_from_a_turn_of_others_until_it_keeps_up() {
+    #[tokio::test(start_paused = true)]
+    async fn intake_is_overtaxed_from_a_turn_of_others_until_the_flood_is_over() {
         let precedence = Precedence::default();
         let _storing = precedence.intake_begins();
         precedence.intake_stored(1, FEW);
@@ -144,8 +143,10 @@ mod tests {
 
         *precedence.turn_at.lock() = Some(Instant::now());
         assert!(precedence.wait().now_or_never().is_some());
-        assert!(precedence.is_intake_overtaxed());
         precedence.intake_stored(1, 0);
+        assert!(precedence.is_intake_overtaxed(), "one small batch does not end it");
+
+        tokio::time::advance(FLOOD).await;
         assert!(!precedence.is_intake_overtaxed());
     }
 
