@@ -22,6 +22,14 @@ impl Places {
         self
     }
 
+    /// Adds nulls for so many places.
+    pub fn leave(mut self, places: usize) -> Self {
+        for _ in 0..places {
+            self = self.bind(None::<i64>);
+        }
+        self
+    }
+
     /// All of them.
     pub fn arguments(self) -> Result<SqliteArguments, Error> {
         self.1.map_or(Ok(self.0), Err)

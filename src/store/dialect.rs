@@ -97,6 +97,13 @@ macro_rules! write_rows {
     };
 }
 
+/// [`write_rows`] with the statement of a kind of rows.
+macro_rules! save {
+    ($tx:expr, $rows:expr, $kind:expr, $bind:ident) => {
+        write_rows!(*$tx, $rows, $kind.columns, $kind.prefix, $kind.suffix, |query, row| $bind!(query, row))
+    };
+}
+
 /// Reads rows by others: as [`write_rows`], but evaluates to a `Vec` of `$row_type`.
 macro_rules! read_rows {
     ($tx:expr, $row_type:ty, $rows:expr, $columns:expr, $prefix:expr, $suffix:expr,

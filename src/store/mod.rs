@@ -47,6 +47,8 @@ pub mod retention;
 pub mod stand_ins;
 mod overtake;
 pub mod limited;
+mod triage_rows;
+mod conclude;
 pub mod triage;
 pub mod triage_read;
 pub mod watch;
@@ -55,6 +57,7 @@ mod newest;
 mod open;
 mod precedence;
 mod probe;
+mod record;
 mod script;
 mod server;
 mod twins;
@@ -245,6 +248,17 @@ impl Tx {
     /// them; see [`Store::begin_triage`].
     pub fn triage_number(&self) -> Option<u64> {
         self.2.as_deref().copied()
+    }
+
+    /// Ends a transaction that only read. Answers what keeps others from changing incidents.
+    async fn end_reading(self) -> Result<Option<OwnedMutexGuard<u64>>, StoreError> {
+        let Self(kind, _, turn) = self;
+        match kind {
+            TxKind::Sqlite(tx) => tx.rollback().await,
+            TxKind::Postgres(tx) => dialect::in_time(tx.rollback()).await,
+        }
+        .doing("end a transaction that read")?;
+        Ok(turn)
     }
 
     /// Goes on from reading to writing; see [`Store::begin_triage`].

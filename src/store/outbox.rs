@@ -164,41 +164,6 @@ const NEXT_DUE: &str = concat!(
     unblocked!(),
     " ORDER BY n.due_at LIMIT 1) AS due FROM (VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9), (10)) AS p) AS dues"
 );
-const FINISH: &str = "UPDATE notifications SET state = v.column3, reason = v.column4, due_at = v.column5, \
-     finished_at = v.column6, maybe_twice = (notifications.maybe_twice OR v.column7), \
-     preview = COALESCE(v.column8, notifications.preview), lease_owner = NULL, lease_until = NULL FROM (";
-const FINISH_WHERE: &str = ") AS v WHERE notifications.id = v.column1 AND notifications.lease_owner = v.column2 \
-     AND notifications.state = 'sending'";
-const INSERT_ATTEMPTS: &str = "INSERT INTO attempts (id, notification_id, series, number, started_at, duration_ms, \
-     outcome, status, error, response)";
-macro_rules! references_sql {
-    ($lock:literal) => {
-        concat!(
-            ") AS v JOIN notification_incidents ni ON ni.notification_id = v.column1 \
-             JOIN conversations c ON c.incident_id = ni.incident_id AND c.channel = v.column3",
-            $lock,
-            ") AS r WHERE conversations.incident_id = r.incident_id AND conversations.channel = r.channel"
-        )
-    };
-}
-const KEEP_REFERENCES: &str = "UPDATE conversations SET reference = r.reference \
-     FROM (SELECT c.incident_id, c.channel, v.column2 AS reference FROM (";
-// Locked in one order everywhere: triage writes conversations at the same time.
-const KEEP_REFERENCES_OF: PerDialect = PerDialect {
-    sqlite: references_sql!(""),
-    postgres: references_sql!(" ORDER BY c.incident_id, c.channel FOR UPDATE OF c"),
-};
-const UPSERT_HEALTH: &str = "INSERT INTO channel_health (channel, paused_until, failures, last_success_at, \
-     last_failure_at, last_error, delivered, failed, given_up_at)";
-const UPSERT_HEALTH_SET: &str = "ON CONFLICT (channel) DO UPDATE SET \
-     paused_until = COALESCE(excluded.paused_until, channel_health.paused_until), \
-     failures = CASE WHEN excluded.last_success_at IS NOT NULL THEN excluded.failures \
-         ELSE channel_health.failures + excluded.failures END, \
-     last_success_at = COALESCE(excluded.last_success_at, channel_health.last_success_at), \
-     last_failure_at = COALESCE(excluded.last_failure_at, channel_health.last_failure_at), \
-     last_error = CASE WHEN excluded.last_error IS NULL THEN channel_health.last_error ELSE excluded.last_error END, \
-     delivered = channel_health.delivered + excluded.delivered, failed = channel_health.failed + excluded.failed, \
-     given_up_at = COALESCE(excluded.given_up_at, channel_health.given_up_at)";
 const PAUSED_UNTIL: &str = "SELECT paused_until FROM channel_health WHERE channel = $1";
 const CANCEL_ORPHANS: PerDialect = PerDialect {
     sqlite: "UPDATE notifications SET state = 'cancelled', reason = $1, finished_at = $2 \
@@ -317,16 +282,6 @@ impl Store {
         Ok(row.and_then(|(until,)| until).map(Timestamp::from_millis))
     }
 
-    /// Records how attempts ended, in one transaction.
-    ///
-    /// # Errors
-    /// Then nothing of it is recorded.
-    pub async fn record_attempts(&self, recording: &Recording) -> Result<(), StoreError> {
-        let mut tx = self.begin_write().await?;
-        tx.record_attempts(recording).await?;
-        tx.commit().await
-    }
-
     /// Withdraws what is owed to channels that nobody serves; answers how many. `channels` are
     /// those of the caller. On PostgreSQL another replica may serve others, or may have done so
     /// until a few minutes ago and be about to come back.
@@ -365,61 +320,10 @@ impl Tx {
             with_tx!(self, |conn| claim_query!(sql, channel, lease, limit).fetch_all(&mut *conn).await);
         Ok(in_order(claimed.doing("claim messages")?))
     }
-
-    /// Records how attempts ended.
-    ///
-    /// # Errors
-    /// When the database does not take them.
-    pub async fn record_attempts(&mut self, recording: &Recording) -> Result<(), StoreError> {
-        let finished = &recording.finished;
-        write_rows!(*self, finished, 8, FINISH, FINISH_WHERE, |query, f| query
-            .bind(&f.notification_id)
-            .bind(&f.owner)
-            .bind(f.next.state())
-            .bind(f.next.reason())
-            .bind(f.next.due_at(f.ended_at).as_millis())
-            .bind(f.next.is_final().then(|| f.ended_at.as_millis()))
-            .bind(f.maybe_twice)
-            .bind(&f.preview))
-        .doing("finish messages")?;
-        write_rows!(*self, finished, 10, INSERT_ATTEMPTS, "", |query, f| query
-            .bind(&f.attempt_id)
-            .bind(&f.notification_id)
-            .bind(f.series)
-            .bind(f.number)
-            .bind(f.started_at.as_millis())
-            .bind(i64::try_from(f.ended_at.since(f.started_at).as_millis()).unwrap_or(i64::MAX))
-            .bind(f.outcome.as_str())
-            .bind(f.status.map(i64::from))
-            .bind(&f.error)
-            .bind(&f.response))
-        .doing("record attempts")?;
-        let references: Vec<&Finished> = finished.iter().filter(|f| f.reference.is_some()).collect();
-        let of = KEEP_REFERENCES_OF.pick(self);
-        write_rows!(*self, &references, 3, KEEP_REFERENCES, of, |query, f| query
-            .bind(&f.notification_id)
-            .bind(&f.reference)
-            .bind(&f.channel))
-        .doing("keep message references")?;
-        self.save_timeline(&recording.timeline).await?;
-        write_rows!(*self, &recording.health, 9, UPSERT_HEALTH, UPSERT_HEALTH_SET, |query, row| query
-            .bind(&row.0)
-            .bind(row.1.paused_until.map(Timestamp::as_millis))
-            .bind(i64::from(row.1.failures))
-            .bind(row.1.last_success_at.map(Timestamp::as_millis))
-            .bind(row.1.last_failure_at.map(Timestamp::as_millis))
-            .bind(&row.1.last_error)
-            .bind(i64::from(row.1.delivered))
-            .bind(i64::from(row.1.failed))
-            .bind(row.1.given_up_at.map(Timestamp::as_millis)))
-        .doing("store how channels fare")?;
-        self.save_breakers(&recording.breakers).await?;
-        self.insert_stand_ins(&recording.stand_ins).await
-    }
 }
 
 impl Next {
-    const fn state(&self) -> &'static str {
+    pub(super) const fn state(&self) -> &'static str {
         match self {
             Self::Delivered => "delivered",
             Self::Failed(_) => "failed",
@@ -427,7 +331,7 @@ impl Next {
         }
     }
 
-    fn reason(&self) -> &str {
+    pub(super) fn reason(&self) -> &str {
         match self {
             Self::Delivered => "the provider accepted it",
             Self::Failed(reason) => reason,
@@ -435,14 +339,14 @@ impl Next {
         }
     }
 
-    const fn due_at(&self, ended_at: Timestamp) -> Timestamp {
+    pub(super) const fn due_at(&self, ended_at: Timestamp) -> Timestamp {
         match self {
             Self::Retry(at) => *at,
             Self::Delivered | Self::Failed(_) => ended_at,
         }
     }
 
-    const fn is_final(&self) -> bool {
+    pub(super) const fn is_final(&self) -> bool {
         !matches!(self, Self::Retry(_))
     }
 }

@@ -6,6 +6,78 @@ use sqlx::SqlitePool;
 use sqlx::pool::PoolConnection;
 
 use super::bound::Places;
+use super::dialect::Dialect;
+use super::{Pool, Store};
+
+/// The most rows of a kind that are written in one call.
+const MOST: usize = 128;
+
+/// The statement that writes rows of one kind: `PREFIX ROWS SUFFIX`.
+pub(super) struct Rows {
+    pub prefix: &'static str,
+    /// How many values a row has.
+    pub columns: usize,
+    pub suffix: &'static str,
+}
+
+/// A transaction that writes rows of several kinds in one call: its texts by how many rows of
+/// each kind they have room for, which is 1, 2, 4 … [`MOST`].
+pub(super) struct Writing([&'static str; MOST.ilog2() as usize + 1]);
+
+impl Writing {
+    /// Writes the kinds in this order.
+    pub fn of(kinds: &[&Rows]) -> Self {
+        Self(std::array::from_fn(|power| text(kinds, 1 << power)))
+    }
+
+    const fn with_room(&self, room: usize) -> &'static str {
+        self.0[room.ilog2() as usize]
+    }
+}
+
+/// For how many rows of each kind there must be room; `None` when that is too much for one call.
+pub(super) fn room(counts: impl IntoIterator<Item = usize>) -> Option<usize> {
+    let room = counts.into_iter().max()?.next_power_of_two();
+    (room <= MOST).then_some(room)
+}
+
+/// Binds the rows of a kind, and nulls in the place of those that are not there.
+macro_rules! bind_rows {
+    ($places:expr, $room:expr, $rows:expr, $kind:expr, $bind:ident) => {{
+        let rows = $rows;
+        let places = rows.iter().fold($places, |places, row| $bind!(places, row));
+        places.leave(($room - rows.len()) * $kind.columns)
+    }};
+}
+pub(super) use bind_rows;
+
+fn text(kinds: &[&Rows], room: usize) -> &'static str {
+    let statement = |rows: &&Rows| Dialect::Sqlite.values_sql(rows.prefix, rows.columns, room, rows.suffix);
+    let statements: Vec<&str> = kinds.iter().map(statement).collect();
+    Box::leak(format!("BEGIN IMMEDIATE; {}; COMMIT", statements.join("; ")).into_boxed_str())
+}
+
+impl Store {
+    /// Whether transactions may be written in one call: not on PostgreSQL, where a statement is
+    /// prepared by the server.
+    pub(super) const fn takes_scripts(&self) -> bool {
+        matches!(self.pool, Pool::Sqlite { .. })
+    }
+
+    /// Writes a transaction in one call, when it is its turn.
+    pub(super) async fn write_at_once(
+        &self,
+        writing: &Writing,
+        room: usize,
+        places: Places,
+    ) -> Result<(), sqlx::Error> {
+        let Pool::Sqlite { write, .. } = &self.pool else {
+            return Err(sqlx::Error::Configuration("only SQLite takes scripts".into()));
+        };
+        self.precedence.wait().await;
+        Script::begin(write).await?.run(writing.with_room(room), places).await
+    }
+}
 
 /// A connection for a text that begins a transaction and ends it. Whatever goes wrong on the
 /// way, also that nobody waits for the end any more, undoes all of it.

@@ -5,14 +5,15 @@ use serde_json::Value;
 
 use super::error::Doing as _;
 use super::news::News;
-use super::rows::{signed, to_json};
+use super::triage_rows::{
+    CONVERSATIONS, DECISIONS, EVENTS, INCIDENTS, MEMBERS, NOTIFICATIONS, SOURCES, SUBJECTS, TIMELINE,
+    bind_conversation, bind_decision, bind_incident, bind_member, bind_notification, bind_source,
+    bind_subject, bind_timeline, bind_triaged_event,
+};
 use super::{StoreError, Superseded, Tx};
-use crate::domain::alert::AlertStatus;
 use crate::domain::clock::Timestamp;
 use crate::domain::incident::{Conversation, Incident, Member};
 use crate::domain::notification::Snapshot;
-use crate::domain::priority::priority;
-use crate::domain::severity::Severity;
 
 /// Everything one triage transaction writes.
 #[derive(Debug, Default)]
@@ -145,40 +146,13 @@ pub struct SourceSeen {
     pub events: u64,
 }
 
-const UPSERT_INCIDENTS: &str = concat!("INSERT INTO incidents (is_current, ", incident_columns!(), ")");
-const UPSERT_INCIDENTS_SET: &str = "ON CONFLICT (id) DO UPDATE SET \
-     is_current = (incidents.is_current AND excluded.is_current), state = excluded.state, \
-     severity = excluded.severity, severity_raw = excluded.severity_raw, version = excluded.version, \
-     receiver = excluded.receiver, external_url = excluded.external_url, truncated = excluded.truncated, \
-     started_at = excluded.started_at, updated_at = excluded.updated_at, last_seen_at = excluded.last_seen_at, \
-     resolved_at = excluded.resolved_at, resolve_reason = excluded.resolve_reason, reopened = excluded.reopened, \
-     firing = excluded.firing, members = excluded.members, tally = excluded.tally";
 const SILENCE: &str = "UPDATE members SET status = 'resolved', ends_at = $2, place = place + 5 WHERE incident_id = $1 AND status = 'firing'";
-const UPSERT_MEMBERS: &str =
-    concat!("INSERT INTO members (event_id, place, first_seen_at, last_seen_at, ", member_columns!(), ")");
-const UPSERT_MEMBERS_SET: &str = "ON CONFLICT (incident_id, fingerprint) DO UPDATE SET status = excluded.status, \
-     severity = excluded.severity, severity_raw = excluded.severity_raw, annotations = excluded.annotations, \
-     starts_at = excluded.starts_at, ends_at = excluded.ends_at, generator_url = excluded.generator_url, \
-     event_id = excluded.event_id, place = excluded.place, last_seen_at = excluded.last_seen_at";
-const INSERT_TIMELINE: &str = "INSERT INTO timeline (id, incident_id, at, kind, actor, detail)";
-const UPSERT_CONVERSATIONS: &str =
-    "INSERT INTO conversations (incident_id, channel, told, next_due_at, last_answer)";
-const UPSERT_CONVERSATIONS_SET: &str = "ON CONFLICT (incident_id, channel) DO UPDATE SET told = excluded.told, \
-     next_due_at = excluded.next_due_at, last_answer = excluded.last_answer";
-const INSERT_DECISIONS: &str = "INSERT INTO decisions (id, incident_id, channel, at, outcome, kind, until_at, reason, \
-     notification_id, route)";
-const INSERT_NOTIFICATIONS: &str = "INSERT INTO notifications (id, channel, dedup_key, kind, state, severity, entry, \
-     alertname, received_at, created_at, due_at, expires_at, attempts, series, reason, maybe_twice, snapshot, \
-     priority)";
-const INSERT_NOTIFICATION_INCIDENTS: &str =
-    "INSERT INTO notification_incidents (notification_id, incident_id)";
-const FINISH_EVENTS: &str =
-    "UPDATE events SET state = v.column2, reason = v.column3, processed_at = v.column4 FROM (";
-const FINISH_EVENTS_WHERE: &str = ") AS v WHERE events.id = v.column1";
-const UPSERT_SOURCES: &str =
-    "INSERT INTO alert_sources (external_url, receiver, source, first_seen_at, last_seen_at, events)";
-const UPSERT_SOURCES_SET: &str = "ON CONFLICT (external_url, receiver) DO UPDATE SET \
-     last_seen_at = excluded.last_seen_at, events = alert_sources.events + excluded.events";
+
+/// Which of some messages are about which incidents; a test is about none.
+pub(super) fn subjects(rows: &[NewNotification]) -> Vec<(&str, &str)> {
+    let about = rows.iter().filter(|row| !row.snapshot.incident.id.is_empty());
+    about.map(|row| (row.id.as_str(), row.snapshot.incident.id.as_str())).collect()
+}
 
 impl Tx {
     /// Writes what triage concluded: a few statements, whatever the number of alerts. Answers
@@ -199,12 +173,7 @@ impl Tx {
     }
 
     async fn finish_events(&mut self, events: &[TriagedEvent]) -> Result<(), StoreError> {
-        write_rows!(*self, events, 4, FINISH_EVENTS, FINISH_EVENTS_WHERE, |query, event| query
-            .bind(&event.id)
-            .bind(if event.failure.is_some() { "failed" } else { "processed" })
-            .bind(event.failure.as_deref().unwrap_or_default())
-            .bind(event.at.as_millis()))
-        .doing("mark events as triaged")?;
+        save!(self, events, EVENTS, bind_triaged_event).doing("mark events as triaged")?;
         Ok(())
     }
 
@@ -217,51 +186,12 @@ impl Tx {
     }
 
     async fn upsert_incidents(&mut self, changes: &[&IncidentChange]) -> Result<(), StoreError> {
-        write_rows!(*self, changes, 23, UPSERT_INCIDENTS, UPSERT_INCIDENTS_SET, |query, change| query
-            .bind(change.is_current)
-            .bind(&change.incident.id)
-            .bind(&change.incident.dedup_key)
-            .bind(change.incident.state.as_str())
-            .bind(change.incident.severity.as_str())
-            .bind(&change.incident.severity_raw)
-            .bind(&change.incident.entry)
-            .bind(&change.incident.version)
-            .bind(&change.incident.alertname)
-            .bind(&change.incident.source)
-            .bind(&change.incident.receiver)
-            .bind(&change.incident.external_url)
-            .bind(signed(change.incident.truncated))
-            .bind(change.incident.started_at.as_millis())
-            .bind(change.incident.opened_at.as_millis())
-            .bind(change.incident.updated_at.as_millis())
-            .bind(change.incident.last_seen_at.as_millis())
-            .bind(change.incident.resolved_at.map(Timestamp::as_millis))
-            .bind(change.incident.resolve_reason.map(crate::domain::incident::ResolveReason::as_str))
-            .bind(i64::from(change.incident.reopened))
-            .bind(i64::from(change.incident.firing))
-            .bind(i64::from(change.incident.members))
-            .bind(to_json(&change.incident.tally)))
-        .doing("store incidents")?;
+        save!(self, changes, INCIDENTS, bind_incident).doing("store incidents")?;
         Ok(())
     }
 
     async fn save_members(&mut self, all: &Consequences) -> Result<(), StoreError> {
-        write_rows!(*self, &all.members, 14, UPSERT_MEMBERS, UPSERT_MEMBERS_SET, |query, change| query
-            .bind(&change.event_id)
-            .bind(place(&change.member))
-            .bind(change.at.as_millis())
-            .bind(change.at.as_millis())
-            .bind(&change.incident_id)
-            .bind(&change.member.fingerprint)
-            .bind(change.member.status.as_str())
-            .bind(change.member.severity.as_str())
-            .bind(&change.member.severity_raw)
-            .bind(to_json(&change.member.labels))
-            .bind(to_json(&change.member.annotations))
-            .bind(change.member.starts_at.as_millis())
-            .bind(change.member.ends_at.map(Timestamp::as_millis))
-            .bind(&change.member.generator_url))
-        .doing("store members")?;
+        save!(self, &all.members, MEMBERS, bind_member).doing("store members")?;
         for (incident_id, at) in &all.silenced {
             with_tx!(self, |conn| {
                 sqlx::query(SILENCE)
@@ -281,14 +211,7 @@ impl Tx {
     /// # Errors
     /// When the database does not take them.
     pub async fn save_timeline(&mut self, rows: &[TimelineRow]) -> Result<(), StoreError> {
-        write_rows!(*self, rows, 6, INSERT_TIMELINE, "", |query, row| query
-            .bind(&row.id)
-            .bind(&row.incident_id)
-            .bind(row.at.as_millis())
-            .bind(&row.kind)
-            .bind(&row.actor)
-            .bind(row.detail.to_string()))
-        .doing("store timelines")?;
+        save!(self, rows, TIMELINE, bind_timeline).doing("store timelines")?;
         Ok(())
     }
 
@@ -297,29 +220,12 @@ impl Tx {
         // instead of blocks this.
         let mut rows: Vec<&(String, Conversation)> = rows.iter().collect();
         rows.sort_unstable_by(|a, b| (&a.0, &a.1.channel).cmp(&(&b.0, &b.1.channel)));
-        write_rows!(*self, &rows, 5, UPSERT_CONVERSATIONS, UPSERT_CONVERSATIONS_SET, |query, row| query
-            .bind(&row.0)
-            .bind(&row.1.channel)
-            .bind(row.1.told.as_ref().map(to_json))
-            .bind(row.1.next_due_at.map(Timestamp::as_millis))
-            .bind(&row.1.last_answer))
-        .doing("store conversations")?;
+        save!(self, &rows, CONVERSATIONS, bind_conversation).doing("store conversations")?;
         Ok(())
     }
 
     async fn save_decisions(&mut self, rows: &[DecisionRow]) -> Result<(), StoreError> {
-        write_rows!(*self, rows, 10, INSERT_DECISIONS, "", |query, row| query
-            .bind(&row.id)
-            .bind(&row.incident_id)
-            .bind(&row.channel)
-            .bind(row.at.as_millis())
-            .bind(row.outcome)
-            .bind(row.kind)
-            .bind(row.until.map(Timestamp::as_millis))
-            .bind(&row.reason)
-            .bind(&row.notification_id)
-            .bind(to_json(&row.route)))
-        .doing("store decisions")?;
+        save!(self, rows, DECISIONS, bind_decision).doing("store decisions")?;
         Ok(())
     }
 
@@ -330,61 +236,13 @@ impl Tx {
     pub async fn insert_notifications(&mut self, rows: &[NewNotification]) -> Result<(), StoreError> {
         let owed = rows.iter().map(|row| row.channel.clone()).collect();
         self.announce(News { owed, ..News::default() });
-        write_rows!(*self, rows, 18, INSERT_NOTIFICATIONS, "", |query, row| query
-            .bind(&row.id)
-            .bind(&row.channel)
-            .bind(&row.snapshot.incident.dedup_key)
-            .bind(row.snapshot.kind.as_str())
-            .bind("pending")
-            .bind(row.snapshot.incident.severity.as_str())
-            .bind(&row.snapshot.incident.entry)
-            .bind(&row.snapshot.incident.alertname)
-            .bind(row.received_at.map(Timestamp::as_millis))
-            .bind(row.snapshot.at.as_millis())
-            .bind(row.snapshot.at.as_millis())
-            .bind(row.expires_at.as_millis())
-            .bind(0_i64)
-            .bind(1_i64)
-            .bind("")
-            .bind(false)
-            .bind(to_json(&row.snapshot))
-            .bind(i64::from(priority(row.snapshot.kind, row.snapshot.incident.severity))))
-        .doing("put messages into the outbox")?;
-        // A test is about no incident.
-        let about = rows.iter().filter(|row| !row.snapshot.incident.id.is_empty());
-        let pairs: Vec<(&str, &str)> =
-            about.map(|row| (row.id.as_str(), row.snapshot.incident.id.as_str())).collect();
-        write_rows!(
-            *self,
-            &pairs,
-            2,
-            INSERT_NOTIFICATION_INCIDENTS,
-            "ON CONFLICT DO NOTHING",
-            |query, pair| query.bind(pair.0).bind(pair.1)
-        )
-        .doing("tie messages to incidents")?;
+        save!(self, rows, NOTIFICATIONS, bind_notification).doing("put messages into the outbox")?;
+        save!(self, &subjects(rows), SUBJECTS, bind_subject).doing("tie messages to incidents")?;
         Ok(())
     }
 
     async fn save_sources(&mut self, rows: &[SourceSeen]) -> Result<(), StoreError> {
-        write_rows!(*self, rows, 6, UPSERT_SOURCES, UPSERT_SOURCES_SET, |query, row| query
-            .bind(&row.external_url)
-            .bind(&row.receiver)
-            .bind(&row.source)
-            .bind(row.at.as_millis())
-            .bind(row.at.as_millis())
-            .bind(signed(row.events)))
-        .doing("store who posts")?;
+        save!(self, rows, SOURCES, bind_source).doing("store who posts")?;
         Ok(())
     }
-}
-
-/// The order in which members matter: firing ones first, then by severity.
-fn place(member: &Member) -> i64 {
-    let severity = Severity::ALL.iter().position(|severity| *severity == member.severity).unwrap_or(0);
-    let over = match member.status {
-        AlertStatus::Firing => 0,
-        AlertStatus::Resolved => Severity::ALL.len(),
-    };
-    i64::try_from(over + severity).unwrap_or(i64::MAX)
 }

@@ -16,7 +16,7 @@ pub(super) const SIZE_LIMIT: &str = "67108864";
 /// In pages: when nobody copied the log into the file for so long, a commit does.
 pub(super) const LAST_RESORT: &str = "32000";
 /// A log of so many pages is worth beginning again.
-const LONG: i64 = 4_000;
+const LONG: i64 = 12_000;
 /// How soon to look again: after much was copied, and after little.
 const SOON: Duration = Duration::from_millis(250);
 const LATER: Duration = Duration::from_secs(2);

@@ -20,7 +20,7 @@ use crate::telemetry::metrics::DecisionOutcome;
 /// How many events share one transaction at most.
 const BATCH: u32 = 1_024;
 /// And while more comes than intake can store.
-const SHORT_BATCH: u32 = 128;
+const SHORT_BATCH: u32 = 64;
 /// How many bytes of bodies share one transaction at most; a body of its own may be larger.
 const BATCH_BYTES: i64 = 16 * 1_024 * 1_024;
 /// How often an event is tried alone before it is set aside.
@@ -107,15 +107,7 @@ impl Processor {
                 return ended.map(|_| 0);
             }
         };
-        let mut tx = tx.into_writing(&self.parts.store).await?;
-        let superseded = match tx.save_consequences(&conclusions).await {
-            Ok(superseded) => superseded,
-            Err(error) => {
-                let _ = tx.rollback().await;
-                return Err(error.into());
-            }
-        };
-        tx.commit().await?;
+        let superseded = self.parts.store.conclude(tx, &conclusions).await?;
         if self.parts.store.is_alone() {
             self.memory.lock().keep(cases);
         }
