@@ -12,7 +12,7 @@ use crate::domain::incident::{IncidentState, Member};
 use crate::domain::notification::SNAPSHOT_ALERTS;
 
 /// How many members are remembered at most, in all incidents together, per half.
-const ROOM: usize = 12_288;
+const ROOM: usize = 8_192;
 
 /// Remembered incidents by dedup key: those used lately, and those used before.
 #[derive(Default)]
