@@ -21,6 +21,8 @@ const FETCH: i64 = 3;
 const READ_IDS: i64 = 20;
 /// How many blocks are looked into at once.
 const BLOCKS: std::ops::RangeInclusive<i64> = 1..=256;
+/// How many terms are looked up beside each other, each on a connection of its own.
+const AT_ONCE: usize = 2;
 /// How many sets may be read at once before fewer blocks are taken.
 const SETS: usize = 1_000;
 /// Sorts behind every id.
@@ -211,13 +213,16 @@ impl<T: Listed> Reader<'_, T> {
             rows.add_stored(&block.unfinished, block.docs());
         }
         let mut sets = 0;
-        for term in &self.search.terms {
-            let (mut found, read) = self.store.find_log_term(list, blocks, term).await?;
-            sets += read;
-            self.effort -= i64::try_from(read + blocks.len()).unwrap_or(0);
-            let changed = if term.is_loose { &mut loose } else { &mut firm };
-            for (rows, block) in changed.iter_mut().zip(blocks) {
-                rows.keep(&found.remove(&block.block).unwrap_or_else(Rows::none));
+        for terms in self.search.terms.chunks(AT_ONCE) {
+            let found = terms.iter().map(|term| self.store.find_log_term(list, blocks, term));
+            let found = futures_util::future::try_join_all(found).await?;
+            for (term, (mut found, read)) in terms.iter().zip(found) {
+                sets += read;
+                self.effort -= i64::try_from(read + blocks.len()).unwrap_or(0);
+                let changed = if term.is_loose { &mut loose } else { &mut firm };
+                for (rows, block) in changed.iter_mut().zip(blocks) {
+                    rows.keep(&found.remove(&block.block).unwrap_or_else(Rows::none));
+                }
             }
             if firm.iter().all(Rows::is_empty) {
                 break;
