@@ -35,10 +35,10 @@ impl Store {
     /// # Errors
     /// Then nothing of it was written.
     pub async fn conclude(&self, reading: Tx, all: &Consequences) -> Result<Vec<Superseded>, StoreError> {
-        if let Some(room) = room_for(all).filter(|_| self.takes_scripts()) {
+        if let (Some(pool), Some(room)) = (self.takes_scripts(), room_for(all)) {
             let places = places(all, room);
             let _turn = reading.end_reading().await?;
-            self.write_at_once(&WRITING, room, places).await.doing("store what triage concluded")?;
+            self.write_at_once(pool, &WRITING, room, places).await.doing("store what triage concluded")?;
             return Ok(Vec::new());
         }
         let mut tx = reading.into_writing(self).await?;

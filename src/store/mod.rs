@@ -251,13 +251,9 @@ impl Tx {
     }
 
     /// Ends a transaction that only read. Answers what keeps others from changing incidents.
-    async fn end_reading(self) -> Result<Option<OwnedMutexGuard<u64>>, StoreError> {
-        let Self(kind, _, turn) = self;
-        match kind {
-            TxKind::Sqlite(tx) => tx.rollback().await,
-            TxKind::Postgres(tx) => dialect::in_time(tx.rollback()).await,
-        }
-        .doing("end a transaction that read")?;
+    async fn end_reading(mut self) -> Result<Option<OwnedMutexGuard<u64>>, StoreError> {
+        let turn = self.2.take();
+        self.rollback().await?;
         Ok(turn)
     }
 
@@ -266,10 +262,13 @@ impl Tx {
     /// # Errors
     /// When no connection can be had in time or the database cannot be written.
     pub async fn into_writing(self, store: &Store) -> Result<Self, StoreError> {
-        let Self(TxKind::Sqlite(reading), news, turn) = self else { return Ok(self) };
-        reading.rollback().await.doing("end a transaction that read")?;
-        let writing = store.begin_write().await?;
-        Ok(Self(writing.0, news, turn))
+        if matches!(self.0, TxKind::Postgres(_)) {
+            return Ok(self);
+        }
+        let turn = self.end_reading().await?;
+        let mut writing = store.begin_write().await?;
+        writing.2 = turn;
+        Ok(writing)
     }
 
     /// Makes the transaction's writes permanent.

@@ -1,5 +1,5 @@
-//! The outbox: claiming messages with leases, in order per channel and dedup key, and
-//! recording how each attempt ended.
+//! The outbox: claiming messages with leases, in order per channel and dedup key. How each
+//! attempt ended is written by [`Store::record_attempts`].
 //!
 //! A message is claimed only when no older one of the same channel and dedup key is
 //! unfinished. A lease that runs out means that its worker died during the send: whether

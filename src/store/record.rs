@@ -109,9 +109,9 @@ impl Store {
     /// # Errors
     /// When the database does not take them; then nothing of it is recorded.
     pub async fn record_attempts(&self, recording: &Recording) -> Result<(), StoreError> {
-        if let Some(room) = room_for(recording).filter(|_| self.takes_scripts()) {
+        if let (Some(pool), Some(room)) = (self.takes_scripts(), room_for(recording)) {
             let places = places(recording, room);
-            return self.write_at_once(&WRITING, room, places).await.doing("record attempts");
+            return self.write_at_once(pool, &WRITING, room, places).await.doing("record attempts");
         }
         let mut tx = self.begin_write().await?;
         tx.record_attempts(recording).await?;

@@ -58,24 +58,25 @@ fn text(kinds: &[&Rows], room: usize) -> &'static str {
 }
 
 impl Store {
-    /// Whether transactions may be written in one call: not on PostgreSQL, where a statement is
-    /// prepared by the server.
-    pub(super) const fn takes_scripts(&self) -> bool {
-        matches!(self.pool, Pool::Sqlite { .. })
+    /// Where transactions may be written in one call: not on PostgreSQL, which prepares each
+    /// statement by itself.
+    pub(super) const fn takes_scripts(&self) -> Option<&SqlitePool> {
+        match &self.pool {
+            Pool::Sqlite { write, .. } => Some(write),
+            Pool::Postgres(_) => None,
+        }
     }
 
     /// Writes a transaction in one call, when it is its turn.
     pub(super) async fn write_at_once(
         &self,
+        pool: &SqlitePool,
         writing: &Writing,
         room: usize,
         places: Places,
     ) -> Result<(), sqlx::Error> {
-        let Pool::Sqlite { write, .. } = &self.pool else {
-            return Err(sqlx::Error::Configuration("only SQLite takes scripts".into()));
-        };
         self.precedence.wait().await;
-        Script::begin(write).await?.run(writing.with_room(room), places).await
+        Script::begin(pool).await?.run(writing.with_room(room), places).await
     }
 }
 
