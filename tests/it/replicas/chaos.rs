@@ -18,6 +18,9 @@ const SEED_VARIABLE: &str = "MODELPAGER_TEST_SEED";
 const TROUBLE: Duration = Duration::from_secs(15);
 /// How long everything may take to settle after it: the leases of the dead are found by then.
 const CALM: Duration = Duration::from_secs(60);
+/// A replica uses a connection without looking at it for a second after its last use; one that
+/// the last restart of the database ended fails the request that gets it, with 503.
+const DISTRUST: Duration = Duration::from_millis(1_100);
 
 /// Says how to repeat the run when the test fails.
 struct Seed(u64);
@@ -77,7 +80,7 @@ async fn tell_everything_twice(replicas: Vec<Api>, pause: Duration, seed: u64) {
     }
 }
 
-/// Ends with everything running.
+/// Ends with everything running, and no connection trusted from before.
 async fn make_trouble(replicas: &mut [Service], server: &OwnServer, random: &SeededRandom) {
     let until = tokio::time::Instant::now() + TROUBLE;
     let a_moment = || Duration::from_millis(100 + random.bits() % 900);
@@ -94,6 +97,7 @@ async fn make_trouble(replicas: &mut [Service], server: &OwnServer, random: &See
             }
         }
     }
+    tokio::time::sleep(DISTRUST).await;
 }
 
 async fn restart_database(server: &OwnServer, mode: Stop, pause: Duration) {
