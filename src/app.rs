@@ -26,12 +26,14 @@ use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
 use crate::triage::processor::{self, Processor};
 use crate::web::state::{AppState, Live};
+use crate::web::live_views::LiveViews;
 
 pub mod configuration;
 mod log_index;
 mod maintenance;
 mod news;
 mod operations;
+mod pulse;
 mod retention;
 pub mod stored_events;
 mod time;
@@ -61,6 +63,7 @@ pub struct App {
     inbox: Inbox,
     tasks: Tasks,
     control: Arc<Control>,
+    live_views: LiveViews,
 }
 
 /// Every task but the server's own.
@@ -70,6 +73,7 @@ struct Tasks {
     ear: JoinHandle<()>,
     maintenance: JoinHandle<()>,
     log_index: JoinHandle<()>,
+    pulse: JoinHandle<()>,
     stop: watch::Sender<bool>,
 }
 
@@ -143,12 +147,16 @@ impl App {
             triage: events_stored.clone(),
         };
         let log_index = log_index::LogIndex { store: store.clone(), clock: clock.clone() };
+        let live_views = LiveViews::default();
+        let pulse_taker =
+            pulse::PulseTaker { store: store.clone(), clock: clock.clone(), views: live_views.clone() };
         let tasks = Tasks {
             inbox_writer,
             processor: tokio::spawn(processor.run(stopped.clone())),
             ear: tokio::spawn(ear.run(stopped.clone())),
             maintenance: tokio::spawn(upkeep.run(stopped.clone())),
-            log_index: tokio::spawn(log_index.run(stopped)),
+            log_index: tokio::spawn(log_index.run(stopped.clone())),
+            pulse: tokio::spawn(pulse_taker.run(stopped)),
             stop,
         };
         let control = Arc::new(Control {
@@ -177,9 +185,10 @@ impl App {
             catalog: catalog_service,
             dispatcher: control.dispatcher.clone(),
             operations: control.clone(),
+            live_views: live_views.clone(),
         };
         let server = crate::web::server::serve(listener, state)?;
-        Ok(Self { address, server, inbox, tasks, control })
+        Ok(Self { address, server, inbox, tasks, control, live_views })
     }
 
     /// Where it listens.
@@ -198,7 +207,7 @@ impl App {
     /// # Errors
     /// When a part ended that should not have: better restarted whole than half alive.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { server, inbox, mut tasks, control, .. } = self;
+        let Self { server, inbox, mut tasks, control, live_views, .. } = self;
         let handle = server.handle();
         let mut server = tokio::spawn(server);
         let failure = tokio::select! {
@@ -209,12 +218,15 @@ impl App {
             ended = &mut tasks.ear => Some(format!("listening to other replicas ended: {ended:?}")),
             ended = &mut tasks.maintenance => Some(format!("maintenance ended: {ended:?}")),
             ended = &mut tasks.log_index => Some(format!("the log's index ended: {ended:?}")),
+            ended = &mut tasks.pulse => Some(format!("watching for open pages ended: {ended:?}")),
         };
         if let Some(failure) = &failure {
             tracing::error!(failure, "a part of the program ended, stopping the rest");
         } else {
             tracing::info!("stopping");
         }
+        // Before the server waits for its answers to end: those to open pages never do.
+        live_views.end();
         wind_down(handle, server, inbox, tasks, &control).await;
         match failure {
             None => Ok(()),
@@ -259,8 +271,8 @@ async fn wind_down(
     }
     drop(inbox);
     tasks.stop.send_replace(true);
-    let Tasks { inbox_writer, processor, ear, maintenance, log_index, .. } = tasks;
-    let running = [inbox_writer, processor, ear, maintenance, log_index].into_iter();
+    let Tasks { inbox_writer, processor, ear, maintenance, log_index, pulse, .. } = tasks;
+    let running = [inbox_writer, processor, ear, maintenance, log_index, pulse].into_iter();
     let running = running.filter(|task| !task.is_finished());
     if timeout(left().max(LAST_WORDS), join_all(running)).await.is_err() {
         tracing::warn!(grace_s = grace.as_secs(), "a task did not end in time");

@@ -29,6 +29,7 @@ pub mod breakers;
 pub mod catalog;
 pub mod catalog_read;
 mod catalog_rows;
+pub mod changes;
 pub mod copy;
 pub mod events;
 #[macro_use]
@@ -46,6 +47,7 @@ pub mod replicas;
 pub mod retention;
 pub mod stand_ins;
 mod overtake;
+pub mod overview;
 pub mod limited;
 mod triage_rows;
 mod conclude;

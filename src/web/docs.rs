@@ -3,7 +3,7 @@
 use std::io::Read as _;
 
 use actix_web::http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, LOCATION, VARY,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, VARY,
 };
 use actix_web::{HttpRequest, HttpResponse, web};
 use flate2::read::GzDecoder;
@@ -94,15 +94,4 @@ fn unpack(packed: &[u8]) -> Result<Vec<u8>, Problem> {
         .read_to_end(&mut content)
         .map_err(|error| Problem::internal(format!("a file of the page cannot be unpacked: {error}")))?;
     Ok(content)
-}
-
-/// A person at the bare address is shown what there is.
-pub async fn from_root() -> HttpResponse {
-    HttpResponse::Found().insert_header((LOCATION, "/docs")).finish()
-}
-
-/// The address of an incident as messages give it.
-pub async fn from_incident(id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let id = super::api::query::checked_id("incident", &id)?;
-    Ok(HttpResponse::Found().insert_header((LOCATION, format!("/api/v1/incidents/{id}"))).finish())
 }

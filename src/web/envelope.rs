@@ -20,6 +20,7 @@ use tracing::Instrument as _;
 use super::body::WatchedBody;
 use super::problem::{Kind, Problem};
 use super::state::AppState;
+use super::ui::errors;
 
 /// Carries a request's id in and out.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -105,10 +106,11 @@ fn misuse(req: &ServiceRequest, state: Option<&web::Data<AppState>>) -> Option<&
     }
 }
 
-/// What a page of somebody else must not read or change. Alerts are not among it: they are
-/// taken by whatever name the sender knows this server.
+/// What a page of somebody else must not read or change: all but what programs ask for. Alerts
+/// are taken by whatever name the sender knows this server.
 fn is_private(path: &str) -> bool {
-    path.starts_with("/api/") || path == "/-/reload"
+    const FOR_PROGRAMS: [&str; 4] = ["/webhooks/", "/-/healthy", "/-/ready", "/metrics"];
+    !FOR_PROGRAMS.iter().any(|prefix| path.starts_with(prefix))
 }
 
 /// Whether the `Host` is an address, `localhost`, or the configured name. A name that some
@@ -139,17 +141,23 @@ fn causes(response: &ServiceResponse) -> Option<String> {
     }
 }
 
-/// Gives error answers their body: problem+json with the request's id, also where the
-/// library answered by itself.
+/// Gives error answers their body: problem+json with the request's id, or a page for who asked
+/// for one; also where the library answered by itself.
 fn shape_error(response: ServiceResponse, id: &str) -> ServiceResponse {
     let Some(error) = response.response().error() else { return response };
-    let id = Some(id.to_owned()).filter(|id| !id.is_empty());
-    let shaped = match error.as_error::<Problem>() {
-        Some(problem) => problem.respond(id),
+    let unnamed;
+    let problem = match error.as_error::<Problem>() {
+        Some(problem) => problem,
         None => {
             let kind = Kind::from_status(response.status());
-            Problem::new(kind, kind.facts().2).respond(id)
+            unnamed = Problem::new(kind, kind.facts().2);
+            &unnamed
         }
+    };
+    let shaped = if errors::wants_page(response.request()) {
+        errors::page(response.request(), problem, id)
+    } else {
+        problem.respond(Some(id.to_owned()).filter(|id| !id.is_empty()))
     };
     response.into_response(shaped)
 }

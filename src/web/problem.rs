@@ -9,7 +9,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use actix_web::body::BoxBody;
-use actix_web::error::{JsonPayloadError, PathError, PayloadError, QueryPayloadError};
+use actix_web::error::{JsonPayloadError, PathError, PayloadError, QueryPayloadError, UrlencodedError};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
@@ -246,6 +246,11 @@ impl Problem {
         self.kind
     }
 
+    /// The wrong fields.
+    pub fn fields(&self) -> &[FieldError] {
+        &self.errors
+    }
+
     /// What lies behind it, outermost first; for the log alone.
     pub fn causes(&self) -> Option<String> {
         let mut next = self.cause.as_deref().map(|cause| cause as &dyn StdError);
@@ -359,6 +364,17 @@ impl From<&QueryPayloadError> for Problem {
                 Self::new(Kind::Validation, format!("the query parameters do not fit: {cause}"))
             }
             other => Self::bad_request(other.to_string()),
+        }
+    }
+}
+
+impl From<&UrlencodedError> for Problem {
+    fn from(error: &UrlencodedError) -> Self {
+        match error {
+            UrlencodedError::Overflow { limit, .. } => Self::payload_too_large(*limit),
+            UrlencodedError::ContentType => Self::new(Kind::UnsupportedMediaType, "this takes a form alone"),
+            UrlencodedError::Payload(cause) => Self::from(cause),
+            other => Self::bad_request(format!("the form cannot be read: {other}")),
         }
     }
 }

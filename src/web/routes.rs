@@ -4,17 +4,15 @@
 //! method is answered 405 with `Allow`. Every line here is described in the OpenAPI
 //! document; a test compares the two.
 
-use actix_web::guard::{self, Guard};
-use actix_web::http::Method;
-use actix_web::middleware::Compress;
-use actix_web::web::{self, JsonConfig, PathConfig, QueryConfig, ServiceConfig};
-use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder};
+use actix_web::web::{self, FormConfig, JsonConfig, PathConfig, QueryConfig, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
 
 use super::api::{
     catalog, catalog_history, catalog_import, channels, events, incidents, notifications, status,
 };
+use super::path::{Path, path};
 use super::problem::{Kind, Problem};
-use super::{docs, health, openapi, problem_pages, webhooks};
+use super::{docs, health, openapi, problem_pages, ui, webhooks};
 
 /// The greatest single JSON document the API takes, in bytes: an entry with a long runbook.
 /// Webhooks and imports go by `server.max_body_bytes`.
@@ -25,7 +23,7 @@ const WEBHOOK_HINT: &str = "this is where Alertmanager posts: set it as the url 
 
 /// Every path there is.
 fn table() -> Vec<Path> {
-    vec![
+    let described = vec![
         path("/-/healthy").get(health::healthy),
         path("/-/ready").get(health::ready),
         path("/-/reload").post(health::reload).hint("a reload changes things: use POST"),
@@ -66,13 +64,12 @@ fn table() -> Vec<Path> {
             .get(catalog_history::list_deployments)
             .post(catalog_history::record_deployment)
             .compressed(),
-        path("/").get(docs::from_root).undescribed(),
-        path("/incidents/{id}").get(docs::from_incident).undescribed(),
         path("/docs").get(docs::index),
         path("/docs/{file:.*}").get(docs::file).undescribed(),
         path("/api/v1/openapi.json").get(openapi::get_openapi).compressed(),
         path("/api/v1/status").get(status::get_status).compressed(),
-    ]
+    ];
+    described.into_iter().chain(ui::paths()).collect()
 }
 
 /// Registers every path, and what stands for errors of the library itself.
@@ -80,6 +77,7 @@ pub fn configure(config: &mut ServiceConfig) {
     config
         .app_data(JsonConfig::default().limit(JSON_LIMIT).error_handler(|e, _| Problem::from(&e).into()))
         .app_data(QueryConfig::default().error_handler(|e, _| Problem::from(&e).into()))
+        .app_data(FormConfig::default().limit(JSON_LIMIT).error_handler(|e, _| Problem::from(&e).into()))
         .app_data(PathConfig::default().error_handler(|e, _| Problem::from(&e).into()))
         .default_service(web::to(not_found));
     for path in table() {
@@ -90,118 +88,6 @@ pub fn configure(config: &mut ServiceConfig) {
 async fn not_found(req: HttpRequest) -> Result<HttpResponse, Problem> {
     let path: String = req.path().chars().take(120).collect();
     Err(Problem::new(Kind::NotFound, format!("there is nothing at {path:?}")))
-}
-
-/// A path and what can be done with it.
-struct Path {
-    #[cfg_attr(not(test), expect(dead_code, reason = "compared with the API's description"))]
-    pattern: &'static str,
-    methods: Vec<Method>,
-    resource: Resource,
-    hint: &'static str,
-    compressed: bool,
-    #[cfg_attr(not(test), expect(dead_code, reason = "compared with the API's description"))]
-    described: bool,
-}
-
-fn path(pattern: &'static str) -> Path {
-    let resource = web::resource(pattern);
-    Path { pattern, methods: Vec::new(), resource, hint: "", compressed: false, described: true }
-}
-
-impl Path {
-    fn get<F, Args>(self, handler: F) -> Self
-    where
-        F: Handler<Args>,
-        Args: FromRequest + 'static,
-        F::Output: Responder + 'static,
-    {
-        self.method(Method::GET, guard::Any(guard::Get()).or(guard::Head()), handler)
-    }
-
-    fn post<F, Args>(self, handler: F) -> Self
-    where
-        F: Handler<Args>,
-        Args: FromRequest + 'static,
-        F::Output: Responder + 'static,
-    {
-        self.method(Method::POST, guard::Post(), handler)
-    }
-
-    fn put<F, Args>(self, handler: F) -> Self
-    where
-        F: Handler<Args>,
-        Args: FromRequest + 'static,
-        F::Output: Responder + 'static,
-    {
-        self.method(Method::PUT, guard::Put(), handler)
-    }
-
-    fn patch<F, Args>(self, handler: F) -> Self
-    where
-        F: Handler<Args>,
-        Args: FromRequest + 'static,
-        F::Output: Responder + 'static,
-    {
-        self.method(Method::PATCH, guard::Patch(), handler)
-    }
-
-    fn delete<F, Args>(self, handler: F) -> Self
-    where
-        F: Handler<Args>,
-        Args: FromRequest + 'static,
-        F::Output: Responder + 'static,
-    {
-        self.method(Method::DELETE, guard::Delete(), handler)
-    }
-
-    fn method<F, Args>(mut self, method: Method, guard: impl Guard + 'static, handler: F) -> Self
-    where
-        F: Handler<Args>,
-        Args: FromRequest + 'static,
-        F::Output: Responder + 'static,
-    {
-        self.methods.push(method);
-        Self { resource: self.resource.route(web::route().guard(guard).to(handler)), ..self }
-    }
-
-    /// What to say to who comes with another method.
-    fn hint(self, hint: &'static str) -> Self {
-        Self { hint, ..self }
-    }
-
-    /// Answers are compressed for clients that can read it.
-    fn compressed(self) -> Self {
-        Self { compressed: true, ..self }
-    }
-
-    /// A second form of a path, or a part of a page: not in the API's description.
-    fn undescribed(self) -> Self {
-        Self { described: false, ..self }
-    }
-
-    /// The value of `Allow`.
-    fn allow(&self) -> String {
-        let mut words: Vec<&str> = self.methods.iter().map(Method::as_str).collect();
-        if words.contains(&"GET") {
-            words.push("HEAD");
-        }
-        words.join(", ")
-    }
-
-    fn register(self, config: &mut ServiceConfig) {
-        let allow = self.allow();
-        let detail = if self.hint.is_empty() { format!("use {allow}") } else { self.hint.to_owned() };
-        let resource = self.resource.default_service(web::to(move || {
-            let problem = Problem::method_not_allowed(allow.clone(), detail.clone());
-            async move { Err::<HttpResponse, _>(problem) }
-        }));
-        if self.compressed {
-            config.service(resource.wrap(Compress::default()));
-        } else {
-            config.service(resource);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
 
+use super::live_views::LiveViews;
 use super::tokens::TokenSet;
 use crate::catalog::service::CatalogService;
 use crate::config::Config;
@@ -39,6 +40,8 @@ pub struct AppState {
     pub dispatcher: Arc<Dispatcher>,
     /// What only the whole program can do or know.
     pub operations: Arc<dyn Operations>,
+    /// The pages that are open and want to hear of changes.
+    pub live_views: LiveViews,
 }
 
 /// What handlers ask of the program as a whole.

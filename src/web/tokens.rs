@@ -8,6 +8,7 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
@@ -55,8 +56,8 @@ impl TokenSet {
     /// # Errors
     /// 401 when nobody known shows it, 403 when their token has none of the scopes.
     pub fn authorize(&self, header: Option<&[u8]>, needed: &[Scope]) -> Result<Actor, Problem> {
-        if self.0.is_empty() {
-            return Ok(Actor { name: ANONYMOUS.to_owned() });
+        if self.is_open() {
+            return Ok(Actor::anonymous());
         }
         let token = header.and_then(Credentials::parse).and_then(|shown| self.find(&shown));
         let Some(token) = token else {
@@ -65,14 +66,26 @@ impl TokenSet {
                 "send a token of this server as a bearer token, or as the password of basic authentication with the token's name as the user",
             ));
         };
-        if !needed.iter().any(|scope| token.may(*scope)) {
-            let words: Vec<_> = needed.iter().copied().map(word).collect();
-            return Err(Problem::new(
-                Kind::Forbidden,
-                format!("the token {:?} lacks the scope {}", token.name, words.join(" or ")),
-            ));
-        }
-        Ok(Actor { name: token.name.clone() })
+        token.actor().allowed(needed)
+    }
+
+    /// Whether no token is asked for.
+    pub fn is_open(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Who holds the token of that name.
+    pub fn named(&self, name: &str) -> Option<Actor> {
+        self.0.iter().find(|token| token.name == name).map(Token::actor)
+    }
+
+    /// A proof over `message` (HMAC-SHA256) that only a server with the token of that name in
+    /// its configuration can make: every replica can, and none any more once the token changed.
+    pub fn seal(&self, name: &str, message: &[u8]) -> Option<[u8; 32]> {
+        let token = self.0.iter().find(|token| token.name == name)?;
+        let mut mac = Hmac::<Sha256>::new_from_slice(&token.secret_digest).ok()?;
+        mac.update(message);
+        Some(mac.finalize().into_bytes().into())
     }
 
     /// Looks at every token, whether or not one was found.
@@ -94,12 +107,8 @@ impl TokenSet {
 }
 
 impl Token {
-    fn may(&self, scope: Scope) -> bool {
-        self.scopes.iter().any(|held| match held {
-            Scope::Admin => true,
-            Scope::Write => matches!(scope, Scope::Write | Scope::Read),
-            Scope::Read | Scope::Ingest => *held == scope,
-        })
+    fn actor(&self) -> Actor {
+        Actor { name: self.name.clone(), scopes: self.scopes.clone() }
     }
 }
 
@@ -138,6 +147,36 @@ const fn word(scope: Scope) -> &'static str {
 pub struct Actor {
     /// The token's name, or [`ANONYMOUS`].
     pub name: String,
+    scopes: Vec<Scope>,
+}
+
+impl Actor {
+    /// Who comes where no token is asked for: may do everything.
+    pub fn anonymous() -> Self {
+        Self { name: ANONYMOUS.to_owned(), scopes: vec![Scope::Admin] }
+    }
+
+    /// Whether they may do what needs `scope`.
+    pub fn may(&self, scope: Scope) -> bool {
+        self.scopes.iter().any(|held| match held {
+            Scope::Admin => true,
+            Scope::Write => matches!(scope, Scope::Write | Scope::Read),
+            Scope::Read | Scope::Ingest => *held == scope,
+        })
+    }
+
+    /// Themselves, if they may do something for which one of `needed` is enough.
+    ///
+    /// # Errors
+    /// 403 when they hold none of the scopes.
+    pub fn allowed(self, needed: &[Scope]) -> Result<Self, Problem> {
+        if needed.iter().any(|scope| self.may(*scope)) {
+            return Ok(self);
+        }
+        let words: Vec<_> = needed.iter().copied().map(word).collect();
+        let detail = format!("the token {:?} lacks the scope {}", self.name, words.join(" or "));
+        Err(Problem::new(Kind::Forbidden, detail))
+    }
 }
 
 #[cfg(test)]

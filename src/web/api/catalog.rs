@@ -22,7 +22,7 @@ use crate::web::problem::{FieldError, Kind, Problem};
 use crate::web::state::AppState;
 
 /// Cursors belong to this list.
-const LIST: &str = "catalog";
+pub const LIST: &str = "catalog";
 
 /// What to list. Everything given must hold.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -48,7 +48,19 @@ pub struct CatalogQuery {
 }
 
 impl CatalogQuery {
-    fn filter(self) -> Result<CatalogFilter, Problem> {
+    /// The page that the parameters ask for.
+    ///
+    /// # Errors
+    /// 422 for a limit out of range, 400 for a foreign cursor.
+    pub fn take_page(&mut self) -> Result<PageRequest, Problem> {
+        PageRequest::parse(LIST, self.limit.take().as_deref(), self.cursor.take().as_deref())
+    }
+
+    /// What the parameters ask for.
+    ///
+    /// # Errors
+    /// 422 with every wrong parameter.
+    pub fn filter(self) -> Result<CatalogFilter, Problem> {
         let mut checked = Checked::default();
         let kind = checked.word("kind", self.kind, &EntryKind::ALL.map(EntryKind::as_str));
         let tier = checked.word("tier", self.tier, &["1", "2", "3", "4", "5"]);
@@ -78,7 +90,7 @@ pub async fn list(
     state: web::Data<AppState>,
 ) -> Result<web::Json<Page<CatalogItem>>, Problem> {
     let mut query = query.into_inner();
-    let page = PageRequest::parse(LIST, query.limit.take().as_deref(), query.cursor.take().as_deref())?;
+    let page = query.take_page()?;
     let after = page.after.unwrap_or_default();
     let mut entries = state.store.list_catalog_entries(&query.filter()?, &after, page.limit + 1).await?;
     let has_more = entries.len() > page.limit as usize;

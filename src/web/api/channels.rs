@@ -35,6 +35,19 @@ pub enum ChannelState {
     Disabled,
 }
 
+impl ChannelState {
+    /// The word of the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Failing => "failing",
+            Self::Paused => "paused",
+            Self::Untried => "untried",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
 /// A channel and how it fares. Its settings are not shown: they hold secrets.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(example = json!({
@@ -46,37 +59,37 @@ pub enum ChannelState {
 }))]
 pub struct ChannelView {
     /// The name routes use.
-    name: String,
+    pub name: String,
     /// `log`, `webhook`, `slack`, `pagerduty`, `email`.
-    kind: String,
+    pub kind: String,
     /// How it fares.
-    state: ChannelState,
+    pub state: ChannelState,
     /// Whether it sends at all.
-    enabled: bool,
+    pub enabled: bool,
     /// Whether it tells when an incident is over.
-    send_resolved: bool,
+    pub send_resolved: bool,
     /// The channel that stands in for it.
-    fallback: Option<String>,
+    pub fallback: Option<String>,
     /// Failed attempts since the last success.
-    failures: i64,
+    pub failures: i64,
     /// Until when its provider asked for quiet.
-    paused_until: Option<Moment>,
+    pub paused_until: Option<Moment>,
     /// The last success.
-    last_success_at: Option<Moment>,
+    pub last_success_at: Option<Moment>,
     /// The last failure.
-    last_failure_at: Option<Moment>,
+    pub last_failure_at: Option<Moment>,
     /// What it was; without secrets.
-    last_error: Option<String>,
+    pub last_error: Option<String>,
     /// Messages delivered, ever.
-    delivered: i64,
+    pub delivered: i64,
     /// Messages given up, ever.
-    failed: i64,
+    pub failed: i64,
     /// Messages owed to it.
-    waiting: i64,
+    pub waiting: i64,
     /// When the oldest of them was decided.
-    oldest_waiting_at: Option<Moment>,
+    pub oldest_waiting_at: Option<Moment>,
     /// Whether it delivers, and if not, since when and when it is tried again.
-    health: HealthView,
+    pub health: HealthView,
 }
 
 /// Every channel; there are never so many that they need pages.
@@ -131,6 +144,14 @@ impl From<Trial> for TestResult {
     responses((status = 200, description = "Every channel", body = ChannelList))
 )]
 pub async fn list(_: Read, state: web::Data<AppState>) -> Result<web::Json<ChannelList>, Problem> {
+    Ok(web::Json(ChannelList { items: all(&state).await?, next_cursor: None }))
+}
+
+/// Every channel, in the order of the configuration.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn all(state: &AppState) -> Result<Vec<ChannelView>, Problem> {
     let mut health: HashMap<String, ChannelHealth> =
         state.store.channel_health().await?.into_iter().map(|row| (row.channel.clone(), row)).collect();
     let mut backlog: HashMap<String, ChannelBacklog> =
@@ -143,7 +164,7 @@ pub async fn list(_: Read, state: web::Data<AppState>) -> Result<web::Json<Chann
         .iter()
         .map(|channel| view(channel, health.remove(&channel.name), backlog.remove(&channel.name), now))
         .collect();
-    Ok(web::Json(ChannelList { items, next_cursor: None }))
+    Ok(items)
 }
 
 /// One channel and how it fares.
@@ -163,7 +184,11 @@ pub async fn get(
     read_one(&name, &state).await.map(web::Json)
 }
 
-async fn read_one(name: &str, state: &AppState) -> Result<ChannelView, Problem> {
+/// One channel.
+///
+/// # Errors
+/// 404 for a channel that is unknown.
+pub async fn read_one(name: &str, state: &AppState) -> Result<ChannelView, Problem> {
     let live = state.live.load();
     let channel = live.config.channels.iter().find(|channel| channel.name == name);
     let Some(channel) = channel else { return Err(Problem::not_found("channel", name)) };

@@ -17,7 +17,7 @@ use crate::web::state::AppState;
 use crate::web::webhooks::{Receipt, refusal};
 
 /// Cursors belong to this list.
-const LIST: &str = "events";
+pub const LIST: &str = "events";
 
 /// What to list. Everything given must hold.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -41,7 +41,19 @@ pub struct EventQuery {
 }
 
 impl EventQuery {
-    fn filter(self) -> Result<EventFilter, Problem> {
+    /// The page that the parameters ask for.
+    ///
+    /// # Errors
+    /// 422 for a limit out of range, 400 for a foreign cursor.
+    pub fn take_page(&mut self) -> Result<PageRequest, Problem> {
+        PageRequest::parse(LIST, self.limit.take().as_deref(), self.cursor.take().as_deref())
+    }
+
+    /// What the parameters ask for.
+    ///
+    /// # Errors
+    /// 422 with every wrong parameter.
+    pub fn filter(self) -> Result<EventFilter, Problem> {
         let mut checked = Checked::default();
         let filter = EventFilter {
             state: checked.word("state", self.state, &["pending", "processed", "rejected", "failed"]),
@@ -92,7 +104,7 @@ pub async fn list(
     state: web::Data<AppState>,
 ) -> Result<web::Json<Page<EventSummary>>, Problem> {
     let mut query = query.into_inner();
-    let page = PageRequest::parse(LIST, query.limit.take().as_deref(), query.cursor.take().as_deref())?;
+    let page = query.take_page()?;
     let slice = state.store.list_events(&query.filter()?, &page.into()).await?;
     Ok(web::Json(Page::from_slice(LIST, slice)))
 }

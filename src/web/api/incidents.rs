@@ -14,7 +14,7 @@ use crate::web::problem::Problem;
 use crate::web::state::AppState;
 
 /// Cursors belong to this list.
-const LIST: &str = "incidents";
+pub const LIST: &str = "incidents";
 
 /// What to list. Everything given must hold.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -40,7 +40,19 @@ pub struct IncidentQuery {
 }
 
 impl IncidentQuery {
-    fn filter(self) -> Result<IncidentFilter, Problem> {
+    /// The page that the parameters ask for.
+    ///
+    /// # Errors
+    /// 422 for a limit out of range, 400 for a foreign cursor.
+    pub fn take_page(&mut self) -> Result<PageRequest, Problem> {
+        PageRequest::parse(LIST, self.limit.take().as_deref(), self.cursor.take().as_deref())
+    }
+
+    /// What the parameters ask for.
+    ///
+    /// # Errors
+    /// 422 with every wrong parameter.
+    pub fn filter(self) -> Result<IncidentFilter, Problem> {
         let mut checked = Checked::default();
         let filter = IncidentFilter {
             state: checked.word("state", self.state, &["open", "resolved"]),
@@ -68,7 +80,7 @@ pub async fn list(
     state: web::Data<AppState>,
 ) -> Result<web::Json<Page<IncidentSummary>>, Problem> {
     let mut query = query.into_inner();
-    let page = PageRequest::parse(LIST, query.limit.take().as_deref(), query.cursor.take().as_deref())?;
+    let page = query.take_page()?;
     let slice = state.store.list_incidents(&query.filter()?, &page.into()).await?;
     Ok(web::Json(Page::from_slice(LIST, slice)))
 }

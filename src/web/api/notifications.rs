@@ -24,7 +24,7 @@ use crate::web::problem::{Kind, Problem};
 use crate::web::state::AppState;
 
 /// Cursors belong to this list.
-const LIST: &str = "notifications";
+pub const LIST: &str = "notifications";
 
 /// What to list. Everything given must hold.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -64,7 +64,19 @@ pub struct NotificationQuery {
 }
 
 impl NotificationQuery {
-    fn filter(self) -> Result<NotificationFilter, Problem> {
+    /// The page that the parameters ask for.
+    ///
+    /// # Errors
+    /// 422 for a limit out of range, 400 for a foreign cursor.
+    pub fn take_page(&mut self) -> Result<PageRequest, Problem> {
+        PageRequest::parse(LIST, self.limit.take().as_deref(), self.cursor.take().as_deref())
+    }
+
+    /// What the parameters ask for.
+    ///
+    /// # Errors
+    /// 422 with every wrong parameter.
+    pub fn filter(self) -> Result<NotificationFilter, Problem> {
         let mut checked = Checked::default();
         let filter = NotificationFilter {
             state: checked.word("state", self.state, &NotificationState::ALL.map(NotificationState::as_str)),
@@ -103,7 +115,7 @@ pub async fn list(
 ) -> Result<HttpResponse, Problem> {
     let mut query = query.into_inner();
     let format = Format::asked_for(&req, query.format.take().as_deref())?;
-    let page = PageRequest::parse(LIST, query.limit.take().as_deref(), query.cursor.take().as_deref())?;
+    let page = query.take_page()?;
     let filter = query.filter()?;
     if format != Format::Json {
         return Ok(export(state.store.clone(), filter, page.after, format));
@@ -164,7 +176,15 @@ pub async fn redeliver(
     id: web::Path<String>,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    let id = checked_id("notification", &id)?;
+    Ok(HttpResponse::Accepted().json(send_again(&state, &who.0.name, &id).await?))
+}
+
+/// Queues a finished notification anew, for `actor`.
+///
+/// # Errors
+/// 404 for an unknown id; 409 while it is still being delivered, or when nothing would send it.
+pub async fn send_again(state: &AppState, actor: &str, id: &str) -> Result<Redelivered, Problem> {
+    let id = checked_id("notification", id)?;
     let found =
         state.store.find_notification(id).await?.ok_or_else(|| Problem::not_found("notification", id))?;
     let channel = found.summary.channel;
@@ -175,12 +195,11 @@ pub async fn redeliver(
     }
     let now = state.clock.now();
     let expires_at = now.plus(state.live.load().config.delivery.max_age.0);
-    let wish = Redeliver { id, actor: &who.0.name, now, expires_at };
+    let wish = Redeliver { id, actor, now, expires_at };
     match state.store.redeliver_notification(&wish, &state.ids).await? {
         Redelivery::Queued { channel, series } => {
             state.dispatcher.wake([channel.as_str()]);
-            let answer = Redelivered { id: id.to_owned(), channel, state: "pending", series };
-            Ok(HttpResponse::Accepted().json(answer))
+            Ok(Redelivered { id: id.to_owned(), channel, state: "pending", series })
         }
         Redelivery::Unfinished => {
             Err(Problem::conflict("it is still being delivered: wait for its end, then ask again"))
@@ -200,7 +219,8 @@ struct Export {
     next: Option<PageKey>,
 }
 
-fn export(store: Store, filter: NotificationFilter, after: Option<String>, format: Format) -> HttpResponse {
+/// Everything that `filter` asks for, line by line, as a file to keep.
+pub fn export(store: Store, filter: NotificationFilter, after: Option<String>, format: Format) -> HttpResponse {
     let mut ready = VecDeque::new();
     if format == Format::Csv {
         ready.push_back(Bytes::from(csv_line(CSV_HEADER)));

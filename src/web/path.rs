@@ -1,0 +1,129 @@
+//! A path of the HTTP surface: its methods, what is answered to any other, and whether
+//! answers are compressed.
+
+use actix_web::guard::{self, Guard};
+use actix_web::http::Method;
+use actix_web::middleware::{Compress};
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder};
+
+use super::problem::Problem;
+
+/// A path and what can be done with it.
+pub struct Path {
+    #[cfg_attr(not(test), expect(dead_code, reason = "compared with the API's description"))]
+    pub(super) pattern: &'static str,
+    pub(super) methods: Vec<Method>,
+    resource: Resource,
+    hint: &'static str,
+    compressed: bool,
+    #[cfg_attr(not(test), expect(dead_code, reason = "compared with the API's description"))]
+    pub(super) described: bool,
+}
+
+/// A path that has no methods yet.
+pub fn path(pattern: &'static str) -> Path {
+    let resource = web::resource(pattern);
+    Path { pattern, methods: Vec::new(), resource, hint: "", compressed: false, described: true }
+}
+
+impl Path {
+    /// Answers `GET` and `HEAD`.
+    pub fn get<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.method(Method::GET, guard::Any(guard::Get()).or(guard::Head()), handler)
+    }
+
+    /// Answers `POST`.
+    pub fn post<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.method(Method::POST, guard::Post(), handler)
+    }
+
+    /// Answers `PUT`.
+    pub fn put<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.method(Method::PUT, guard::Put(), handler)
+    }
+
+    /// Answers `PATCH`.
+    pub fn patch<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.method(Method::PATCH, guard::Patch(), handler)
+    }
+
+    /// Answers `DELETE`.
+    pub fn delete<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.method(Method::DELETE, guard::Delete(), handler)
+    }
+
+    fn method<F, Args>(mut self, method: Method, guard: impl Guard + 'static, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.methods.push(method);
+        Self { resource: self.resource.route(web::route().guard(guard).to(handler)), ..self }
+    }
+
+    /// What to say to who comes with another method.
+    pub fn hint(self, hint: &'static str) -> Self {
+        Self { hint, ..self }
+    }
+
+    /// Answers are compressed for clients that can read it.
+    pub fn compressed(self) -> Self {
+        Self { compressed: true, ..self }
+    }
+
+    /// A second form of a path, or a part of a page: not in the API's description.
+    pub fn undescribed(self) -> Self {
+        Self { described: false, ..self }
+    }
+
+    /// The value of `Allow`.
+    fn allow(&self) -> String {
+        let mut words: Vec<&str> = self.methods.iter().map(Method::as_str).collect();
+        if words.contains(&"GET") {
+            words.push("HEAD");
+        }
+        words.join(", ")
+    }
+
+    /// Makes it part of an application.
+    pub fn register(self, config: &mut ServiceConfig) {
+        let allow = self.allow();
+        let detail = if self.hint.is_empty() { format!("use {allow}") } else { self.hint.to_owned() };
+        let resource = self.resource.default_service(web::to(move || {
+            let problem = Problem::method_not_allowed(allow.clone(), detail.clone());
+            async move { Err::<HttpResponse, _>(problem) }
+        }));
+        if self.compressed {
+            config.service(resource.wrap(Compress::default()));
+        } else {
+            config.service(resource);
+        }
+    }
+}

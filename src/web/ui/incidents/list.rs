@@ -1,0 +1,61 @@
+//! The list of incidents.
+
+use maud::{Markup, html};
+
+use crate::domain::severity::Severity;
+use crate::store::log_incidents::IncidentSummary;
+use crate::web::ui::parts::filter::{self, Filter};
+use crate::web::ui::parts::query::Address;
+use crate::web::ui::parts::{badge, link, moment, table};
+use crate::web::ui::viewer::Viewer;
+
+/// The page.
+pub fn list(viewer: &Viewer, here: &Address, items: &[IncidentSummary], next: Option<&str>) -> Markup {
+    let filters = [
+        Filter::Search { label: "rule, entry, dedup key" },
+        Filter::choice("state", "State", ["open", "resolved"]),
+        Filter::choice("severity", "Severity", Severity::ALL.map(Severity::as_str)),
+        Filter::Text { name: "entry", label: "Catalog entry" },
+        Filter::Text { name: "alertname", label: "Rule" },
+    ];
+    let rows: Vec<Markup> = items.iter().map(|item| row(viewer, item)).collect();
+    let is_live = here.get("cursor").is_none();
+    html! {
+        div.head { h1 { "Incidents" } }
+        (filter::bar(here, &filters, &[]))
+        div.card {
+            @if rows.is_empty() {
+                div #incidents data-live[is_live] { (table::nothing("No incident fits. That may be good news.")) }
+            } @else {
+                (table::table("incidents", "Incidents, newest first", is_live, &COLUMNS, &rows))
+            }
+            (table::pager(here, next))
+        }
+    }
+}
+
+/// What the columns of [`row`] are.
+pub const COLUMNS: [&str; 7] = ["Incident", "Severity", "State", "Entry", "Alerts", "Began", "Last change"];
+
+/// An incident as a row.
+pub fn row(viewer: &Viewer, item: &IncidentSummary) -> Markup {
+    html! {
+        tr #(format!("i-{}", item.id)) {
+            td.main {
+                a href=(format!("/incidents/{}", item.id)) { (name(item)) }
+                br; small.mono { (item.dedup_key) }
+            }
+            td.tight data-label="Severity" { (badge::severity(&item.severity)) }
+            td.tight data-label="State" { (badge::state(&item.state)) }
+            td data-label="Entry" { (link::entry(&item.entry)) }
+            td.tight data-label="Alerts" { (item.firing) " of " (item.member_count) " firing" }
+            td.tight data-label="Began" { (moment::ago(viewer, item.started_at)) }
+            td.tight data-label="Last change" { (moment::ago(viewer, item.updated_at)) }
+        }
+    }
+}
+
+/// What people call it.
+pub fn name(item: &IncidentSummary) -> &str {
+    if item.alertname.is_empty() { &item.dedup_key } else { &item.alertname }
+}

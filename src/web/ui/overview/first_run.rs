@@ -1,0 +1,92 @@
+//! What an empty installation shows: the next three steps, filled in with this server's address.
+
+use maud::{Markup, html};
+use serde_json::json;
+
+use crate::config::Config;
+use crate::web::ui::parts::code;
+use crate::web::ui::viewer::Viewer;
+
+/// The steps.
+pub fn steps(viewer: &Viewer, config: &Config, has_entries: bool) -> Markup {
+    let url = config.server.external_url.trim_end_matches('/');
+    let token = if config.auth.tokens.is_empty() { "" } else { " -H 'Authorization: Bearer TOKEN'" };
+    html! {
+        div.head { div {
+            h1 { "Welcome to Modelpager" }
+            p.quiet { "Nothing has arrived yet. Three steps, and the next alert of a model is told to who can mend it." }
+        } }
+        div #welcome data-live {
+            ol.steps {
+                li.card { h2.body { "Point Alertmanager at it" } div.body {
+                    p { "In " code { "alertmanager.yml" } ":" }
+                    (code::snippet(&receiver(url, config)))
+                    p.quiet { "This page changes by itself when the first alert arrives. To see it at once, send one:" }
+                    (code::snippet(&sample_alert(url, token)))
+                } }
+                li.card { h2.body { "Describe a model" } div.body {
+                    @if has_entries { p { "Done: the " a href="/catalog" { "catalog" } " has entries." } }
+                    @else {
+                        p { "Owner, runbook and dashboards stand in every message about it. " }
+                        @if viewer.may_write() { p { a.button.primary href="/catalog/new" { "Create an entry" } } }
+                        p { "Or by the API, for instance from a pipeline:" }
+                        (code::snippet(&sample_entry(url, token)))
+                    }
+                } }
+                li.card { h2.body { "Say where messages go" } div.body {
+                    @let sends = config.channels.iter().any(|channel| channel.kind != "log");
+                    @if sends { p { "Done: see the " a href="/channels" { "channels" } ", and send a test." } }
+                    @else {
+                        p { "Until then they go to this program's log and stand in the " a href="/notifications" { "delivery log" } ". In " code { "modelpager.yml" } ":" }
+                        (code::snippet(CHANNELS))
+                    }
+                } }
+            }
+        }
+    }
+}
+
+fn receiver(url: &str, config: &Config) -> String {
+    let authorization = if config.auth.tokens.is_empty() {
+        ""
+    } else {
+        "\n        http_config:\n          authorization: {credentials: TOKEN_WITH_SCOPE_INGEST}"
+    };
+    format!(
+        "route:\n  receiver: modelpager\n  group_by: [alertname, model]\nreceivers:\n  - name: modelpager\n    \
+         webhook_configs:\n      - url: {url}/webhooks/alertmanager\n        send_resolved: true{authorization}\n"
+    )
+}
+
+fn sample_alert(url: &str, token: &str) -> String {
+    let body = json!({
+        "version": "4", "status": "firing", "receiver": "modelpager",
+        "groupKey": "{}:{alertname=\"ModelLatencyHigh\"}", "groupLabels": {}, "commonLabels": {},
+        "commonAnnotations": {}, "externalURL": "", "truncatedAlerts": 0,
+        "alerts": [{
+            "status": "firing",
+            "labels": {"alertname": "ModelLatencyHigh", "model": "fraud-detector", "severity": "warning"},
+            "annotations": {"summary": "p99 latency is 412 ms"},
+            "startsAt": "2026-01-01T00:00:00Z", "endsAt": "0001-01-01T00:00:00Z",
+            "generatorURL": "", "fingerprint": "a1b2c3d4e5f60718"
+        }]
+    });
+    format!("curl -X POST {url}/webhooks/alertmanager{token} \\\n  -H 'Content-Type: application/json' \\\n  -d '{body}'\n")
+}
+
+fn sample_entry(url: &str, token: &str) -> String {
+    let body = json!({
+        "slug": "fraud-detector", "kind": "model", "owner": "ml-platform", "tier": 1,
+        "current_version": "7", "runbook_url": "https://wiki.example.org/runbooks/{{alertname}}"
+    });
+    format!("curl -X POST {url}/api/v1/catalog{token} \\\n  -H 'Content-Type: application/json' \\\n  -d '{body}'\n")
+}
+
+const CHANNELS: &str = r#"channels:
+  - {name: console, kind: log}
+  - {name: ml-alerts, kind: slack, webhook_url: "${SLACK_URL}"}
+route:
+  channels: [console]
+  routes:
+    - {matchers: ['severity=~"critical|high|medium"'], channels: [ml-alerts]}
+"#;

@@ -1,0 +1,30 @@
+//! A rendered message as its reader saw it, and as it went over the wire.
+
+use maud::{Markup, html};
+use serde_json::Value;
+
+use super::badge::Tone;
+use super::code;
+
+/// A message as the log keeps it: `title`, `text`, `body`, `content_type`. `id` keeps its parts
+/// open over live updates.
+pub fn message(id: &str, severity: &str, rendered: &Value) -> Markup {
+    let text = |key: &str| rendered[key].as_str().unwrap_or_default();
+    html! {
+        div.message.(Tone::of_severity(severity).class()) {
+            p.title { (text("title")) }
+            (code::text(text("text")))
+        }
+        details #(format!("wire-{id}")) {
+            summary { "As it was sent (" (text("content_type")) ")" }
+            (body(text("body")))
+        }
+    }
+}
+
+fn body(body: &str) -> Markup {
+    match serde_json::from_str::<Value>(body) {
+        Ok(json) if json.is_object() => code::json(&json),
+        _ => code::text(body),
+    }
+}

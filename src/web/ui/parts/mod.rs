@@ -1,0 +1,14 @@
+//! What pages are made of, each piece once.
+
+pub mod badge;
+pub mod chart;
+pub mod code;
+pub mod filter;
+pub mod form;
+pub mod link;
+pub mod markdown;
+pub mod message;
+pub mod moment;
+pub mod notice;
+pub mod query;
+pub mod table;

@@ -1,0 +1,30 @@
+//! What a page has to say before anything else.
+
+use maud::{Markup, html};
+
+use super::badge::Tone;
+use crate::web::problem::Problem;
+
+/// A sentence in a box.
+pub fn notice(tone: Tone, role: &str, body: Markup) -> Markup {
+    html! { div.notice.(tone.class()) role=(role) { (body) } }
+}
+
+/// What went well: said once after a form.
+pub fn done(sentence: &str) -> Markup {
+    notice(Tone::Good, "status", html! { p { (sentence) } })
+}
+
+/// What was wrong with a form.
+pub fn wrong(problem: &Problem) -> Markup {
+    notice(
+        Tone::Critical,
+        "alert",
+        html! {
+            p { (problem) }
+            @if !problem.fields().is_empty() {
+                ul { @for error in problem.fields() { li { code { (error.field) } ": " (error.message) } } }
+            }
+        },
+    )
+}

@@ -1,0 +1,171 @@
+//! Who looks at a page, what they may do, and how they like to see it.
+//!
+//! A handler names [`Viewer`], [`Editor`] or [`Operator`] as one of its arguments and is not
+//! called for anyone else; the latter two come only with a form of our own pages.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{AUTHORIZATION, COOKIE, HeaderValue};
+use actix_web::{FromRequest, HttpRequest, web};
+use jiff::tz::TimeZone;
+
+use super::{origin, session};
+use crate::config::Scope;
+use crate::domain::clock::Timestamp;
+use crate::web::problem::{Kind, Problem};
+use crate::web::state::AppState;
+use crate::web::tokens::Actor;
+
+/// The cookie with the viewer's time zone; a script sets it, or the form at a page's foot.
+pub const ZONE_COOKIE: &str = "modelpager_zone";
+/// Set when the zone was chosen by hand: then the script leaves it alone.
+pub const ZONE_CHOSEN_COOKIE: &str = "modelpager_zone_chosen";
+/// The cookie with `light` or `dark`; without it the system decides.
+pub const THEME_COOKIE: &str = "modelpager_theme";
+
+/// Who looks at a page.
+#[derive(Clone, Debug)]
+pub struct Viewer {
+    /// Whose token it is.
+    pub actor: Actor,
+    /// Whether they logged in here, and so can log out.
+    pub has_session: bool,
+    /// How they like to see it.
+    pub taste: Taste,
+    /// Their time.
+    pub now: Timestamp,
+    /// The path and query they asked for.
+    pub here: String,
+    /// What their browser already has of it.
+    pub known: Option<String>,
+}
+
+/// How pages are shown.
+#[derive(Clone, Debug)]
+pub struct Taste {
+    /// The zone of times.
+    pub zone: TimeZone,
+    /// Its name as IANA has it.
+    pub zone_name: String,
+    /// Chosen by hand.
+    pub zone_chosen: bool,
+    /// `light`, `dark`, or nothing.
+    pub theme: &'static str,
+}
+
+impl Viewer {
+    /// Whether they may change things.
+    pub fn may_write(&self) -> bool {
+        self.actor.may(Scope::Write)
+    }
+
+    /// Whether they may operate the server.
+    pub fn may_operate(&self) -> bool {
+        self.actor.may(Scope::Admin)
+    }
+
+    fn of(req: &HttpRequest, needed: Scope) -> Result<Self, Problem> {
+        let Some(state) = req.app_data::<web::Data<AppState>>() else {
+            return Err(Problem::internal("the state is not part of the application"));
+        };
+        let now = state.clock.now();
+        let live = state.live.load();
+        let by_cookie =
+            cookie(req, session::COOKIE).and_then(|cookie| session::read(&live.tokens, cookie, now));
+        let has_session = by_cookie.is_some();
+        let actor = match by_cookie {
+            Some(actor) => actor.allowed(&[needed])?,
+            None => {
+                let header = req.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
+                live.tokens.authorize(header, &[needed])?
+            }
+        };
+        let known = req.headers().get(actix_web::http::header::IF_NONE_MATCH);
+        Ok(Self {
+            actor,
+            has_session,
+            taste: Taste::of(req),
+            now,
+            here: req.uri().path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
+            known: known.and_then(|value| value.to_str().ok()).map(str::to_owned),
+        })
+    }
+}
+
+impl Taste {
+    /// As the request's cookies say.
+    pub fn of(req: &HttpRequest) -> Self {
+        let named = cookie(req, ZONE_COOKIE).map(|name| name.replace("%2F", "/"));
+        let zone = named.as_deref().and_then(|name| TimeZone::get(name).ok());
+        let theme = match cookie(req, THEME_COOKIE) {
+            Some("light") => "light",
+            Some("dark") => "dark",
+            _ => "",
+        };
+        Self {
+            zone_name: zone.as_ref().and(named).unwrap_or_else(|| "UTC".to_owned()),
+            zone_chosen: cookie(req, ZONE_CHOSEN_COOKIE).is_some(),
+            zone: zone.unwrap_or(TimeZone::UTC),
+            theme,
+        }
+    }
+}
+
+/// The value of a cookie. Pages set few and simple ones.
+pub fn cookie<'a>(req: &'a HttpRequest, name: &str) -> Option<&'a str> {
+    let headers = req.headers().get_all(COOKIE).filter_map(|value| value.to_str().ok());
+    headers
+        .flat_map(|header| header.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find_map(|(key, value)| (key == name).then_some(value))
+}
+
+impl FromRequest for Viewer {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::of(req, Scope::Read))
+    }
+}
+
+/// Makes an extractor for who may send a form.
+macro_rules! sender {
+    ($(#[$doc:meta])* $name:ident, $needed:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug)]
+        pub struct $name(pub Viewer);
+
+        impl FromRequest for $name {
+            type Error = Problem;
+            type Future = Ready<Result<Self, Problem>>;
+
+            fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+                ready(if origin::is_own(req) {
+                    Viewer::of(req, $needed).map(Self)
+                } else {
+                    Err(Problem::new(Kind::Forbidden, NOT_OURS))
+                })
+            }
+        }
+    };
+}
+
+const NOT_OURS: &str = "this form was not sent from a page of this server; programs use the API under /api/v1";
+
+sender!(
+    /// Who sends a form that changes nothing: a look at what would happen.
+    Asker,
+    Scope::Read
+);
+sender!(
+    /// Who changes things.
+    Editor,
+    Scope::Write
+);
+sender!(
+    /// Who operates the server.
+    Operator,
+    Scope::Admin
+);
