@@ -82,7 +82,9 @@ impl Browser {
         let thread = std::thread::current();
         let test = thread.name().unwrap_or("a test with a browser");
         let programs = Programs::find_or_skip(test)?;
-        measures::find_axe_or_skip(test)?;
+        if !measures::has_axe_or_skip(test) {
+            return None;
+        }
         let driver = Driver::start(&programs).await;
         let client = driver.open(look, javascript).await;
         let browser = Self { client, look, javascript, limit: LIMIT, requested: Mutex::default(), driver };

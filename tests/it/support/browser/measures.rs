@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 use super::Browser;
 use crate::support::program;
 
-/// The version that `scripts/test-setup.sh` fetches.
-const AXE_VERSION: &str = "4.10.3";
+/// Says which version of axe there is.
+const SETUP: &str = include_str!("../../../../scripts/test-setup.sh");
 
-/// Runs axe; `$` is its source. The answer holds what it has found and how much it has looked at.
+/// Runs axe. The answer holds what it has found and how much it has looked at.
 const AXE_RUN: &str = "
 return axe.run(document, {
     runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
@@ -50,14 +50,19 @@ fn target() -> &'static Path {
     Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap()
 }
 
-/// Where the accessibility checker is; `None` after having said that `test` is skipped.
-pub fn find_axe_or_skip(test: &str) -> Option<PathBuf> {
-    let file = target().join(format!("test-tools/axe-core-{AXE_VERSION}/axe.min.js"));
-    if file.is_file() {
-        return Some(file);
+/// Whether the accessibility checker is there; if not, `test` is said to be skipped.
+pub fn has_axe_or_skip(test: &str) -> bool {
+    let there = axe().is_file();
+    if !there {
+        program::skip(test, "axe-core");
     }
-    program::skip(test, format!("axe-core {AXE_VERSION}"));
-    None
+    there
+}
+
+/// Where the accessibility checker belongs.
+fn axe() -> PathBuf {
+    let version = SETUP.lines().find_map(|line| line.strip_prefix("readonly AXE_VERSION=")).unwrap();
+    target().join(format!("test-tools/axe-core-{version}/axe.min.js"))
 }
 
 impl Browser {
@@ -90,7 +95,7 @@ impl Browser {
     /// When the page cannot be checked at all, as in a browser without scripts.
     pub async fn accessibility_violations(&self) -> Vec<String> {
         assert!(self.javascript, "axe needs scripts");
-        let source = fs::read_to_string(find_axe_or_skip("").unwrap()).unwrap();
+        let source = fs::read_to_string(axe()).unwrap();
         let found = self.execute(&format!("{source}\n{AXE_RUN}")).await;
         assert_ne!(found["passes"], 0, "axe has looked at nothing");
         found["violations"].as_array().unwrap().iter().map(violation).collect()
