@@ -2,6 +2,7 @@
 //! leaves nothing behind.
 
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -86,6 +87,14 @@ async fn pages() -> HttpServer {
     HttpServer::start(Arc::new(SystemClock), Box::new(Pages)).await.unwrap()
 }
 
+/// The width and the height of a PNG file.
+pub fn size_of(picture: &Path) -> (u32, u32) {
+    let bytes = std::fs::read(picture).unwrap();
+    assert!(bytes.starts_with(b"\x89PNG"));
+    let number = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
+    (number(16), number(20))
+}
+
 /// One browser for all of it: starting one takes longer than the rest.
 #[tokio::test]
 async fn a_browser_reports_what_is_wrong_with_a_page_and_nothing_else() {
@@ -139,12 +148,12 @@ async fn a_browser_is_used_by_hand_and_ends_with_all_its_processes() {
     assert_eq!(browser.eval("new Date(0).getHours()").await, 9);
     assert_eq!(browser.eval("[innerWidth, innerHeight]").await, json!([390, 844]));
     assert_eq!(browser.eval("matchMedia('(pointer: coarse)').matches").await, true);
-    let picture = std::fs::read(browser.screenshot("harness").await).unwrap();
-    assert!(picture.starts_with(b"\x89PNG"));
+    assert_eq!(size_of(&browser.screenshot("harness").await), (780, 1688), "two points a pixel");
 
     browser.click_link("To the form").await;
-    browser.wait_for("form").await;
+    browser.wait_for_url("/form").await;
     assert_eq!(browser.url().await, at("/form"));
+    browser.wait_for("form").await;
     assert_eq!(browser.texts("li").await, ["one", "two"]);
     assert_eq!(browser.texts("b").await, Vec::<String>::new());
     assert_eq!(browser.attr("form", "action").await.as_deref(), Some("/sent"));
@@ -191,6 +200,7 @@ async fn without_javascript_a_page_runs_no_script() {
 
     browser.goto(&format!("{}/faultless", server.url())).await;
     assert_eq!(browser.text("#plain").await, "Without scripts.");
+    assert_eq!(browser.console_errors().await, Vec::<String>::new());
     assert_eq!(browser.requests().await.len(), 1);
 
     browser.goto(&format!("{}/jumps", server.url())).await;

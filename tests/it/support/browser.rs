@@ -261,6 +261,18 @@ impl Browser {
         self.until(&format!("{needle:?} in {css:?}"), shown).await;
     }
 
+    /// Waits until the address of the page contains `part`.
+    ///
+    /// # Panics
+    /// When it does not within [`LIMIT`].
+    pub async fn wait_for_url(&self, part: &str) {
+        let there = async || {
+            let url = self.client.current_url().await?;
+            if url.as_str().contains(part) { Ok(()) } else { Err(CmdError::WaitTimeout) }
+        };
+        self.until(&format!("{part:?} in the address"), there).await;
+    }
+
     /// The value of a JavaScript expression; of a promise, what it comes to.
     ///
     /// # Panics
