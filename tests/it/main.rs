@@ -7,6 +7,7 @@ mod api_envelope;
 mod api_log;
 mod api_operation;
 mod api_webhooks;
+mod browser;
 mod catalog;
 mod catalog_beside;
 mod cli;

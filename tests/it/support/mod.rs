@@ -1,6 +1,7 @@
 //! Real programs and small tools for the integration tests.
 
 pub mod alertmanager;
+pub mod browser;
 pub mod databases;
 pub mod http;
 pub mod postgres;
