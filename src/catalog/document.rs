@@ -160,6 +160,19 @@ impl Document {
     }
 }
 
+/// A value written as YAML (or JSON), for instance in one field of a form.
+///
+/// # Errors
+/// What is not understood, with line and column.
+pub fn read_yaml(text: &str) -> Result<Value, String> {
+    serde_saphyr::from_str_with_options(text, yaml_options()).map_err(|error| error.to_string())
+}
+
+/// The same value as YAML.
+pub fn write_yaml(value: &impl Serialize) -> String {
+    serde_saphyr::to_string(value).unwrap_or_default()
+}
+
 /// A reader's complaint, with everything else that is wrong where the text can be read at all.
 fn explained(first: String, document: Option<Value>) -> DocumentError {
     let problems = document.map(|document| wrong::wrong_places(&document, &first)).unwrap_or_default();

@@ -171,7 +171,7 @@ pub(super) fn with_current_version(mut entry: Entry, history: &EntryHistory) -> 
 }
 
 /// The fields in which two states of an entry differ; links and tags one by one.
-pub(super) fn differences(before: Option<&Entry>, after: Option<&Entry>) -> Vec<FieldChange> {
+pub fn differences(before: Option<&Entry>, after: Option<&Entry>) -> Vec<FieldChange> {
     let before = before.map(told).unwrap_or_default();
     let after = after.map(told).unwrap_or_default();
     let mut changes = Vec::new();

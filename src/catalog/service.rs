@@ -29,7 +29,7 @@ pub use history::Recorded;
 pub use import::{ImportMode, ImportOptions, Missing, check_document};
 
 /// What the audit log calls the catalog's entries.
-const SUBJECT: &str = "catalog_entry";
+pub const SUBJECT: &str = "catalog_entry";
 
 /// Changes the catalog.
 #[derive(Clone)]

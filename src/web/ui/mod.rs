@@ -12,6 +12,7 @@
 use crate::web::path::Path;
 
 mod assets;
+mod catalog;
 mod channels;
 pub mod errors;
 mod incidents;
@@ -37,10 +38,11 @@ struct Room {
 }
 
 /// Every page, in the order of the bar.
-const PAGES: [Room; 3] = [
+const PAGES: [Room; 4] = [
     Room { at: "/", name: "Overview", paths: overview::paths },
     Room { at: "/incidents", name: "Incidents", paths: incidents::paths },
     Room { at: "/notifications", name: "Delivery log", paths: notifications::paths },
+    Room { at: "/catalog", name: "Catalog", paths: catalog::paths },
 ];
 
 /// Every address of the pages and of what belongs to them.

@@ -177,7 +177,7 @@ fn catalog(viewer: &Viewer, shown: &Shown) -> Markup {
         return html! {
             @if summary.entry.is_empty() {
                 p { "No catalog entry matched." }
-                p { a href="/catalog/new" { "Describe this model" } " to have its owner, version and runbook here." }
+                p { a href="/catalog/-/new" { "Describe this model" } " to have its owner, version and runbook here." }
             } @else {
                 p { "The entry " code { (summary.entry) } " is no longer in the catalog." }
             }

@@ -28,7 +28,7 @@ pub fn steps(viewer: &Viewer, config: &Config, has_entries: bool) -> Markup {
                     @if has_entries { p { "Done: the " a href="/catalog" { "catalog" } " has entries." } }
                     @else {
                         p { "Owner, runbook and dashboards stand in every message about it. " }
-                        @if viewer.may_write() { p { a.button.primary href="/catalog/new" { "Create an entry" } } }
+                        @if viewer.may_write() { p { a.button.primary href="/catalog/-/new" { "Create an entry" } } }
                         p { "Or by the API, for instance from a pipeline:" }
                         (code::snippet(&sample_entry(url, token)))
                     }
