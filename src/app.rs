@@ -25,8 +25,8 @@ use crate::intake::inbox::{self, Inbox};
 use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
 use crate::triage::processor::{self, Processor};
-use crate::web::state::{AppState, Live};
 use crate::web::live_views::LiveViews;
+use crate::web::state::{AppState, Live};
 
 pub mod configuration;
 mod log_index;

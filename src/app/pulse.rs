@@ -43,8 +43,6 @@ impl PulseTaker {
     async fn watch(&self) -> Result<(), StoreError> {
         let mut changes = self.store.watch_changes().await?;
         let mut seen = changes.number().await?;
-        // Something may have changed between the reading of the page and now.
-        self.views.tell();
         while self.views.count() > 0 {
             self.clock.sleep_until(self.clock.now().plus(PAUSE)).await;
             let number = changes.number().await?;

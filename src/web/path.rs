@@ -3,7 +3,7 @@
 
 use actix_web::guard::{self, Guard};
 use actix_web::http::Method;
-use actix_web::middleware::{Compress};
+use actix_web::middleware::Compress;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder};
 

@@ -220,7 +220,12 @@ struct Export {
 }
 
 /// Everything that `filter` asks for, line by line, as a file to keep.
-pub fn export(store: Store, filter: NotificationFilter, after: Option<String>, format: Format) -> HttpResponse {
+pub fn export(
+    store: Store,
+    filter: NotificationFilter,
+    after: Option<String>,
+    format: Format,
+) -> HttpResponse {
     let mut ready = VecDeque::new();
     if format == Format::Csv {
         ready.push_back(Bytes::from(csv_line(CSV_HEADER)));

@@ -17,10 +17,7 @@ use crate::web::state::AppState;
 
 /// The addresses.
 pub fn paths() -> Vec<Path> {
-    vec![
-        path("/login").get(show).post(log_in).undescribed(),
-        path("/logout").post(log_out).undescribed(),
-    ]
+    vec![path("/login").get(show).post(log_in).undescribed(), path("/logout").post(log_out).undescribed()]
 }
 
 /// Where to go afterwards.
@@ -136,7 +133,15 @@ mod tests {
     #[test]
     fn nobody_is_led_to_another_server() {
         assert_eq!(own_path("/incidents?state=open&q=a%20b"), "/incidents?state=open&q=a%20b");
-        for next in ["", "//evil.example", "/\\evil.example", "https://evil.example", "/a b", "/\r\nSet-Cookie: a=b", "/é"] {
+        for next in [
+            "",
+            "//evil.example",
+            "/\\evil.example",
+            "https://evil.example",
+            "/a b",
+            "/\r\nSet-Cookie: a=b",
+            "/é",
+        ] {
             assert_eq!(own_path(next), "/", "{next:?}");
         }
     }

@@ -47,7 +47,9 @@ mod tests {
         ] {
             assert!(!own(&[("sec-fetch-site", site), ("origin", origin), ("host", "10.0.0.5:9095")]));
         }
-        for origin in ["null", "http://10.0.0.5:9096", "http://evil.example", "http://10.0.0.5:9095.evil.example"] {
+        for origin in
+            ["null", "http://10.0.0.5:9096", "http://evil.example", "http://10.0.0.5:9095.evil.example"]
+        {
             assert!(!own(&[("origin", origin), ("host", "10.0.0.5:9095")]), "{origin}");
         }
         assert!(!own(&[("host", "10.0.0.5:9095")]));

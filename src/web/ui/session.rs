@@ -61,7 +61,9 @@ mod tests {
             token: Secret::new(secret),
             scopes: vec![Scope::Read],
         };
-        TokenSet::new(&AuthConfig { tokens: vec![token("ada.l", secret), token("bob", "another-token-0123")] })
+        TokenSet::new(&AuthConfig {
+            tokens: vec![token("ada.l", secret), token("bob", "another-token-0123")],
+        })
     }
 
     #[test]

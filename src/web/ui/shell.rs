@@ -9,8 +9,8 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use maud::{DOCTYPE, Markup, html};
 use sha2::{Digest as _, Sha256};
 
-use super::navigation;
 use super::assets::{ICON, SCRIPT, STYLE};
+use super::navigation;
 use super::viewer::{Taste, Viewer};
 
 /// Own files and nothing else; nothing inline; nobody's frame. A rendered mail is shown in a
@@ -28,23 +28,35 @@ pub struct Page<'a> {
 
 /// The page as an answer: 304 when the browser has just that.
 pub fn answer(viewer: &Viewer, page: Page<'_>) -> HttpResponse {
-    let body = document(Some(viewer), &viewer.taste, &page).into_string();
-    let tag = format!("\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(&Sha256::digest(&body)[..12]));
+    let tag = tag_of(viewer, &page);
     // A compressed answer's tag is the same: what it compares is the text.
-    if viewer.known.as_deref().is_some_and(|known| known.trim_start_matches("W/") == tag) {
-        return HttpResponse::NotModified().insert_header((ETAG, tag)).finish();
+    let quoted = format!("\"{tag}\"");
+    if viewer.known.as_deref().is_some_and(|known| known.trim_start_matches("W/") == quoted) {
+        return HttpResponse::NotModified().insert_header((ETAG, quoted)).finish();
     }
-    head(StatusCode::OK).insert_header((ETAG, tag)).body(body)
+    let body = document(Some(viewer), &viewer.taste, &page, Some(&tag)).into_string();
+    head(StatusCode::OK).insert_header((ETAG, quoted)).body(body)
+}
+
+/// Of all that may differ between two readings of the same address. It stands in the page, too,
+/// so that a script knows what it has.
+fn tag_of(viewer: &Viewer, page: &Page<'_>) -> String {
+    let digest = Sha256::new()
+        .chain_update(&page.main.0)
+        .chain_update(page.title)
+        .chain_update([&viewer.taste.zone_name, viewer.taste.theme, &viewer.actor.name].join("\n"))
+        .finalize();
+    BASE64_URL_SAFE_NO_PAD.encode(&digest[..12])
 }
 
 /// A page for anyone, such as the one to log in on.
 pub fn public(status: StatusCode, taste: &Taste, page: &Page<'_>) -> HttpResponse {
-    head(status).body(document(None, taste, page).into_string())
+    head(status).body(document(None, taste, page, None).into_string())
 }
 
 /// A page with another status than 200.
 pub fn answer_with(status: StatusCode, viewer: &Viewer, page: &Page<'_>) -> HttpResponse {
-    head(status).body(document(Some(viewer), &viewer.taste, page).into_string())
+    head(status).body(document(Some(viewer), &viewer.taste, page, None).into_string())
 }
 
 /// Sends the browser on after a form.
@@ -62,11 +74,11 @@ fn head(status: StatusCode) -> HttpResponseBuilder {
     response
 }
 
-fn document(viewer: Option<&Viewer>, taste: &Taste, page: &Page<'_>) -> Markup {
+fn document(viewer: Option<&Viewer>, taste: &Taste, page: &Page<'_>, tag: Option<&str>) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" data-zone=(taste.zone_name) data-theme=[some(taste.theme)]
-            data-zone-chosen=[taste.zone_chosen.then_some("1")] {
+            data-zone-chosen=[taste.zone_chosen.then_some("1")] data-tag=[tag] {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";

@@ -6,7 +6,8 @@
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{AUTHORIZATION, COOKIE, HeaderValue};
+use actix_web::http::header::{AUTHORIZATION, COOKIE, HOST, HeaderValue, IF_NONE_MATCH};
+use actix_web::http::uri::Authority;
 use actix_web::{FromRequest, HttpRequest, web};
 use jiff::tz::TimeZone;
 
@@ -39,6 +40,8 @@ pub struct Viewer {
     pub here: String,
     /// What their browser already has of it.
     pub known: Option<String>,
+    /// The name and port by which they reach this server.
+    pub host: Option<String>,
 }
 
 /// How pages are shown.
@@ -81,7 +84,7 @@ impl Viewer {
                 live.tokens.authorize(header, &[needed])?
             }
         };
-        let known = req.headers().get(actix_web::http::header::IF_NONE_MATCH);
+        let known = req.headers().get(IF_NONE_MATCH);
         Ok(Self {
             actor,
             has_session,
@@ -89,6 +92,7 @@ impl Viewer {
             now,
             here: req.uri().path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
             known: known.and_then(|value| value.to_str().ok()).map(str::to_owned),
+            host: req.headers().get(HOST).and_then(|value| value.to_str().ok()).and_then(as_authority),
         })
     }
 }
@@ -110,6 +114,10 @@ impl Taste {
             theme,
         }
     }
+}
+
+fn as_authority(text: &str) -> Option<String> {
+    text.parse::<Authority>().ok().map(|authority| authority.to_string())
 }
 
 /// The value of a cookie. Pages set few and simple ones.
@@ -152,7 +160,8 @@ macro_rules! sender {
     };
 }
 
-const NOT_OURS: &str = "this form was not sent from a page of this server; programs use the API under /api/v1";
+const NOT_OURS: &str =
+    "this form was not sent from a page of this server; programs use the API under /api/v1";
 
 sender!(
     /// Who sends a form that changes nothing: a look at what would happen.

@@ -2,4 +2,8 @@
 //! can fail.
 
 mod harness;
+mod jobs;
 mod pages;
+mod people;
+mod stage;
+mod tour;

@@ -38,7 +38,8 @@
     pulse.textContent = words;
   };
   const PAUSE = 1_000;
-  let source = null, reading = false, wanted = false, timer = 0, lastRead = 0, etag = null;
+  let source = null, reading = false, wanted = false, timer = 0, lastRead = 0;
+  let etag = root.dataset.tag ? `"${root.dataset.tag}"` : null;
 
   const isBeingUsed = (region) => {
     const active = document.activeElement;
@@ -68,7 +69,6 @@
     if (placed && left) placed.scrollLeft = left;
     if (focus) document.getElementById(focus)?.focus({ preventScroll: true });
   };
-  const regions = (whole) => document.querySelectorAll(whole ? "main" : "[data-live][id]");
   const read = async (whole) => {
     if (reading) { wanted = true; return; }
     reading = true;
@@ -81,7 +81,10 @@
       if (answer.status !== 304 && answer.ok) {
         etag = answer.headers.get("ETag");
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-        for (const old of regions(whole)) {
+        const present = [...document.querySelectorAll("[data-live][id]")];
+        // Another page than before stands at this address, such as the overview after the welcome.
+        const isAnother = present.some((old) => !page.getElementById(old.id));
+        for (const old of whole || isAnother ? [document.querySelector("main")] : present) {
           const fresh = page.getElementById(old.id);
           if (fresh && !isBeingUsed(old)) putIn(old, fresh);
         }

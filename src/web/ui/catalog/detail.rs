@@ -135,7 +135,13 @@ fn deployments(viewer: &Viewer, all: &[Deployment]) -> Markup {
             }
         })
         .collect();
-    table::table("deployments", "Deployments, newest first", false, &["Deployment", "By", "Commit", "More", "When"], &rows)
+    table::table(
+        "deployments",
+        "Deployments, newest first",
+        false,
+        &["Deployment", "By", "Commit", "More", "When"],
+        &rows,
+    )
 }
 
 fn versions(viewer: &Viewer, all: &[Version]) -> Markup {
@@ -187,7 +193,11 @@ fn facts(viewer: &Viewer, shown: &Shown) -> Markup {
 
 /// A link; a template of one is shown as it is written.
 fn address(url: &str) -> Markup {
-    if url.contains("{{") { html! { code { (url) } } } else { link::outside(url, url) }
+    if url.contains("{{") {
+        html! { code { (url) } }
+    } else {
+        link::outside(url, url)
+    }
 }
 
 fn recognised(entry: &Entry) -> Markup {
@@ -217,7 +227,8 @@ fn audit(viewer: &Viewer, records: &[AuditRecord]) -> Markup {
 }
 
 fn changed(record: &AuditRecord) -> Markup {
-    let entry = |text: &Option<String>| text.as_deref().and_then(|text| serde_json::from_str::<Entry>(text).ok());
+    let entry =
+        |text: &Option<String>| text.as_deref().and_then(|text| serde_json::from_str::<Entry>(text).ok());
     let (before, after) = (entry(&record.before), entry(&record.after));
     if before.is_none() && after.is_none() {
         return html! {};

@@ -44,7 +44,12 @@ const MORE: [Described; 9] = [
     ("links", "Links", "YAML, one a line: dashboard: https://…", Form::Yaml(4)),
     ("endpoint_url", "Endpoint", "where it serves", Form::Line),
     ("aliases", "Aliases", "other names it is known by in labels, one a line", Form::Lines),
-    ("matchers", "Matchers", "YAML, for alerts that name no model: - {matchers: ['job=\"serving\"'], priority: 0}", Form::Yaml(4)),
+    (
+        "matchers",
+        "Matchers",
+        "YAML, for alerts that name no model: - {matchers: ['job=\"serving\"'], priority: 0}",
+        Form::Yaml(4),
+    ),
     ("contacts", "Contacts", "YAML: - {name: \"#ml-oncall\", kind: slack}", Form::Yaml(3)),
     ("tags", "Tags", "YAML, one a line: domain: payments", Form::Yaml(3)),
 ];
@@ -105,7 +110,8 @@ impl Draft {
             let rest = problem.field.strip_prefix(name);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
         };
-        let wrong: Vec<String> = problems.iter().filter(of_field).map(|problem| said(problem, name)).collect();
+        let wrong: Vec<String> =
+            problems.iter().filter(of_field).map(|problem| said(problem, name)).collect();
         let wrong = (!wrong.is_empty()).then(|| wrong.join("; "));
         let field = Field { name, label, hint, value: self.get(name), wrong: wrong.as_deref() };
         match form {
@@ -122,7 +128,11 @@ const TIERS: [(&str, &str); 6] =
     [("", "none"), ("1", "1 (most)"), ("2", "2"), ("3", "3"), ("4", "4"), ("5", "5 (least)")];
 
 fn said(problem: &FieldProblem, name: &str) -> String {
-    if problem.field == name { problem.message.clone() } else { format!("{}: {}", problem.field, problem.message) }
+    if problem.field == name {
+        problem.message.clone()
+    } else {
+        format!("{}: {}", problem.field, problem.message)
+    }
 }
 
 impl Form {
@@ -151,10 +161,12 @@ impl Form {
         match self {
             Self::Line | Self::Kind => Ok(Some(trimmed.into())),
             Self::Text(_) => Ok(Some(text.trim_end().into())),
-            Self::Tier => trimmed.parse::<u8>().map(|tier| Some(tier.into())).map_err(|_| "must be 1 to 5".to_owned()),
-            Self::Lines => {
-                Ok(Some(trimmed.lines().map(str::trim).filter(|line| !line.is_empty()).map(Value::from).collect()))
+            Self::Tier => {
+                trimmed.parse::<u8>().map(|tier| Some(tier.into())).map_err(|_| "must be 1 to 5".to_owned())
             }
+            Self::Lines => Ok(Some(
+                trimmed.lines().map(str::trim).filter(|line| !line.is_empty()).map(Value::from).collect(),
+            )),
             Self::Yaml(_) => read_yaml(text).map(Some),
         }
     }
@@ -177,8 +189,15 @@ mod tests {
             aliases: vec!["a b".to_owned(), "ключ".to_owned()],
             matchers: vec![EntryMatcher { matchers: vec![r#"job=~"a|b""#.to_owned()], priority: -3 }],
             links: BTreeMap::from([("dash".to_owned(), "https://g.example/?a={{entry}}&b=#c".to_owned())]),
-            contacts: vec![Contact { name: "#ml".to_owned(), kind: "slack".to_owned(), value: String::new() }],
-            tags: BTreeMap::from([("yes".to_owned(), "1.10".to_owned()), ("b".to_owned(), "true".to_owned())]),
+            contacts: vec![Contact {
+                name: "#ml".to_owned(),
+                kind: "slack".to_owned(),
+                value: String::new(),
+            }],
+            tags: BTreeMap::from([
+                ("yes".to_owned(), "1.10".to_owned()),
+                ("b".to_owned(), "true".to_owned()),
+            ]),
             runbook: "# Title\n\n- a\n- b".to_owned(),
             ..Entry::default()
         };

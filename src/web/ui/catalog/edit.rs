@@ -44,11 +44,7 @@ pub async fn show_new(viewer: Viewer) -> HttpResponse {
 }
 
 /// Creates what the form describes.
-pub async fn create(
-    who: Editor,
-    form: Pairs,
-    state: web::Data<AppState>,
-) -> Result<HttpResponse, Problem> {
+pub async fn create(who: Editor, form: Pairs, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
     let draft = Draft::sent(form.into_inner());
     let refuse = |problems: Vec<FieldProblem>| {
         let notice = wrong(&problems);
@@ -102,7 +98,8 @@ pub async fn save(
         Ok(entry) => entry,
         Err(problems) => return refuse(problems),
     };
-    let written = state.catalog.put(&who.0.actor.name, entry.clone(), Precondition::OneOf(vec![revision])).await;
+    let written =
+        state.catalog.put(&who.0.actor.name, entry.clone(), Precondition::OneOf(vec![revision])).await;
     match written {
         Ok((_, Outcome::Unchanged)) => Ok(shell::see_other(format!("{}?done=unchanged", address(slug)))),
         Ok(_) => Ok(shell::see_other(format!("{}?done=saved", address(slug)))),
@@ -154,7 +151,8 @@ async fn find(state: &AppState, slug: &str) -> Result<StoredEntry, Problem> {
 }
 
 fn read_revision(text: &str) -> Result<i64, Problem> {
-    let wrong = |_| Problem::validation(vec![FieldError::new("revision", "must be the revision of the entry")]);
+    let wrong =
+        |_| Problem::validation(vec![FieldError::new("revision", "must be the revision of the entry")]);
     text.parse().map_err(wrong)
 }
 

@@ -50,9 +50,15 @@ pub async fn import(
     }
 }
 
-async fn run(who: &Editor, form: &Import, state: &AppState, is_applied: bool) -> Result<ImportReport, Problem> {
+async fn run(
+    who: &Editor,
+    form: &Import,
+    state: &AppState,
+    is_applied: bool,
+) -> Result<ImportReport, Problem> {
     let text = form.document.clone();
-    let document = web::block(move || Document::parse(text.as_bytes())).await.map_err(Problem::internal)??;
+    let document =
+        web::block(move || Document::parse(text.as_bytes())).await.map_err(Problem::internal)??;
     let options = ImportOptions {
         mode: if is_applied { ImportMode::Apply } else { ImportMode::DryRun },
         missing: if form.prune.is_some() { Missing::Delete } else { Missing::Keep },

@@ -39,7 +39,7 @@ pub fn paths() -> Vec<Path> {
 
 async fn show_list(viewer: Viewer, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
     let here = Address::of(&viewer.here);
-    let mut query: CatalogQuery = asked(&here)?;
+    let mut query: CatalogQuery = asked(&here, &viewer.taste.zone)?;
     let wanted = query.take_page()?;
     let after = wanted.after.unwrap_or_default();
     let mut items = state.store.list_catalog_entries(&query.filter()?, &after, wanted.limit + 1).await?;

@@ -36,7 +36,6 @@ impl Shown {
         }
         format!("{} on {}", list::name(summary), summary.entry)
     }
-
 }
 
 /// The page.
@@ -119,10 +118,11 @@ fn members(viewer: &Viewer, incident: &IncidentDetail) -> Markup {
 
 fn member_row(viewer: &Viewer, member: &MemberRecord) -> Markup {
     let annotations = member.annotations.value();
-    let said = ["summary", "description", "message"]
+    let mut said: Vec<&str> = ["summary", "description", "message"]
         .into_iter()
         .filter_map(|name| annotations[name].as_str())
-        .collect::<Vec<_>>();
+        .collect();
+    said.dedup();
     html! {
         tr #(format!("m-{}", member.fingerprint)) {
             td.main {
@@ -202,7 +202,8 @@ fn catalog(viewer: &Viewer, shown: &Shown) -> Markup {
     if let Some(deployment) = record.history.deployment_at(began) {
         rows.push(("Deployed", deployed(viewer, deployment, summary.started_at)));
     }
-    let contacts = entry.contacts.iter().map(|c| format!("{} {} {}", c.name, c.kind, c.value).trim().to_owned());
+    let contacts =
+        entry.contacts.iter().map(|c| format!("{} {} {}", c.name, c.kind, c.value).trim().to_owned());
     rows.extend(contacts.map(|contact| ("Contact", html! { (contact) })));
     html! {
         (table::facts(&rows))
@@ -258,10 +259,11 @@ fn tone_of(kind: &str) -> Tone {
 }
 
 fn happened(detail: &Value) -> Markup {
-    let Some(map) = detail.as_object().filter(|map| !map.is_empty()) else { return html! {} };
+    let is_told = |value: &Value| !(value.is_null() || value.as_str() == Some(""));
+    let told: Vec<_> = detail.as_object().into_iter().flatten().filter(|(_, value)| is_told(value)).collect();
     html! {
         span.quiet {
-            @for (n, (name, value)) in map.iter().enumerate() {
+            @for (n, (name, value)) in told.iter().enumerate() {
                 @if n > 0 { ", " }
                 @match (name.as_str(), value.as_str()) {
                     ("notification_id" | "notification", Some(id)) => { a href=(format!("/notifications/{id}")) { "message" } }

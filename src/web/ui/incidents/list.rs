@@ -35,7 +35,7 @@ pub fn list(viewer: &Viewer, here: &Address, items: &[IncidentSummary], next: Op
 }
 
 /// What the columns of [`row`] are.
-pub const COLUMNS: [&str; 7] = ["Incident", "Severity", "State", "Entry", "Alerts", "Began", "Last change"];
+pub const COLUMNS: [&str; 6] = ["Incident", "Severity", "State", "Entry", "Began", "Last change"];
 
 /// An incident as a row.
 pub fn row(viewer: &Viewer, item: &IncidentSummary) -> Markup {
@@ -43,12 +43,11 @@ pub fn row(viewer: &Viewer, item: &IncidentSummary) -> Markup {
         tr #(format!("i-{}", item.id)) {
             td.main {
                 a href=(format!("/incidents/{}", item.id)) { (name(item)) }
-                br; small.mono { (item.dedup_key) }
+                br; small { (item.firing) " of " (item.member_count) " alerts firing · " span.mono { (item.dedup_key) } }
             }
             td.tight data-label="Severity" { (badge::severity(&item.severity)) }
             td.tight data-label="State" { (badge::state(&item.state)) }
             td data-label="Entry" { (link::entry(&item.entry)) }
-            td.tight data-label="Alerts" { (item.firing) " of " (item.member_count) " firing" }
             td.tight data-label="Began" { (moment::ago(viewer, item.started_at)) }
             td.tight data-label="Last change" { (moment::ago(viewer, item.updated_at)) }
         }

@@ -5,8 +5,8 @@ use actix_web::{HttpResponse, web};
 use super::parts::query::{Address, asked};
 use super::shell::{self, Page};
 use super::viewer::Viewer;
-use crate::store::log_notifications::NotificationFilter;
 use crate::store::log::PageKey;
+use crate::store::log_notifications::NotificationFilter;
 use crate::web::api::incidents::{IncidentQuery, LIST};
 use crate::web::api::query::checked_id;
 use crate::web::page;
@@ -33,7 +33,7 @@ pub fn paths() -> Vec<Path> {
 
 async fn show_list(viewer: Viewer, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
     let here = Address::of(&viewer.here);
-    let mut query: IncidentQuery = asked(&here)?;
+    let mut query: IncidentQuery = asked(&here, &viewer.taste.zone)?;
     let wanted = query.take_page()?;
     let slice = state.store.list_incidents(&query.filter()?, &wanted.into()).await?;
     let next = slice.next.map(|key| page::encode(LIST, &key));

@@ -31,7 +31,7 @@ fn one(viewer: &Viewer, why: &ChannelWhy) -> Markup {
             @if let Some(decision) = &why.decision {
                 p {
                     @match (decision.outcome.as_str(), decision.until) {
-                        ("send", _) => { "Told " (moment::ago(viewer, decision.at)) ": " }
+                        ("send", _) => { "Told " (moment::ago(viewer, decision.at)) ", because: " }
                         ("wait", Some(until)) => { "Held back until " (moment::clock(viewer, until)) ": " }
                         ("wait", None) => { "Held back: " }
                         _ => { "Nothing to tell since " (moment::ago(viewer, decision.at)) ": " }
@@ -59,6 +59,15 @@ fn one(viewer: &Viewer, why: &ChannelWhy) -> Markup {
     }
 }
 
+/// A step of the way; the root has no matchers.
+fn matcher(step: &serde_json::Value) -> Markup {
+    match step.as_str() {
+        Some("{}") => html! { "the root" },
+        Some(text) => html! { code { (text) } },
+        None => html! { code { (step.to_string()) } },
+    }
+}
+
 /// The way through the routing tree.
 fn route(route: &serde_json::Value) -> Markup {
     let Some(steps) = route.as_array().filter(|steps| !steps.is_empty()) else { return html! {} };
@@ -67,7 +76,7 @@ fn route(route: &serde_json::Value) -> Markup {
             "By the route "
             @for (n, step) in steps.iter().enumerate() {
                 @if n > 0 { " → " }
-                code { (step.as_str().map_or_else(|| step.to_string(), str::to_owned)) }
+                (matcher(step))
             }
         }
     }

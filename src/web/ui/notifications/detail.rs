@@ -131,7 +131,10 @@ fn facts(viewer: &Viewer, shown: &NotificationDetail) -> Markup {
         ("State", html! { (badge::state(&summary.state)) " " (summary.reason) }),
         ("Entry", link::entry(&summary.entry)),
         ("Rule", html! { (summary.alertname) }),
-        ("Dedup key", html! { a href=(Address::to("/notifications").with("dedup_key", &summary.dedup_key).href()) { code { (summary.dedup_key) } } }),
+        (
+            "Dedup key",
+            html! { a href=(Address::to("/notifications").with("dedup_key", &summary.dedup_key).href()) { code { (summary.dedup_key) } } },
+        ),
     ];
     if let Some(at) = summary.received_at {
         rows.push(("Received", moment::clock(viewer, at)));
@@ -157,4 +160,3 @@ fn facts(viewer: &Viewer, shown: &NotificationDetail) -> Markup {
     rows.push(("Id", html! { code { (summary.id) } }));
     table::facts(&rows)
 }
-

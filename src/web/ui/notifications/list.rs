@@ -28,8 +28,8 @@ pub fn list(viewer: &Viewer, here: &Address, shown: &Shown) -> Markup {
         Filter::choice("channel", "Channel", &shown.channels),
         Filter::choice("severity", "Severity", Severity::ALL.map(Severity::as_str)),
         Filter::Text { name: "entry", label: "Catalog entry" },
-        Filter::Text { name: "since", label: "Since (RFC 3339)" },
-        Filter::Text { name: "until", label: "Until (RFC 3339)" },
+        Filter::Time { name: "since", label: "Since" },
+        Filter::Time { name: "until", label: "Until" },
     ];
     let hidden = [("alertname", "Rule"), ("dedup_key", "Dedup key"), ("incident", "Incident")];
     html! {
@@ -74,16 +74,19 @@ pub const COLUMNS: [&str; 7] = ["Message", "State", "Severity", "Channel", "Entr
 
 /// A message as a row; with a box to tick where that has a value.
 pub fn row(viewer: &Viewer, item: &NotificationSummary, tick: Option<String>) -> Markup {
-    let headline = item.headline().unwrap_or_else(|| unrendered(item));
+    let headline = headline(item);
     html! {
         tr #(format!("n-{}", item.id)) {
             td.main {
-                @if let Some(id) = &tick {
-                    input type="checkbox" name="id" value=(id) aria-label=(format!("Tick: {headline}"));
-                    " "
+                div.tick {
+                    @if let Some(id) = &tick {
+                        input type="checkbox" name="id" value=(id) aria-label=(format!("Tick: {headline}"));
+                    }
+                    div {
+                        a href=(format!("/notifications/{}", item.id)) { (headline) }
+                        br; small { (item.kind.replace('_', " ")) @if !item.reason.is_empty() { " · " (item.reason) } }
+                    }
                 }
-                a href=(format!("/notifications/{}", item.id)) { (headline) }
-                br; small { (item.kind.replace('_', " ")) @if !item.reason.is_empty() { " · " (item.reason) } }
             }
             td.tight data-label="State" {
                 (badge::state(&item.state))
@@ -98,10 +101,15 @@ pub fn row(viewer: &Viewer, item: &NotificationSummary, tick: Option<String>) ->
     }
 }
 
-/// What stands for the headline before the first attempt.
-fn unrendered(item: &NotificationSummary) -> String {
-    let name = if item.alertname.is_empty() { &item.dedup_key } else { &item.alertname };
-    format!("{name} ({})", item.kind.replace('_', " "))
+/// The headline; what stands for it before the first attempt, and where it is for programs, such
+/// as an event's type.
+fn headline(item: &NotificationSummary) -> String {
+    let for_people = item.headline().filter(|title| title.contains(' '));
+    for_people.unwrap_or_else(|| {
+        let name = if item.alertname.is_empty() { &item.dedup_key } else { &item.alertname };
+        let entry = if item.entry.is_empty() { String::new() } else { format!(" on {}", item.entry) };
+        format!("{name}{entry}")
+    })
 }
 
 /// A message as its reader saw it, with where it stands.

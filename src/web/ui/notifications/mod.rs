@@ -35,7 +35,7 @@ pub fn paths() -> Vec<Path> {
 
 async fn show_list(viewer: Viewer, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
     let here = Address::of(&viewer.here);
-    let mut query: NotificationQuery = asked(&here)?;
+    let mut query: NotificationQuery = asked(&here, &viewer.taste.zone)?;
     let wanted = query.take_page()?;
     let slice = state.store.list_notifications(&query.filter()?, &wanted.into()).await?;
     let live = state.live.load();
@@ -57,7 +57,7 @@ async fn save_ndjson(viewer: Viewer, state: web::Data<AppState>) -> Result<HttpR
 }
 
 fn save(viewer: &Viewer, state: &AppState, format: Format) -> Result<HttpResponse, Problem> {
-    let query: NotificationQuery = asked(&Address::of(&viewer.here).without("cursor"))?;
+    let query: NotificationQuery = asked(&Address::of(&viewer.here).without("cursor"), &viewer.taste.zone)?;
     Ok(export(state.store.clone(), query.filter()?, None, format))
 }
 

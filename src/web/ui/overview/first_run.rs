@@ -3,13 +3,13 @@
 use maud::{Markup, html};
 use serde_json::json;
 
-use crate::config::Config;
+use crate::config::{Config, ServerConfig};
 use crate::web::ui::parts::code;
 use crate::web::ui::viewer::Viewer;
 
 /// The steps.
 pub fn steps(viewer: &Viewer, config: &Config, has_entries: bool) -> Markup {
-    let url = config.server.external_url.trim_end_matches('/');
+    let url = &address(viewer, &config.server);
     let token = if config.auth.tokens.is_empty() { "" } else { " -H 'Authorization: Bearer TOKEN'" };
     html! {
         div.head { div {
@@ -46,6 +46,15 @@ pub fn steps(viewer: &Viewer, config: &Config, has_entries: bool) -> Markup {
     }
 }
 
+/// The configured address; without one, that by which the viewer came.
+fn address(viewer: &Viewer, server: &ServerConfig) -> String {
+    let is_configured = server.external_url != ServerConfig::default().external_url;
+    match &viewer.host {
+        Some(host) if !is_configured => format!("http://{host}"),
+        _ => server.external_url.trim_end_matches('/').to_owned(),
+    }
+}
+
 fn receiver(url: &str, config: &Config) -> String {
     let authorization = if config.auth.tokens.is_empty() {
         ""
@@ -71,7 +80,9 @@ fn sample_alert(url: &str, token: &str) -> String {
             "generatorURL": "", "fingerprint": "a1b2c3d4e5f60718"
         }]
     });
-    format!("curl -X POST {url}/webhooks/alertmanager{token} \\\n  -H 'Content-Type: application/json' \\\n  -d '{body}'\n")
+    format!(
+        "curl -X POST {url}/webhooks/alertmanager{token} \\\n  -H 'Content-Type: application/json' \\\n  -d '{body}'\n"
+    )
 }
 
 fn sample_entry(url: &str, token: &str) -> String {
@@ -79,7 +90,9 @@ fn sample_entry(url: &str, token: &str) -> String {
         "slug": "fraud-detector", "kind": "model", "owner": "ml-platform", "tier": 1,
         "current_version": "7", "runbook_url": "https://wiki.example.org/runbooks/{{alertname}}"
     });
-    format!("curl -X POST {url}/api/v1/catalog{token} \\\n  -H 'Content-Type: application/json' \\\n  -d '{body}'\n")
+    format!(
+        "curl -X POST {url}/api/v1/catalog{token} \\\n  -H 'Content-Type: application/json' \\\n  -d '{body}'\n"
+    )
 }
 
 const CHANNELS: &str = r#"channels:

@@ -132,7 +132,8 @@ fn deliveries(viewer: &Viewer, hours: &[Column]) -> Markup {
 fn entries(groups: &[OpenGroup]) -> Markup {
     let mut by_entry: Vec<(&str, i64, Severity)> = Vec::new();
     for group in groups {
-        let severity = Severity::ALL.into_iter().find(|s| s.as_str() == group.severity).unwrap_or(Severity::Info);
+        let severity =
+            Severity::ALL.into_iter().find(|s| s.as_str() == group.severity).unwrap_or(Severity::Info);
         match by_entry.iter_mut().find(|(entry, ..)| *entry == group.entry) {
             Some((_, count, worst)) => {
                 *count += group.incidents;

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::query::Address;
+use super::query::{Address, is_local};
 
 /// One thing to ask for.
 pub enum Filter<'a> {
@@ -19,6 +19,13 @@ pub enum Filter<'a> {
         label: &'a str,
         /// Value and name.
         choices: Vec<(String, String)>,
+    },
+    /// A moment, in the viewer's zone.
+    Time {
+        /// The parameter.
+        name: &'a str,
+        /// What it is called.
+        label: &'a str,
     },
     /// Any text.
     Text {
@@ -42,14 +49,14 @@ impl<'a> Filter<'a> {
     fn name(&self) -> &str {
         match self {
             Self::Search { .. } => "q",
-            Self::Choice { name, .. } | Self::Text { name, .. } => name,
+            Self::Choice { name, .. } | Self::Text { name, .. } | Self::Time { name, .. } => name,
         }
     }
 
     fn label(&self) -> &str {
         match self {
             Self::Search { .. } => "Words",
-            Self::Choice { label, .. } | Self::Text { label, .. } => label,
+            Self::Choice { label, .. } | Self::Text { label, .. } | Self::Time { label, .. } => label,
         }
     }
 }
@@ -93,6 +100,13 @@ fn field(here: &Address, filter: &Filter<'_>) -> Markup {
         },
         Filter::Text { name, label } => html! {
             label { (label) input type="text" name=(name) value=(value) size="14"; }
+        },
+        // A moment with a zone, as a shared address has it, is no local one: it stays as it is.
+        Filter::Time { name, label } => html! {
+            label { (label)
+                @if value.is_empty() || is_local(value) { input type="datetime-local" name=(name) value=(value); }
+                @else { input type="text" name=(name) value=(value) size="22"; }
+            }
         },
         Filter::Choice { name, label, choices } => html! {
             label { (label) select name=(name) {

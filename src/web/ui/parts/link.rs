@@ -36,9 +36,15 @@ mod tests {
 
     #[test]
     fn only_addresses_of_the_web_become_links() {
-        for url in ["javascript:alert(1)", " JaVaScRiPt:alert(1)", "data:text/html,x", "//evil.example", "/x", ""] {
+        for url in
+            ["javascript:alert(1)", " JaVaScRiPt:alert(1)", "data:text/html,x", "//evil.example", "/x", ""]
+        {
             assert_eq!(outside(url, "x").into_string(), "x", "{url}");
         }
-        assert!(outside("https://a.example/?a=\"&b", "x").into_string().contains("href=\"https://a.example/?a=&quot;&amp;b\""));
+        assert!(
+            outside("https://a.example/?a=\"&b", "x")
+                .into_string()
+                .contains("href=\"https://a.example/?a=&quot;&amp;b\"")
+        );
     }
 }

@@ -2,7 +2,7 @@
 //! becomes the text it was written as.
 
 use maud::{Markup, PreEscaped};
-use pulldown_cmark::{CowStr, Event, LinkType, Options, Parser, Tag, TagEnd, html};
+use pulldown_cmark::{Event, LinkType, Options, Parser, Tag, TagEnd, html};
 
 use super::link::is_web;
 
@@ -18,8 +18,25 @@ pub fn render(text: &str) -> Markup {
     }
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
     let mut out = String::new();
-    html::push_html(&mut out, Parser::new_ext(&text[..end], options).map(tame));
+    let mut links = Links::default();
+    html::push_html(&mut out, Parser::new_ext(&text[..end], options).filter_map(|event| links.tame(event)));
     PreEscaped(out)
+}
+
+/// Which of the links that are open lead somewhere: the others are shown as their text.
+#[derive(Default)]
+struct Links(Vec<bool>);
+
+impl Links {
+    fn tame<'a>(&mut self, event: Event<'a>) -> Option<Event<'a>> {
+        let Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) = &event else {
+            let ends = matches!(event, Event::End(TagEnd::Link | TagEnd::Image));
+            return (!ends || self.0.pop().unwrap_or(false)).then(|| tame(event));
+        };
+        let leads = is_web(dest_url) || dest_url.to_ascii_lowercase().starts_with("mailto:");
+        self.0.push(leads);
+        leads.then(|| tame(event))
+    }
 }
 
 fn tame(event: Event<'_>) -> Event<'_> {
@@ -27,9 +44,10 @@ fn tame(event: Event<'_>) -> Event<'_> {
         Event::Html(raw) | Event::InlineHtml(raw) => Event::Text(raw),
         Event::Start(Tag::HtmlBlock) => Event::Start(Tag::Paragraph),
         Event::End(TagEnd::HtmlBlock) => Event::End(TagEnd::Paragraph),
-        Event::Start(Tag::Image { dest_url, title, id, .. }) => Event::Start(link(dest_url, title, id)),
+        Event::Start(Tag::Image { dest_url, title, id, .. }) => {
+            Event::Start(Tag::Link { link_type: LinkType::Inline, dest_url, title, id })
+        }
         Event::End(TagEnd::Image) => Event::End(TagEnd::Link),
-        Event::Start(Tag::Link { dest_url, title, id, .. }) => Event::Start(link(dest_url, title, id)),
         // One heading of a page is the page's own.
         Event::Start(Tag::Heading { .. }) => Event::Start(Tag::Heading {
             level: pulldown_cmark::HeadingLevel::H3,
@@ -40,12 +58,6 @@ fn tame(event: Event<'_>) -> Event<'_> {
         Event::End(TagEnd::Heading(_)) => Event::End(TagEnd::Heading(pulldown_cmark::HeadingLevel::H3)),
         other => other,
     }
-}
-
-fn link<'a>(to: CowStr<'a>, title: CowStr<'a>, id: CowStr<'a>) -> Tag<'a> {
-    let is_mail = to.to_ascii_lowercase().starts_with("mailto:");
-    let to = if is_web(&to) || is_mail { to } else { CowStr::Borrowed("#") };
-    Tag::Link { link_type: LinkType::Inline, dest_url: to, title, id }
 }
 
 #[cfg(test)]
@@ -60,7 +72,9 @@ mod tests {
 
     #[test]
     fn what_people_write_is_laid_out() {
-        let shown = html("# Roll back\n\n1. `make rollback`\n2. see [the wiki](https://wiki.example/x)\n\n| a | b |\n|---|---|\n| 1 | 2 |\n");
+        let shown = html(
+            "# Roll back\n\n1. `make rollback`\n2. see [the wiki](https://wiki.example/x)\n\n| a | b |\n|---|---|\n| 1 | 2 |\n",
+        );
 
         assert!(shown.contains("<h3>Roll back</h3>"), "{shown}");
         assert!(shown.contains("<code>make rollback</code>"), "{shown}");

@@ -13,7 +13,7 @@ pub fn message(id: &str, severity: &str, rendered: &Value) -> Markup {
     html! {
         div.message.(Tone::of_severity(severity).class()) {
             p.title { (text("title")) }
-            (code::text(text("text")))
+            div.told { (text("text")) }
         }
         details #(format!("wire-{id}")) {
             summary { "As it was sent (" (text("content_type")) ")" }
