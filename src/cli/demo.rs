@@ -44,6 +44,9 @@ pub struct Args {
     /// Where to listen; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9095", value_parser = loopback)]
     listen: SocketAddr,
+    /// Do not open the page in a browser. Without a desktop none is opened anyway.
+    #[arg(long)]
+    no_browser: bool,
     /// What to log: error, warn, info, debug, trace, or a filter. The sends that fail in
     /// the story, and a slow disk, are left out unless you say otherwise.
     #[arg(
@@ -62,6 +65,15 @@ fn loopback(text: &str) -> Result<SocketAddr, String> {
         .parse()
         .map_err(|_| "not an address such as 127.0.0.1:9095".to_owned())?;
     if address.ip().is_loopback() { Ok(address) } else { Err("the demo listens on loopback only".to_owned()) }
+}
+
+/// Whether somebody sits at this machine's screen: elsewhere a browser would take over the
+/// terminal, or nobody would see it.
+fn has_desktop() -> bool {
+    let is_given = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let has_screen =
+        cfg!(any(target_os = "macos", windows)) || is_given("DISPLAY") || is_given("WAYLAND_DISPLAY");
+    std::io::stdout().is_terminal() && has_screen && !is_given("SSH_CONNECTION")
 }
 
 /// Plays the story.
@@ -105,6 +117,10 @@ async fn show(
     let entries = catalog::fill(&stage.service, begin).await?;
     narrator.open(stage.service.base(), entries)?;
     let pace = if args.once { Pace::Full } else { Pace::Reading };
+    if !args.once && !args.no_browser && has_desktop() {
+        // Whoever has no browser after all reads the address above.
+        let _ = open::that_detached(stage.service.base());
+    }
     play::play(stage, clock, pace, narrator).await?;
     let verdict = verdict::judge(&stage.service.log().await?, &stage.receivers);
     narrator.judge(verdict.delivered, verdict.expected, &verdict.amiss)?;

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use handlebars::Context;
 use parking_lot::Mutex;
@@ -15,6 +16,7 @@ use sha2::{Digest, Sha256};
 use super::engine::{Compiled, Medium};
 use super::guard::TemplateFault;
 use super::urls;
+use crate::domain::clock::Timestamp;
 use crate::domain::labels::Labels;
 
 mod pieces;
@@ -46,6 +48,11 @@ pub struct LinkContext<'a> {
     pub window: Window,
 }
 
+/// Dashboards are opened from this long before the begin …
+const WINDOW_BEFORE: Duration = Duration::from_secs(3_600);
+/// … until this long after the end.
+const WINDOW_AFTER: Duration = Duration::from_secs(15 * 60);
+
 /// The time around an incident: from one hour before it began until now or a quarter of
 /// an hour after its end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -54,6 +61,14 @@ pub struct Window {
     pub from_ms: i64,
     /// Milliseconds since the Unix epoch.
     pub to_ms: i64,
+}
+
+impl Window {
+    /// Around what began and perhaps ended then.
+    pub fn around(began: Timestamp, ended: Option<Timestamp>, now: Timestamp) -> Self {
+        let to = ended.map_or(now, |ended| ended.plus(WINDOW_AFTER));
+        Self { from_ms: began.minus(WINDOW_BEFORE).as_millis(), to_ms: to.as_millis() }
+    }
 }
 
 /// A template of few variables with a way around the engine for what nearly all of them

@@ -41,6 +41,7 @@ impl<'o> Narrator<'o> {
         let names: Vec<String> =
             channels.iter().map(|(name, provider)| self.ink.coloured(colour(name), provider)).collect();
         writeln!(self.out, " {} and {}. Nothing leaves this machine.", names[..3].join(", "), names[3])?;
+        writeln!(self.out, "\n {} {base}", self.ink.bold("Watch it live at"))?;
         self.out.flush()
     }
 
@@ -118,9 +119,10 @@ impl<'o> Narrator<'o> {
     pub fn point_on(&mut self, base: &str) -> io::Result<()> {
         writeln!(self.out, "\n {} {base} until you press Ctrl-C.\n", self.ink.bold("It goes on at"))?;
         let places = [
-            ("delivery log", "/api/v1/notifications"),
-            ("incidents", "/api/v1/incidents"),
-            ("catalog", "/api/v1/catalog"),
+            ("overview", "/"),
+            ("incidents", "/incidents"),
+            ("delivery log", "/notifications"),
+            ("catalog", "/catalog"),
             ("the API to browse", "/docs"),
             ("metrics", "/metrics"),
         ];

@@ -1,7 +1,5 @@
 //! From a snapshot to the variables of a message.
 
-use std::time::Duration;
-
 use super::{ContextOptions, Counts, IncidentContext, MessageContext, alerts, links, notes, parts};
 use crate::domain::alert::AlertStatus;
 use crate::domain::clock::Timestamp;
@@ -9,11 +7,6 @@ use crate::domain::notification::{NotificationKind, Snapshot};
 use crate::render::escape::clean_line;
 use crate::render::links::Window;
 use crate::render::{look, urls, words};
-
-/// Dashboards are opened from this long before the begin …
-const WINDOW_BEFORE: Duration = Duration::from_secs(3_600);
-/// … until this long after the end.
-const WINDOW_AFTER: Duration = Duration::from_secs(15 * 60);
 
 impl MessageContext {
     /// The variables of the message about `snapshot`.
@@ -105,11 +98,11 @@ fn end(snapshot: &Snapshot) -> Timestamp {
 }
 
 fn window(snapshot: &Snapshot, now: Timestamp) -> Window {
-    let to = match snapshot.status {
-        AlertStatus::Firing => now,
-        AlertStatus::Resolved => end(snapshot).plus(WINDOW_AFTER),
+    let ended = match snapshot.status {
+        AlertStatus::Firing => None,
+        AlertStatus::Resolved => Some(end(snapshot)),
     };
-    Window { from_ms: snapshot.incident.started_at.minus(WINDOW_BEFORE).as_millis(), to_ms: to.as_millis() }
+    Window::around(snapshot.incident.started_at, ended, now)
 }
 
 fn lead(snapshot: &Snapshot) -> String {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::{list, why};
+use super::{links, list, why};
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{Deployment, Entry, EntryRecord};
 use crate::store::log::{Moment, Slice};
@@ -207,7 +207,7 @@ fn catalog(viewer: &Viewer, shown: &Shown) -> Markup {
     rows.extend(contacts.map(|contact| ("Contact", html! { (contact) })));
     html! {
         (table::facts(&rows))
-        (links(entry))
+        (links(&links::links(&shown.incident, entry, version, minute_of(viewer.now))))
     }
 }
 
@@ -222,16 +222,17 @@ fn deployed(viewer: &Viewer, deployment: &Deployment, began: Moment) -> Markup {
     }
 }
 
-/// Links without a placeholder; those with one are filled in in the messages.
-fn links(entry: &Entry) -> Markup {
-    let plain = |url: &str| link::is_web(url) && !url.contains("{{");
-    let runbook = Some(("runbook", entry.runbook_url.as_str()));
-    let all = entry.links.iter().map(|(name, url)| (name.as_str(), url.as_str())).chain(runbook);
-    let shown: Vec<_> = all.filter(|(_, url)| plain(url)).collect();
-    if shown.is_empty() {
-        return html! {};
+/// Links that differ by the minute at most let a page stay as it is in between.
+fn minute_of(now: Timestamp) -> Timestamp {
+    Timestamp::from_millis(now.as_millis() - now.as_millis().rem_euclid(60_000))
+}
+
+fn links(links: &[(String, String)]) -> Markup {
+    html! {
+        @if !links.is_empty() {
+            p.actions { @for (name, url) in links { (link::outside(url, name)) } }
+        }
     }
-    html! { p { @for (n, (name, url)) in shown.iter().enumerate() { @if n > 0 { " · " } (link::outside(url, name)) } } }
 }
 
 fn timeline(viewer: &Viewer, rows: &[TimelineRecord]) -> Markup {

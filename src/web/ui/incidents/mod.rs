@@ -15,6 +15,7 @@ use crate::web::problem::Problem;
 use crate::web::state::AppState;
 
 mod detail;
+mod links;
 mod list;
 mod why;
 

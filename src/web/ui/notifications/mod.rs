@@ -15,6 +15,7 @@ use crate::web::state::AppState;
 
 mod detail;
 mod list;
+mod mail;
 
 pub use list::card;
 
@@ -30,6 +31,7 @@ pub fn paths() -> Vec<Path> {
         // Before the ids: this word is none.
         path("/notifications/redeliver").post(redeliver).undescribed(),
         path("/notifications/{id}").get(show_one).compressed().undescribed(),
+        path("/notifications/{id}/mail").get(mail::show).compressed().undescribed(),
     ]
 }
 
