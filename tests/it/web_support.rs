@@ -142,6 +142,7 @@ impl Site {
             metrics,
             started_at: START,
             operations: operations.clone(),
+            live_views: modelpager::web::live_views::LiveViews::default(),
         };
         Self { state, clock, operations, _database: database }
     }

@@ -37,10 +37,11 @@ struct Room {
 }
 
 /// Every page, in the order of the bar.
-const PAGES: [Room; 3] = [
+const PAGES: [Room; 4] = [
     Room { at: "/", name: "Overview", paths: overview::paths },
     Room { at: "/incidents", name: "Incidents", paths: incidents::paths },
     Room { at: "/notifications", name: "Delivery log", paths: notifications::paths },
+    Room { at: "/channels", name: "Channels", paths: channels::paths },
 ];
 
 /// Every address of the pages and of what belongs to them.

@@ -16,7 +16,7 @@ use crate::web::state::AppState;
 mod detail;
 mod list;
 
-pub use list::card;
+pub use list::{COLUMNS, card, row};
 
 /// The most messages that are sent again at a time.
 const MOST: usize = 500;

@@ -1,0 +1,139 @@
+//! The pages of channels, events and the configuration, in the test's own process.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::test::TestRequest;
+use modelpager::config::{ChannelConfig, Config};
+use modelpager::domain::clock::ManualClock;
+use modelpager::fakes::engine::Step;
+use modelpager::fakes::webhook::WebhookFake;
+use modelpager::store::outbox::Next;
+use serde_json::{Value, json};
+
+use crate::log_support::{Case, told};
+use crate::web_support::{Answer, START, Site, config_with_tokens};
+
+/// Text of a stranger that must never be taken for markup.
+const HOSTILE: &str = "<script>alert('x')</script>";
+
+fn channel(settings: Value) -> ChannelConfig {
+    serde_json::from_value(settings).unwrap()
+}
+
+fn console() -> Config {
+    with_tokens_and(vec![channel(json!({"name": "console", "kind": "log"}))])
+}
+
+fn with_tokens_and(channels: Vec<ChannelConfig>) -> Config {
+    let mut config = config_with_tokens();
+    config.route.channels = vec![channels[0].name.clone()];
+    config.channels = channels;
+    config
+}
+
+impl Site {
+    /// A page as the holder of that scope sees it.
+    async fn page(&self, scope: &str, uri: &str) -> String {
+        let answer = self.call(asked(TestRequest::get(), scope, uri)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{uri}: {}", answer.text());
+        assert_eq!(answer.header("content-type"), "text/html; charset=utf-8", "{uri}");
+        let text = answer.text().to_owned();
+        assert!(!text.contains("<script>"), "{uri}: {text}");
+        text
+    }
+
+    /// A form of our own pages, sent by the holder of that scope.
+    async fn send_form(&self, scope: &str, uri: &str, fields: &[(&str, &str)]) -> Answer {
+        let request = asked(TestRequest::post(), scope, uri).insert_header(("Sec-Fetch-Site", "same-origin"));
+        self.call(request.set_form(fields)).await
+    }
+}
+
+fn asked(request: TestRequest, scope: &str, uri: &str) -> TestRequest {
+    request
+        .uri(uri)
+        .insert_header(("Authorization", format!("Bearer {scope}-token-0123456")))
+        .insert_header(("Accept", "text/html"))
+}
+
+/// Only forms of our own pages, sent by who may, are taken.
+async fn assert_guarded(site: &Site, too_low: &str, enough: &str, uri: &str) {
+    assert_eq!(site.send_form(too_low, uri, &[]).await.status, StatusCode::FORBIDDEN, "{uri}");
+    for strange in [None, Some("cross-site"), Some("same-site"), Some("none")] {
+        let request = asked(TestRequest::post(), enough, uri);
+        let request = match strange {
+            Some(site) => request.insert_header(("Sec-Fetch-Site", site)),
+            None => request,
+        };
+        let answer = site.call(request.set_form([("a", "b")])).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{uri} from {strange:?}");
+    }
+}
+
+#[actix_web::test]
+async fn the_channels_show_how_they_fare_and_what_they_sent() {
+    let site = Site::with_config(console()).await;
+    let rejected = Case { end: Some(Next::Failed("gone".to_owned())), ..told("console", HOSTILE) };
+    site.tell(&rejected).await;
+    site.tell(&told("console", "LatencyHigh")).await;
+
+    let list = site.page("read", "/channels").await;
+    assert!(list.contains("href=\"/channels/console\""), "{list}");
+    let shown = site.page("read", "/channels/console").await;
+    assert!(shown.contains("Last failures") && shown.contains("gone"), "{shown}");
+    assert!(!shown.contains("Send a test message"), "a reader sends nothing: {shown}");
+    assert!(site.page("admin", "/channels/console").await.contains("Send a test message"));
+
+    let unknown = site.call(asked(TestRequest::get(), "read", "/channels/nope")).await;
+    assert_eq!(unknown.status, StatusCode::NOT_FOUND);
+    assert!(unknown.text().contains("<h1>"), "{}", unknown.text());
+}
+
+#[actix_web::test]
+async fn a_channel_is_tried_from_its_page_by_operators_alone() {
+    let hook = WebhookFake::unsigned(Arc::new(ManualClock::at(START))).await.unwrap();
+    let config = with_tokens_and(vec![channel(json!({"name": "hook", "kind": "webhook", "url": hook.url()}))]);
+    let site = Site::with_config(config).await;
+
+    let sent = site.send_form("admin", "/channels/hook/test", &[]).await;
+    assert_eq!(sent.status, StatusCode::OK, "{}", sent.text());
+    assert!(sent.text().contains("accepted") && sent.text().contains("/notifications/"), "{}", sent.text());
+
+    hook.http().script([Step::status(410)]);
+    let refused = site.send_form("admin", "/channels/hook/test", &[]).await;
+    assert!(refused.text().contains("answered HTTP 410"), "{}", refused.text());
+    let got = hook.http().requests().len();
+    assert_guarded(&site, "write", "admin", "/channels/hook/test").await;
+    assert_guarded(&site, "write", "admin", "/channels/hook/reset").await;
+    assert_eq!(hook.http().requests().len(), got, "nothing else was sent");
+}
+
+#[actix_web::test]
+async fn a_channel_that_is_held_back_gets_a_new_chance_from_its_page() {
+    let hook = WebhookFake::unsigned(Arc::new(ManualClock::at(START))).await.unwrap();
+    hook.http().always(Step::status(401));
+    let config = with_tokens_and(vec![
+        channel(json!({"name": "hook", "kind": "webhook", "url": hook.url(), "fallback": "console"})),
+        channel(json!({"name": "console", "kind": "log"})),
+    ]);
+    let site = Site::with_config(config).await;
+    site.send_form("admin", "/channels/hook/test", &[]).await;
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    while !site.page("admin", "/channels/hook").await.contains("Held back since") {
+        assert!(tokio::time::Instant::now() < deadline);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let held = site.page("admin", "/channels/hook").await;
+    assert!(held.contains("Give it a new chance") && held.contains("href=\"/channels/console\""), "{held}");
+    assert!(!site.page("read", "/channels/hook").await.contains("Give it a new chance"));
+    assert!(site.page("read", "/channels").await.contains("The next probe goes"));
+
+    let answer = site.send_form("admin", "/channels/hook/reset", &[]).await;
+
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text());
+    assert_eq!(answer.header("location"), "/channels/hook?done=reset");
+    let after = site.page("admin", "/channels/hook?done=reset").await;
+    assert!(after.contains("It has a new chance") && !after.contains("Held back"), "{after}");
+}
