@@ -137,3 +137,99 @@ async fn a_channel_that_is_held_back_gets_a_new_chance_from_its_page() {
     let after = site.page("admin", "/channels/hook?done=reset").await;
     assert!(after.contains("It has a new chance") && !after.contains("Held back"), "{after}");
 }
+
+/// A body as Alertmanager posts it, about one alert with these labels.
+fn body(labels: Value) -> Value {
+    json!({
+        "version": "4", "receiver": "models", "status": "firing", "groupKey": HOSTILE,
+        "externalURL": "http://alertmanager:9093",
+        "alerts": [{"status": "firing", "labels": labels, "annotations": {"summary": HOSTILE}, "startsAt": "2026-08-20T10:00:00Z"}]
+    })
+}
+
+impl Site {
+    /// Posts a body as Alertmanager does; answers the event's id.
+    async fn take_in(&self, body: &[u8]) -> String {
+        let request = asked(TestRequest::post(), "ingest", "/webhooks/alertmanager");
+        let answer = self.call(request.set_payload(body.to_vec())).await;
+        if answer.status == StatusCode::OK {
+            return answer.json()["event_id"].as_str().unwrap().to_owned();
+        }
+        let newest = self.call(asked(TestRequest::get(), "read", "/api/v1/events?limit=1")).await.json();
+        newest["items"][0]["id"].as_str().unwrap().to_owned()
+    }
+}
+
+#[actix_web::test]
+async fn events_are_listed_by_what_is_asked_and_shown_with_their_alerts() {
+    let site = Site::with_config(console()).await;
+    let labels = json!({"alertname": "Slow & late", "model": HOSTILE});
+    let id = site.take_in(body(labels).to_string().as_bytes()).await;
+    let refused = site.take_in(b"<html>not an alert</html>").await;
+
+    let all = site.page("read", "/events").await;
+    assert!(all.contains(&format!("/events/{id}")) && all.contains(&format!("/events/{refused}")), "{all}");
+    assert!(all.contains("the body is not JSON"), "{all}");
+    let some = site.page("read", "/events?state=pending&receiver=models&since=2026-01-01T00:00:00Z").await;
+    assert!(some.contains(&id) && !some.contains(&refused), "{some}");
+    assert!(site.page("read", "/events?receiver=other").await.contains("No event fits."));
+    let wrong = site.call(asked(TestRequest::get(), "read", "/events?since=yesterday")).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", wrong.text());
+
+    let one = site.page("read", &format!("/events/{id}")).await;
+    assert!(one.contains("/incidents?alertname=Slow+%26+late"), "{one}");
+    assert!(one.contains("&lt;script&gt;") && one.contains("http://alertmanager:9093"), "{one}");
+    let other = site.page("read", &format!("/events/{refused}")).await;
+    assert!(other.contains("It was refused and nothing of it was used"), "{other}");
+    assert!(other.contains("&lt;html&gt;not an alert"), "{other}");
+    for unknown in ["/events/01990c1e-7c53-7d1c-8000-000000000000", "/events/nope"] {
+        let answer = site.call(asked(TestRequest::get(), "read", unknown)).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{unknown}");
+    }
+}
+
+#[actix_web::test]
+async fn an_event_says_which_alerts_were_unusable_and_what_is_no_text() {
+    let site = Site::with_config(console()).await;
+    let mut two = body(json!({"alertname": "Slow"}));
+    two["alerts"].as_array_mut().unwrap().push(json!({"labels": {}, "note": HOSTILE}));
+
+    let id = site.take_in(two.to_string().as_bytes()).await;
+    let shown = site.page("read", &format!("/events/{id}")).await;
+    assert!(shown.contains("labels: none, and an alert needs at least one"), "{shown}");
+    assert!(shown.contains("1 taken, 1 unusable"), "{shown}");
+
+    let mut bytes = body(json!({"alertname": "Slow", "model": "#"})).to_string().into_bytes();
+    let hash = bytes.iter().position(|byte| *byte == b'#').unwrap();
+    bytes[hash] = 0xff;
+    let id = site.take_in(&bytes).await;
+    assert!(site.page("read", &format!("/events/{id}")).await.contains("It is no UTF-8 text"));
+
+    let alerts: Vec<Value> = (0..600).map(|n| json!({"labels": {"alertname": "Slow", "n": n.to_string()}})).collect();
+    let id = site.take_in(json!({"receiver": "r", "alerts": alerts}).to_string().as_bytes()).await;
+    let long = site.page("read", &format!("/events/{id}")).await;
+    assert!(long.contains("and 100 more, which the body holds."), "{}", long.len());
+    assert!(long.contains("<details id=\"event-body-text\">"), "{}", long.len());
+}
+
+#[actix_web::test]
+async fn an_event_is_taken_in_again_by_who_may_write() {
+    let site = Site::with_config(console()).await;
+    let id = site.take_in(body(json!({"alertname": "Slow"})).to_string().as_bytes()).await;
+    let (uri, form) = (format!("/events/{id}"), format!("/events/{id}/replay"));
+    assert!(!site.page("read", &uri).await.contains("Take it in again"));
+    assert!(site.page("write", &uri).await.contains("Take it in again"));
+    assert_guarded(&site, "read", "write", &form).await;
+
+    let answer = site.send_form("write", &form, &[]).await;
+
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text());
+    let next = answer.header("location").to_owned();
+    assert!(next.starts_with("/events/") && next.ends_with("?done=replayed") && !next.contains(&id), "{next}");
+    let shown = site.page("write", &next).await;
+    assert!(shown.contains("Taken in again") && shown.contains(&format!("/events/{id}")), "{shown}");
+
+    let refused = site.take_in(b"no json").await;
+    let again = site.send_form("write", &format!("/events/{refused}/replay"), &[]).await;
+    assert_eq!(again.status, StatusCode::BAD_REQUEST, "{}", again.text());
+}

@@ -14,6 +14,7 @@ use crate::web::path::Path;
 mod assets;
 mod channels;
 pub mod errors;
+mod events;
 mod incidents;
 pub mod live;
 mod login;
@@ -37,11 +38,12 @@ struct Room {
 }
 
 /// Every page, in the order of the bar.
-const PAGES: [Room; 4] = [
+const PAGES: [Room; 5] = [
     Room { at: "/", name: "Overview", paths: overview::paths },
     Room { at: "/incidents", name: "Incidents", paths: incidents::paths },
     Room { at: "/notifications", name: "Delivery log", paths: notifications::paths },
     Room { at: "/channels", name: "Channels", paths: channels::paths },
+    Room { at: "/events", name: "Events", paths: events::paths },
 ];
 
 /// Every address of the pages and of what belongs to them.
