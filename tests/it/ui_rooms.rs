@@ -5,11 +5,15 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
+use modelpager::app::configuration;
 use modelpager::config::{ChannelConfig, Config};
 use modelpager::domain::clock::ManualClock;
 use modelpager::fakes::engine::Step;
 use modelpager::fakes::webhook::WebhookFake;
+use modelpager::store::log::PageKey;
+use modelpager::store::log_notifications::NotificationFilter;
 use modelpager::store::outbox::Next;
+use modelpager::web::state::Live;
 use serde_json::{Value, json};
 
 use crate::log_support::{Case, told};
@@ -232,4 +236,140 @@ async fn an_event_is_taken_in_again_by_who_may_write() {
     let refused = site.take_in(b"no json").await;
     let again = site.send_form("write", &format!("/events/{refused}/replay"), &[]).await;
     assert_eq!(again.status, StatusCode::BAD_REQUEST, "{}", again.text());
+}
+
+/// In every place where a secret may stand.
+const CANARY: &str = "c4n4ry";
+
+/// Tokens of every scope, a channel of every kind, and routes.
+const WHOLE: &str = r#"
+storage: {url: "postgres://user:c4n4ry-pass@db/pager"}
+auth:
+  tokens:
+    - {name: ingest, token: ingest-token-0123456, scopes: [ingest]}
+    - {name: read, token: read-token-0123456, scopes: [read]}
+    - {name: write, token: write-token-0123456, scopes: [write]}
+    - {name: admin, token: admin-token-0123456, scopes: [admin]}
+severity: {aliases: {ouch: high}}
+channels:
+  - {name: console, kind: log}
+  - name: audit
+    kind: webhook
+    timeout: 2s
+    url: http://127.0.0.1:1/c4n4ry-path
+    secret: whsec_c4n4ryc4n4ryc4n4ryc4n4ryc4n4ry12
+    previous_secret: whsec_c4n4ryc4n4ryc4n4ryc4n4ryc4n4ry34
+    headers: {X-Key: c4n4ry-header}
+  - {name: hook, kind: slack, timeout: 2s, webhook_url: "http://127.0.0.1:1/services/c4n4ry"}
+  - {name: bot, kind: slack, timeout: 2s, token: xoxb-c4n4ry-token, channel: C0123456789, api_url: "http://127.0.0.1:1/c4n4ry-api"}
+  - {name: pager, kind: pagerduty, timeout: 2s, routing_key: c4n4ry0123456789c4n4ry0123456789, url: "http://127.0.0.1:1/c4n4ry-enqueue"}
+  - name: mail
+    kind: email
+    timeout: 2s
+    smtp: {host: 127.0.0.1, port: 1, tls: none, helo: pager.example.org}
+    from: pager@example.org
+    to: [team@example.org]
+  - name: mail-by-name
+    kind: email
+    timeout: 2s
+    smtp: {host: 127.0.0.1, port: 1, tls: starttls, username: pager, password: c4n4ry-password}
+    from: pager@example.org
+    to: [team@example.org]
+route:
+  channels: [console]
+  routes:
+    - {matchers: ['severity="critical"'], channels: [pager], continue: true}
+    - matchers: ['severity=~"critical|high"']
+      channels: [hook]
+      routes:
+        - {matchers: ['model="churn, <weekly>"'], channels: [mail]}
+"#;
+
+/// A site with [`WHOLE`] in force, as a program has it that was started with such a file.
+async fn whole() -> Site {
+    let loaded = configuration::parse(WHOLE).unwrap_or_else(|problems| panic!("{problems}")).loaded;
+    let site = Site::with_config(loaded.config.clone()).await;
+    let live = Live::new(Arc::new(loaded.config.clone()), loaded.digest.clone(), START);
+    site.state.live.store(Arc::new(live.showing(loaded.redacted_json().clone())));
+    site
+}
+
+#[actix_web::test]
+async fn no_page_shows_a_secret() {
+    let site = whole().await;
+    let event = site.take_in(body(json!({"alertname": "Slow"})).to_string().as_bytes()).await;
+    let mut uris = vec!["/".to_owned(), "/configuration?labels=severity%3Dpage".to_owned()];
+    uris.extend(["/channels", "/events", "/incidents", "/notifications"].map(str::to_owned));
+    uris.push(format!("/events/{event}"));
+    for name in ["console", "audit", "hook", "bot", "pager", "mail", "mail-by-name"] {
+        let tried = site.send_form("admin", &format!("/channels/{name}/test"), &[]).await;
+        assert_eq!(tried.status, StatusCode::OK, "{}", tried.text());
+        assert!(!tried.text().contains(CANARY), "{}", tried.text());
+        uris.push(format!("/channels/{name}"));
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let newest = PageKey { limit: 50, before: None };
+    let log = site.state.store.list_notifications(&NotificationFilter::default(), &newest).await.unwrap();
+    uris.extend(log.items.iter().map(|item| format!("/notifications/{}", item.id)));
+
+    for uri in &uris {
+        let page = site.page("admin", uri).await;
+        assert!(!page.contains(CANARY) && !page.contains("-token-0123456"), "{uri}: {page}");
+    }
+    let shown = site.page("read", "/configuration").await;
+    assert!(shown.contains("routing_key") && shown.contains("&lt;secret&gt;"), "{shown}");
+    assert!(shown.contains("team@example.org") && shown.contains("C0123456789"), "what is no secret: {shown}");
+}
+
+#[actix_web::test]
+async fn a_configuration_without_a_file_hides_all_texts_of_settings() {
+    let hook = json!({"name": "hook", "kind": "webhook", "url": "http://127.0.0.1:1/c4n4ry", "headers": {"X-Key": "c4n4ry"}});
+    let site = Site::with_config(with_tokens_and(vec![channel(hook)])).await;
+
+    let shown = site.page("admin", "/configuration").await;
+
+    assert!(!shown.contains(CANARY) && !shown.contains("-token-0123456"), "{shown}");
+    assert!(shown.contains("no file: the defaults are in force"), "{shown}");
+}
+
+#[actix_web::test]
+async fn labels_are_tried_as_an_alert_with_them_would_be_routed() {
+    let site = whole().await;
+    let reached = async |labels: &str| {
+        let labels: String = form_urlencoded::byte_serialize(labels.as_bytes()).collect();
+        let page = site.page("read", &format!("/configuration?labels={labels}")).await;
+        let from = page.find("Where they go").unwrap_or_else(|| panic!("{page}"));
+        let answer = page[from..].split("</div>").next().unwrap().to_owned();
+        let taken = page.matches("class=\"node taken\"").count();
+        let channels: Vec<&str> = answer.split("href=\"/channels/").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+        (channels.join(","), taken)
+    };
+
+    assert_eq!(reached("severity=page model=churn").await, ("pager,hook".to_owned(), 3));
+    assert_eq!(reached("severity=ouch").await, ("hook".to_owned(), 2));
+    assert_eq!(reached("{severity=\"ouch\", model=\"churn, <weekly>\"}").await, ("mail".to_owned(), 3));
+    assert_eq!(reached("severity=low").await, ("console".to_owned(), 1));
+
+    let plain = site.page("read", "/configuration").await;
+    assert!(!plain.contains("Where they go") && !plain.contains("node taken"), "{plain}");
+    let wrong = site.page("read", "/configuration?labels=%3Cscript%3E").await;
+    assert!(wrong.contains("expected name=value at") && wrong.contains("&lt;script&gt;"), "{wrong}");
+}
+
+#[actix_web::test]
+async fn operators_load_the_file_again_and_read_what_is_wrong_with_it() {
+    let site = Site::with_config(console()).await;
+    let form = "/configuration/reload";
+    assert!(!site.page("write", "/configuration").await.contains("Load the file again"));
+    assert!(site.page("admin", "/configuration").await.contains("Load the file again"));
+    assert_guarded(&site, "write", "admin", form).await;
+
+    let done = site.send_form("admin", form, &[]).await;
+    assert_eq!((done.status, done.header("location")), (StatusCode::SEE_OTHER, "/configuration?done=reloaded"));
+    assert!(site.page("admin", "/configuration?done=reloaded").await.contains("loaded again and is in force"));
+
+    *site.operations.reload_problem.lock() = Some(format!("modelpager.yml:3: {HOSTILE}"));
+    let refused = site.send_form("admin", form, &[]).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused.text().contains("modelpager.yml:3: &lt;script&gt;"), "{}", refused.text());
 }

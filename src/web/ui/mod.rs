@@ -13,6 +13,7 @@ use crate::web::path::Path;
 
 mod assets;
 mod channels;
+mod configuration;
 pub mod errors;
 mod events;
 mod incidents;
@@ -38,12 +39,13 @@ struct Room {
 }
 
 /// Every page, in the order of the bar.
-const PAGES: [Room; 5] = [
+const PAGES: [Room; 6] = [
     Room { at: "/", name: "Overview", paths: overview::paths },
     Room { at: "/incidents", name: "Incidents", paths: incidents::paths },
     Room { at: "/notifications", name: "Delivery log", paths: notifications::paths },
     Room { at: "/channels", name: "Channels", paths: channels::paths },
     Room { at: "/events", name: "Events", paths: events::paths },
+    Room { at: "/configuration", name: "Configuration", paths: configuration::paths },
 ];
 
 /// Every address of the pages and of what belongs to them.
