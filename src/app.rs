@@ -35,7 +35,7 @@ mod news;
 mod operations;
 mod pulse;
 mod retention;
-pub mod stored_events;
+mod stored_events;
 mod time;
 
 use configuration::Configuration;

@@ -11,8 +11,10 @@ use modelpager::domain::clock::ManualClock;
 use modelpager::fakes::engine::Step;
 use modelpager::fakes::webhook::WebhookFake;
 use modelpager::store::log::PageKey;
+use modelpager::store::log_events::EventFilter;
 use modelpager::store::log_notifications::NotificationFilter;
 use modelpager::store::outbox::Next;
+use modelpager::store::triage::{Consequences, TriagedEvent};
 use modelpager::web::state::Live;
 use serde_json::{Value, json};
 
@@ -98,7 +100,8 @@ async fn the_channels_show_how_they_fare_and_what_they_sent() {
 #[actix_web::test]
 async fn a_channel_is_tried_from_its_page_by_operators_alone() {
     let hook = WebhookFake::unsigned(Arc::new(ManualClock::at(START))).await.unwrap();
-    let config = with_tokens_and(vec![channel(json!({"name": "hook", "kind": "webhook", "url": hook.url()}))]);
+    let config =
+        with_tokens_and(vec![channel(json!({"name": "hook", "kind": "webhook", "url": hook.url()}))]);
     let site = Site::with_config(config).await;
 
     let sent = site.send_form("admin", "/channels/hook/test", &[]).await;
@@ -209,7 +212,8 @@ async fn an_event_says_which_alerts_were_unusable_and_what_is_no_text() {
     let id = site.take_in(&bytes).await;
     assert!(site.page("read", &format!("/events/{id}")).await.contains("It is no UTF-8 text"));
 
-    let alerts: Vec<Value> = (0..600).map(|n| json!({"labels": {"alertname": "Slow", "n": n.to_string()}})).collect();
+    let alerts: Vec<Value> =
+        (0..600).map(|n| json!({"labels": {"alertname": "Slow", "n": n.to_string()}})).collect();
     let id = site.take_in(json!({"receiver": "r", "alerts": alerts}).to_string().as_bytes()).await;
     let long = site.page("read", &format!("/events/{id}")).await;
     assert!(long.contains("and 100 more, which the body holds."), "{}", long.len());
@@ -229,7 +233,10 @@ async fn an_event_is_taken_in_again_by_who_may_write() {
 
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text());
     let next = answer.header("location").to_owned();
-    assert!(next.starts_with("/events/") && next.ends_with("?done=replayed") && !next.contains(&id), "{next}");
+    assert!(
+        next.starts_with("/events/") && next.ends_with("?done=replayed") && !next.contains(&id),
+        "{next}"
+    );
     let shown = site.page("write", &next).await;
     assert!(shown.contains("Taken in again") && shown.contains(&format!("/events/{id}")), "{shown}");
 
@@ -305,7 +312,7 @@ async fn no_page_shows_a_secret() {
         let tried = site.send_form("admin", &format!("/channels/{name}/test"), &[]).await;
         assert_eq!(tried.status, StatusCode::OK, "{}", tried.text());
         assert!(!tried.text().contains(CANARY), "{}", tried.text());
-        uris.push(format!("/channels/{name}"));
+        uris.extend([format!("/channels/{name}"), format!("/channels/{name}/preview")]);
     }
     tokio::time::sleep(Duration::from_millis(300)).await;
     let newest = PageKey { limit: 50, before: None };
@@ -318,7 +325,10 @@ async fn no_page_shows_a_secret() {
     }
     let shown = site.page("read", "/configuration").await;
     assert!(shown.contains("routing_key") && shown.contains("&lt;secret&gt;"), "{shown}");
-    assert!(shown.contains("team@example.org") && shown.contains("C0123456789"), "what is no secret: {shown}");
+    assert!(
+        shown.contains("team@example.org") && shown.contains("C0123456789"),
+        "what is no secret: {shown}"
+    );
 }
 
 #[actix_web::test]
@@ -341,7 +351,8 @@ async fn labels_are_tried_as_an_alert_with_them_would_be_routed() {
         let from = page.find("Where they go").unwrap_or_else(|| panic!("{page}"));
         let answer = page[from..].split("</div>").next().unwrap().to_owned();
         let taken = page.matches("class=\"node taken\"").count();
-        let channels: Vec<&str> = answer.split("href=\"/channels/").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+        let channels: Vec<&str> =
+            answer.split("href=\"/channels/").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
         (channels.join(","), taken)
     };
 
@@ -365,11 +376,91 @@ async fn operators_load_the_file_again_and_read_what_is_wrong_with_it() {
     assert_guarded(&site, "write", "admin", form).await;
 
     let done = site.send_form("admin", form, &[]).await;
-    assert_eq!((done.status, done.header("location")), (StatusCode::SEE_OTHER, "/configuration?done=reloaded"));
-    assert!(site.page("admin", "/configuration?done=reloaded").await.contains("loaded again and is in force"));
+    assert_eq!(
+        (done.status, done.header("location")),
+        (StatusCode::SEE_OTHER, "/configuration?done=reloaded")
+    );
+    assert!(
+        site.page("admin", "/configuration?done=reloaded").await.contains("loaded again and is in force")
+    );
 
     *site.operations.reload_problem.lock() = Some(format!("modelpager.yml:3: {HOSTILE}"));
     let refused = site.send_form("admin", form, &[]).await;
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(refused.text().contains("modelpager.yml:3: &lt;script&gt;"), "{}", refused.text());
+}
+
+impl Site {
+    /// Takes an event in and marks it as triage does when it is done with one.
+    async fn triaged(&self, body: &Value) -> String {
+        let id = self.take_in(body.to_string().as_bytes()).await;
+        let events = vec![TriagedEvent { id: id.clone(), failure: None, at: START }];
+        let mut tx = self.state.store.begin_write().await.unwrap();
+        tx.save_consequences(&Consequences { events, ..Consequences::default() }).await.unwrap();
+        tx.commit().await.unwrap();
+        id
+    }
+
+    /// How many events and messages there are.
+    async fn rows(&self) -> (usize, usize) {
+        let newest = PageKey { limit: 500, before: None };
+        let events = self.state.store.list_events(&EventFilter::default(), &newest).await.unwrap();
+        let messages =
+            self.state.store.list_notifications(&NotificationFilter::default(), &newest).await.unwrap();
+        (events.items.len(), messages.items.len())
+    }
+}
+
+#[actix_web::test]
+async fn a_template_is_tried_on_a_stored_event_and_nothing_is_kept() {
+    let hook = WebhookFake::unsigned(Arc::new(ManualClock::at(START))).await.unwrap();
+    let mut config = console();
+    config.channels.push(channel(json!({"name": "hook", "kind": "webhook", "url": hook.url(),
+        "templates": {"text": "OURS {{alertname}}"}})));
+    config.channels.push(channel(json!({"name": "off", "kind": "log", "enabled": false})));
+    let site = Site::with_config(config).await;
+    let uri = "/channels/hook/preview";
+    let empty = site.send_form("read", uri, &[("field", "text"), ("text", "x")]).await;
+    assert!(empty.text().contains("no event was processed yet"), "{}", empty.text());
+
+    let older = site.triaged(&body(json!({"alertname": "Older"}))).await;
+    site.triaged(&body(json!({"alertname": "Newest", "model": HOSTILE}))).await;
+    let before = site.rows().await;
+    let form = site.page("read", uri).await;
+    assert!(form.contains("OURS {{alertname}}"), "the text in force: {form}");
+    assert!(form.contains(&format!("<option value=\"{older}\">")), "{form}");
+    assert!(site.page("read", "/channels/console/preview").await.contains("<textarea id=\"text\""));
+    assert!(site.page("read", "/channels/hook").await.contains(uri));
+
+    let edited = "Look: {{alertname}}\r\n{{#each alerts}}{{default labels.model \"none\"}}{{/each}}";
+    let tried = site.send_form("read", uri, &[("field", "text"), ("text", edited)]).await;
+    assert_eq!(tried.status, StatusCode::OK, "{}", tried.text());
+    let shown = tried.text();
+    assert!(shown.contains("Look: Newest\n") && shown.contains("OURS Newest"), "beside each other: {shown}");
+    assert!(
+        shown.contains("the routes do not lead this event to hook") && !shown.contains("As it was sent"),
+        "{shown}"
+    );
+    assert!(!shown.contains("<script>") && shown.contains("&lt;script&gt;"), "{shown}");
+
+    let other = [("field", "text"), ("other", older.as_str()), ("text", "On {{alertname}}")];
+    let tried = site.send_form("read", uri, &other).await;
+    assert!(tried.text().contains("On Older"), "{}", tried.text());
+
+    let broken = [("field", "text"), ("text", "fine\n{{#if alertname}}never closed")];
+    let failed = site.send_form("read", uri, &broken).await;
+    assert!(failed.text().contains("<strong>Line 2: </strong>"), "{}", failed.text());
+    assert!(failed.text().contains("never closed"), "what was typed stays: {}", failed.text());
+    let unknown = [("field", "text"), ("other", "nope"), ("text", "x")];
+    let failed = site.send_form("read", uri, &unknown).await;
+    assert!(failed.text().contains("aria-invalid=\"true\""), "{}", failed.text());
+
+    assert_eq!(site.rows().await, before, "nothing was stored");
+    assert_eq!(hook.http().requests().len(), 0, "nothing was sent");
+    assert!(site.page("read", uri).await.contains("OURS {{alertname}}"), "nothing was saved");
+    assert_guarded(&site, "ingest", "read", uri).await;
+    for gone in ["/channels/off/preview", "/channels/nope/preview", "/channels/hook/preview?field=nope"] {
+        let answer = site.call(asked(TestRequest::get(), "read", gone)).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{gone}");
+    }
 }

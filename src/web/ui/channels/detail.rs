@@ -120,5 +120,8 @@ fn tries(viewer: &Viewer, channel: &ChannelView) -> Markup {
         } @else {
             p.quiet { "A test message needs a token with the scope admin." }
         }
+        @if channel.enabled {
+            p { a href=(of(channel, "preview")) { "Preview a template" } " against an event that came in; nothing is sent." }
+        }
     }
 }

@@ -18,6 +18,7 @@ use crate::web::state::AppState;
 mod detail;
 mod health;
 mod list;
+mod preview;
 mod trial;
 
 /// How many messages of each sort a channel's page shows.
@@ -25,13 +26,14 @@ const MESSAGES: u32 = 10;
 
 /// The addresses.
 pub fn paths() -> Vec<Path> {
-    vec![
+    let of_channels = vec![
         path("/channels").get(show_list).compressed().undescribed(),
         path("/channels/{name}").get(show_one).compressed().undescribed(),
         // What was answered to a form is read again from its own address.
         path("/channels/{name}/test").get(show_one).post(test).compressed().undescribed(),
         path("/channels/{name}/reset").get(show_one).post(reset).undescribed(),
-    ]
+    ];
+    of_channels.into_iter().chain(preview::paths()).collect()
 }
 
 async fn show_list(viewer: Viewer, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {

@@ -67,7 +67,11 @@ mod tests {
     #[test]
     fn labels_stand_between_space_or_commas_and_may_be_quoted() {
         let two = pairs(&[("severity", "page"), ("model", "churn")]);
-        for text in ["severity=page model=churn", " severity=page,\r\nmodel=\"churn\",", "{severity=\"page\", model=\"churn\"}"] {
+        for text in [
+            "severity=page model=churn",
+            " severity=page,\r\nmodel=\"churn\",",
+            "{severity=\"page\", model=\"churn\"}",
+        ] {
             assert_eq!(labels(text), two, "{text}");
         }
         assert_eq!(labels(r#"a="b, \"c\" = d" e="#), pairs(&[("a", "b, \"c\" = d"), ("e", "")]));

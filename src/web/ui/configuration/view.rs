@@ -72,7 +72,10 @@ fn facts(viewer: &Viewer, live: &Live) -> Markup {
         html! { code { (live.digest) } }
     };
     table::facts(&[
-        ("Loaded", html! { (moment::ago(viewer, live.loaded_at)) ", " (moment::clock(viewer, live.loaded_at)) }),
+        (
+            "Loaded",
+            html! { (moment::ago(viewer, live.loaded_at)) ", " (moment::clock(viewer, live.loaded_at)) },
+        ),
         ("SHA-256 of the file", digest),
         ("Channels", html! { a href="/channels" { (live.config.channels.len()) } }),
         ("Tokens", html! { (live.config.auth.tokens.len()) }),

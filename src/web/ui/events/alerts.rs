@@ -13,7 +13,8 @@ const MOST: usize = 500;
 
 /// The usable alerts.
 pub fn taken(viewer: &Viewer, alerts: &[Alert]) -> Markup {
-    let rows: Vec<Markup> = alerts.iter().take(MOST).enumerate().map(|(n, alert)| row(viewer, n, alert)).collect();
+    let rows: Vec<Markup> =
+        alerts.iter().take(MOST).enumerate().map(|(n, alert)| row(viewer, n, alert)).collect();
     html! {
         section.card {
             header { h2 { "Alerts" } span.quiet { (alerts.len()) } }

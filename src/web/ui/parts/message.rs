@@ -9,6 +9,15 @@ use super::code;
 /// A message as the log keeps it: `title`, `text`, `body`, `content_type`. `id` keeps its parts
 /// open over live updates.
 pub fn message(id: &str, severity: &str, rendered: &Value) -> Markup {
+    with_wire(id, severity, rendered, "As it was sent")
+}
+
+/// The same of a message that nobody was sent.
+pub fn unsent(id: &str, severity: &str, rendered: &Value) -> Markup {
+    with_wire(id, severity, rendered, "As it would be sent")
+}
+
+fn with_wire(id: &str, severity: &str, rendered: &Value, wire: &str) -> Markup {
     let text = |key: &str| rendered[key].as_str().unwrap_or_default();
     html! {
         div.message.(Tone::of_severity(severity).class()) {
@@ -16,7 +25,7 @@ pub fn message(id: &str, severity: &str, rendered: &Value) -> Markup {
             (code::text(text("text")))
         }
         details #(format!("wire-{id}")) {
-            summary { "As it was sent (" (text("content_type")) ")" }
+            summary { (wire) " (" (text("content_type")) ")" }
             (body(text("body")))
         }
     }
