@@ -35,7 +35,7 @@ mod news;
 mod operations;
 mod pulse;
 mod retention;
-pub mod stored_events;
+mod stored_events;
 mod time;
 
 use configuration::Configuration;
@@ -125,11 +125,9 @@ impl App {
             wake: events_stored.clone(),
             owed: Box::new(move |channels| owed.wake(channels.iter().copied())),
         });
-        let live = Arc::new(ArcSwap::from_pointee(Live::new(
-            config,
-            configuration.loaded.digest.clone(),
-            clock.now(),
-        )));
+        let live = Live::new(config, configuration.loaded.digest.clone(), clock.now());
+        let live = live.showing(configuration.loaded.redacted_json().clone());
+        let live = Arc::new(ArcSwap::from_pointee(live));
         let ear = news::Ear {
             store: store.clone(),
             clock: clock.clone(),

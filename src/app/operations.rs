@@ -62,6 +62,7 @@ impl Control {
     async fn put_in_force(&self, configuration: Configuration) {
         configuration.warn_about_templates();
         let Configuration { loaded, rules, plan, .. } = configuration;
+        let shown = loaded.redacted_json().clone();
         let config = Arc::new(loaded.config);
         self.warn_about_restart(&config);
         if let Err(error) = self.dispatcher.announce(&plan).await {
@@ -70,7 +71,7 @@ impl Control {
         }
         self.catalog.configure(config.catalog.clone());
         self.rules.store(Arc::new(rules));
-        self.live.store(Arc::new(Live::new(config, loaded.digest, self.clock.now())));
+        self.live.store(Arc::new(Live::new(config, loaded.digest, self.clock.now()).showing(shown)));
         if let Err(error) = self.dispatcher.apply(plan).await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,

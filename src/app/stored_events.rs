@@ -1,8 +1,9 @@
 //! How stored bodies are read again for triage: the one place that knows both the senders'
 //! formats and triage.
 
+use crate::dispatch::rehearsal::understood;
 use crate::domain::clock::Timestamp;
-use crate::intake::alertmanager::{self, Delivery};
+use crate::intake::alertmanager;
 use crate::store::triage_read::PendingEvent;
 use crate::triage::processor::ParsedEvent;
 
@@ -11,14 +12,4 @@ pub(super) fn parse(event: &PendingEvent) -> Result<ParsedEvent, String> {
     let received_at = Timestamp::from_millis(event.received_at);
     let delivery = alertmanager::parse(&event.body, received_at).map_err(|refusal| refusal.to_string())?;
     Ok(understood(delivery))
-}
-
-/// What a body tells, in the words of triage.
-pub fn understood(delivery: Delivery) -> ParsedEvent {
-    ParsedEvent {
-        receiver: delivery.receiver,
-        external_url: delivery.external_url,
-        truncated: delivery.truncated,
-        alerts: delivery.alerts,
-    }
 }

@@ -4,26 +4,21 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
 use serde::Serialize;
 
 use crate::app::configuration::{self, Configuration};
-use crate::app::stored_events;
 use crate::catalog::document::Document;
 use crate::catalog::service::check_document;
 use crate::catalog::{Catalog, plan};
 use crate::channels::Preview;
-use crate::config::RouteConfig;
 use crate::dispatch::plan::ChannelPlan;
-use crate::domain::clock::{Clock as _, ManualClock, SystemClock, Timestamp};
+use crate::dispatch::rehearsal::{Stage, ids_at, rehearse_on};
+use crate::domain::clock::{Clock as _, SystemClock, Timestamp};
 use crate::domain::ids::IdMaker;
-use crate::domain::random::SeededRandom;
-use crate::intake::alertmanager::{self, Delivery};
+use crate::intake::alertmanager;
 use crate::store::triage::NewNotification;
-use crate::triage::rehearsal::{Props, rehearse};
-use crate::triage::rules::Rules;
 
 /// Show the exact message that an event would become on a channel; nothing is sent.
 ///
@@ -76,15 +71,6 @@ struct Answer {
     notes: Vec<String>,
 }
 
-/// Whether the routing tree has a say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Routing {
-    /// As configured.
-    AsConfigured,
-    /// Everything goes to the channel asked about.
-    Straight,
-}
-
 /// Shows the message.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let configuration = configuration::load(args.config.config.as_deref())?;
@@ -108,36 +94,15 @@ fn rehearsed(
     let name = super::name_of(&args.event);
     let body = super::read_input(&args.event)?;
     let delivery = alertmanager::parse(&body, now).with_context(|| format!("could not use {name}"))?;
-    let mut notes = rejected(&delivery);
-    notes.extend(configuration.template_problems.iter().map(ToString::to_string));
-    // The same ids for the same moment: what is shown twice is the same.
-    let ids = IdMaker::new(Arc::new(ManualClock::at(now)), Arc::new(SeededRandom::new(0)));
+    let ids = ids_at(now);
     let catalog = catalog(args, configuration, &ids, now)?;
-    let try_with = |routing: Routing| {
-        let rules = rules(configuration, channel, routing)?;
-        let props = Props { rules: &rules, catalog: &catalog, ids: &ids, now };
-        let told = rehearse(stored_events::understood(delivery.clone()), &props);
-        anyhow::Ok(told.into_iter().filter(|told| told.channel == channel.name).collect::<Vec<_>>())
-    };
-    let mut told = try_with(Routing::AsConfigured)?;
-    if told.is_empty() {
-        told = try_with(Routing::Straight)?;
-        told.iter_mut().for_each(|told| told.snapshot.route.clear());
-        notes.push(if told.is_empty() {
-            format!("this event has nothing to tell on {}", channel.name)
-        } else {
-            format!("the routes do not lead this event to {}; shown all the same", channel.name)
-        });
-    }
-    let messages = told.iter().map(|told| show(configuration, channel, told, now)).collect();
-    Ok(Answer { messages, notes })
-}
-
-fn rejected(delivery: &Delivery) -> Vec<String> {
-    let note = |alert: &alertmanager::RejectedAlert| {
-        format!("alert {} of the event is rejected: {}", alert.index, alert.reason)
-    };
-    delivery.rejected.iter().map(note).collect()
+    let stage = Stage { config: &configuration.loaded.config, channel, catalog: &catalog, ids: &ids, now };
+    // The configuration passed its checks: the same rules were built then.
+    let rehearsed = rehearse_on(&delivery, &stage)
+        .map_err(|problems| anyhow::anyhow!("the rules cannot be built: {problems:?}"))?;
+    let broken = configuration.template_problems.iter().map(ToString::to_string);
+    let messages = rehearsed.told.iter().map(|told| show(configuration, channel, told, now)).collect();
+    Ok(Answer { messages, notes: rehearsed.notes.into_iter().chain(broken).collect() })
 }
 
 fn catalog(
@@ -157,15 +122,6 @@ fn catalog(
         catalog.replace(plan::imagine(document, now, ids), 1);
     }
     Ok(catalog)
-}
-
-fn rules(configuration: &Configuration, channel: &ChannelPlan, routing: Routing) -> anyhow::Result<Rules> {
-    let mut config = configuration.loaded.config.clone();
-    if routing == Routing::Straight {
-        config.route = RouteConfig { channels: vec![channel.name.clone()], ..RouteConfig::default() };
-    }
-    // The configuration passed its checks: the same rules were built then.
-    Rules::build(&config).map_err(|problems| anyhow::anyhow!("the rules cannot be built: {problems:?}"))
 }
 
 fn show(

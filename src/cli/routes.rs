@@ -1,6 +1,5 @@
 //! `modelpager routes`: what the routing tree looks like and what it does with an alert.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -8,9 +7,8 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use crate::app::configuration;
-use crate::config::SeverityConfig;
-use crate::domain::severity::SeverityTable;
-use crate::triage::routes::{Node, RouteTree};
+use crate::triage::route_trial::{RouteTrial, parse_label, try_labels};
+use crate::triage::routes::Node;
 
 /// Show the routing tree, or test where an alert would go.
 #[derive(Debug, clap::Args)]
@@ -66,18 +64,6 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn parse_label(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), unquote(value).to_owned())),
-        _ => Err("expected LABEL=VALUE, such as severity=critical".to_owned()),
-    }
-}
-
-/// The quotes of `severity="critical"` belong to the matcher syntax, not to the value.
-fn unquote(value: &str) -> &str {
-    value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value)
-}
-
 /// The answer for programs.
 #[derive(Debug, Serialize)]
 struct Reached<'t> {
@@ -88,15 +74,14 @@ struct Reached<'t> {
 
 fn test(args: &TestArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let configuration = configuration::load(args.config.config.as_deref())?;
-    let labels = matched_labels(&args.labels, &configuration.loaded.config.severity);
-    let lookup = |name: &str| labels.get(name).map(String::as_str);
-    let reached = reach(&configuration.rules.tree, &lookup);
+    let trial = try_labels(&configuration.rules, &args.labels);
+    let reached = Reached::of(&trial);
 
     if args.format.json {
         super::print_json(out, &reached)?;
     } else {
         writeln!(out, "{}", reached.channels.join(","))?;
-        for node in configuration.rules.tree.find(lookup) {
+        for node in &trial.nodes {
             writeln!(out, "  {}  channels: {}", node.path().join(" > "), node.channels().join(","))?;
         }
     }
@@ -110,27 +95,18 @@ fn test(args: &TestArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// The labels as matchers see them.
-fn matched_labels(given: &[(String, String)], config: &SeverityConfig) -> BTreeMap<String, String> {
-    let mut labels: BTreeMap<String, String> = given.iter().cloned().collect();
-    let table = SeverityTable::with_builtin(config.aliases.clone(), config.default);
-    let severity = table.normalise(labels.get("severity").map(String::as_str));
-    labels.insert("severity".to_owned(), severity.as_str().to_owned());
-    labels.entry("status".to_owned()).or_insert_with(|| "firing".to_owned());
-    labels
-}
-
-fn reach<'t>(routes: &'t RouteTree, lookup: &impl Fn(&str) -> Option<&'t str>) -> Reached<'t> {
-    let channels = routes.destinations(lookup).iter().map(|destination| destination.channel).collect();
-    let mut path: Vec<&str> = Vec::new();
-    let mut previous: &[String] = &[];
-    for node in routes.find(lookup) {
-        // Nodes that several paths share are told once.
-        let shared = previous.iter().zip(node.path()).take_while(|(a, b)| a == b).count();
-        path.extend(node.path()[shared..].iter().map(String::as_str));
-        previous = node.path();
+impl<'t> Reached<'t> {
+    fn of(trial: &RouteTrial<'t>) -> Self {
+        let mut path: Vec<&str> = Vec::new();
+        let mut previous: &[String] = &[];
+        for node in &trial.nodes {
+            // Nodes that several paths share are told once.
+            let shared = previous.iter().zip(node.path()).take_while(|(a, b)| a == b).count();
+            path.extend(node.path()[shared..].iter().map(String::as_str));
+            previous = node.path();
+        }
+        Self { channels: trial.channels.clone(), path }
     }
-    Reached { channels, path }
 }
 
 /// A node of the tree for programs.

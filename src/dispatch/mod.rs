@@ -26,6 +26,7 @@ mod pace;
 mod presence;
 mod recorder;
 mod recovery;
+pub mod rehearsal;
 mod sender;
 mod shared;
 mod steadiness;

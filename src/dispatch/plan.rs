@@ -12,7 +12,9 @@ use crate::domain::backoff::Backoff;
 use crate::domain::clock::Timestamp;
 use crate::domain::notification::Snapshot;
 use crate::domain::rate::RateLimit;
-use crate::render::{Overrides, Rendered, Renderer, TemplateField, TemplateProblem};
+use crate::render::{
+    Overrides, Rendered, Renderer, TemplateFault, TemplateField, TemplateProblem, preview_template,
+};
 
 /// No internal alert is told again sooner than this.
 const KEEP_ALIVE: Duration = Duration::from_secs(3_600);
@@ -134,6 +136,26 @@ impl Plan {
             reference: None,
             now,
         })
+    }
+
+    /// The template in force for a field on a channel.
+    pub fn template<'p>(&'p self, channel: &ChannelPlan, field: &'p TemplateField) -> &'p str {
+        self.renderer.replacement(channel.kind.name, &channel.name, field.name).unwrap_or(field.source)
+    }
+
+    /// What another template would make of a field of the message; nothing of it is kept.
+    ///
+    /// # Errors
+    /// What is wrong with it, with the line where that is known.
+    pub fn try_template(
+        &self,
+        channel: &ChannelPlan,
+        field: &TemplateField,
+        text: &str,
+        snapshot: &Snapshot,
+        now: Timestamp,
+    ) -> Result<String, TemplateFault> {
+        preview_template(text, field.escape, &self.renderer.context(snapshot, &channel.name, now))
     }
 }
 

@@ -34,6 +34,8 @@ struct Field {
     builtin: Option<Compiled>,
     of_kind: Option<Compiled>,
     of_channel: BTreeMap<String, Compiled>,
+    /// The texts of the two above, by channel.
+    texts: BTreeMap<Option<String>, String>,
 }
 
 impl Renderer {
@@ -98,6 +100,13 @@ impl Renderer {
         rendered
     }
 
+    /// The text that replaces the built-in template of a field on a channel of that kind.
+    pub fn replacement(&self, kind: &str, channel: &str, field: &str) -> Option<&str> {
+        let field = self.kinds.get(kind)?.iter().find(|known| known.name == field)?;
+        let own = field.texts.get(&Some(channel.to_owned()));
+        own.or_else(|| field.texts.get(&None)).map(String::as_str)
+    }
+
     fn apply(&mut self, replacement: &Override, samples: &[SampleContext]) -> Result<(), TemplateFault> {
         let known_kinds = self.kinds.keys().copied().collect::<Vec<_>>().join(", ");
         let fields = self.kinds.get_mut(replacement.kind.as_str()).ok_or_else(|| {
@@ -113,6 +122,7 @@ impl Renderer {
             TemplateFault::new(None, message)
         })?;
         let compiled = tried(&replacement.text, field.escape, samples)?;
+        field.texts.insert(replacement.channel.clone(), replacement.text.clone());
         match &replacement.channel {
             Some(channel) => _ = field.of_channel.insert(channel.clone(), compiled),
             None => field.of_kind = Some(compiled),
@@ -187,6 +197,7 @@ fn builtins(kind: &str, fields: &[TemplateField], problems: &mut Vec<TemplatePro
             builtin: builtin.ok(),
             of_kind: None,
             of_channel: BTreeMap::new(),
+            texts: BTreeMap::new(),
         }
     };
     fields.iter().map(&mut field).collect()

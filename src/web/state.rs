@@ -65,11 +65,20 @@ pub struct Live {
     pub digest: String,
     /// When it was loaded.
     pub loaded_at: Timestamp,
+    /// The whole configuration for people to look at: no secret is in it.
+    pub shown: serde_json::Value,
 }
 
 impl Live {
     /// What follows from `config`, whose file has that digest.
     pub fn new(config: Arc<Config>, digest: String, loaded_at: Timestamp) -> Self {
-        Self { tokens: TokenSet::new(&config.auth), config, digest, loaded_at }
+        // Serialised, secrets and all texts of channels' settings are placeholders.
+        let shown = serde_json::to_value(&*config).unwrap_or_default();
+        Self { tokens: TokenSet::new(&config.auth), config, digest, loaded_at, shown }
+    }
+
+    /// With a form to look at that hides no more than the secrets.
+    pub fn showing(self, shown: serde_json::Value) -> Self {
+        Self { shown, ..self }
     }
 }

@@ -30,5 +30,6 @@ mod speed;
 mod spine;
 #[allow(dead_code, reason = "shared with tests/faults")]
 mod support;
+mod ui_rooms;
 mod upkeep;
 mod web_support;

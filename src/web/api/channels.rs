@@ -17,7 +17,7 @@ use crate::web::state::AppState;
 
 mod health;
 
-use health::HealthView;
+pub use health::{HealthState, HealthView};
 
 /// How a channel fares, in a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -256,12 +256,19 @@ pub async fn test(
     name: web::Path<String>,
     state: web::Data<AppState>,
 ) -> Result<web::Json<TestResult>, Problem> {
-    match state.dispatcher.send_test(&name, &who.0.name).await {
-        Ok(trial) => Ok(web::Json(trial.into())),
-        Err(TrialError::UnknownChannel(_)) => Err(Problem::not_found("enabled channel", &name)),
-        Err(TrialError::Store(error)) => Err(error.into()),
-        Err(error @ TrialError::Stopping) => Err(Problem::unavailable("the service is stopping", error)),
-    }
+    Ok(web::Json(try_out(&state, &who.0.name, &name).await?.into()))
+}
+
+/// Sends one test message through a channel for whoever asks.
+///
+/// # Errors
+/// 404 for a channel that is unknown or disabled.
+pub async fn try_out(state: &AppState, actor: &str, name: &str) -> Result<Trial, Problem> {
+    state.dispatcher.send_test(name, actor).await.map_err(|error| match error {
+        TrialError::UnknownChannel(_) => Problem::not_found("enabled channel", name),
+        TrialError::Store(error) => error.into(),
+        TrialError::Stopping => Problem::unavailable("the service is stopping", error),
+    })
 }
 
 /// Gives a channel that is held back a new chance: its messages are sent again at once. For
@@ -280,8 +287,15 @@ pub async fn reset(
     name: web::Path<String>,
     state: web::Data<AppState>,
 ) -> Result<web::Json<ChannelView>, Problem> {
-    match state.dispatcher.reset_channel(&name, &who.0.name).await? {
-        Some(_) => read_one(&name, &state).await.map(web::Json),
-        None => Err(Problem::not_found("enabled channel", &name)),
-    }
+    give_new_chance(&state, &who.0.name, &name).await?;
+    read_one(&name, &state).await.map(web::Json)
+}
+
+/// Sends what waits for a channel again.
+///
+/// # Errors
+/// 404 for a channel that is unknown or disabled.
+pub async fn give_new_chance(state: &AppState, actor: &str, name: &str) -> Result<(), Problem> {
+    let known = state.dispatcher.reset_channel(name, actor).await?;
+    known.map(|_| ()).ok_or_else(|| Problem::not_found("enabled channel", name))
 }

@@ -8,13 +8,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::query::{Checked, checked_id};
+use crate::intake::inbox::Accepted;
 use crate::store::log::StoredJson;
 use crate::store::log_events::{EventDetail, EventFilter, EventSummary};
 use crate::web::auth::{Read, Write};
 use crate::web::page::{Page, PageRequest};
 use crate::web::problem::Problem;
 use crate::web::state::AppState;
-use crate::web::webhooks::{Receipt, refusal};
+use crate::web::webhooks::{KEPT_HEAD, Receipt, refusal};
 
 /// Cursors belong to this list.
 pub const LIST: &str = "events";
@@ -123,7 +124,7 @@ pub async fn get(
     id: web::Path<String>,
     state: web::Data<AppState>,
 ) -> Result<web::Json<EventDocument>, Problem> {
-    Ok(web::Json(find(&state, &id).await?.into()))
+    Ok(web::Json(read_one(&state, &id).await?.into()))
 }
 
 /// Takes the event's body in again, as a new event of the same source that names this one.
@@ -141,16 +142,32 @@ pub async fn replay(
     id: web::Path<String>,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    let event = find(&state, &id).await?;
-    if event.summary.state == "rejected" && event.body.len() >= crate::web::webhooks::KEPT_HEAD {
-        return Err(Problem::conflict("only the head of this rejected body was kept: it cannot be replayed"));
-    }
-    let accepted =
-        state.inbox.replay(Bytes::from(event.body), &who.0.name, &event.summary).await.map_err(refusal)?;
+    let accepted = take_in_again(&state, &who.0.name, &id).await?;
     Ok(HttpResponse::Accepted().json(Receipt::from(accepted)))
 }
 
-async fn find(state: &AppState, id: &str) -> Result<EventDetail, Problem> {
+/// Takes the body of an event in again for whoever asks.
+///
+/// # Errors
+/// As [`replay`].
+pub async fn take_in_again(state: &AppState, actor: &str, id: &str) -> Result<Accepted, Problem> {
+    let event = read_one(state, id).await?;
+    if !is_whole(&event) {
+        return Err(Problem::conflict("only the head of this rejected body was kept: it cannot be replayed"));
+    }
+    state.inbox.replay(Bytes::from(event.body), actor, &event.summary).await.map_err(refusal)
+}
+
+/// Whether its body was kept whole. Of a rejected one only the head is.
+pub fn is_whole(event: &EventDetail) -> bool {
+    event.summary.state != "rejected" || event.body.len() < KEPT_HEAD
+}
+
+/// One event with its body.
+///
+/// # Errors
+/// 404 for an unknown id.
+pub async fn read_one(state: &AppState, id: &str) -> Result<EventDetail, Problem> {
     let id = checked_id("event", id)?;
     state.store.find_event(id).await?.ok_or_else(|| Problem::not_found("event", id))
 }

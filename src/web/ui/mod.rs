@@ -14,7 +14,9 @@ use crate::web::path::Path;
 mod assets;
 mod catalog;
 mod channels;
+mod configuration;
 pub mod errors;
+mod events;
 mod incidents;
 pub mod live;
 mod login;
@@ -38,11 +40,14 @@ struct Room {
 }
 
 /// Every page, in the order of the bar.
-const PAGES: [Room; 4] = [
+const PAGES: [Room; 7] = [
     Room { at: "/", name: "Overview", paths: overview::paths },
     Room { at: "/incidents", name: "Incidents", paths: incidents::paths },
     Room { at: "/notifications", name: "Delivery log", paths: notifications::paths },
     Room { at: "/catalog", name: "Catalog", paths: catalog::paths },
+    Room { at: "/channels", name: "Channels", paths: channels::paths },
+    Room { at: "/events", name: "Events", paths: events::paths },
+    Room { at: "/configuration", name: "Configuration", paths: configuration::paths },
 ];
 
 /// Every address of the pages and of what belongs to them.

@@ -24,19 +24,19 @@ pub enum HealthState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct HealthView {
     /// In a word.
-    state: HealthState,
+    pub state: HealthState,
     /// Since when its messages wait.
-    since: Option<Moment>,
+    pub since: Option<Moment>,
     /// Why they wait; without secrets.
-    reason: Option<String>,
+    pub reason: Option<String>,
     /// What the last failed attempt ended with; without secrets.
-    last_error: Option<String>,
+    pub last_error: Option<String>,
     /// When the next probe may go; while one is under way, when it counts as lost.
-    next_probe_at: Option<Moment>,
+    pub next_probe_at: Option<Moment>,
     /// Failed attempts since the last success.
-    failures: i64,
+    pub failures: i64,
     /// How many probes in a row have failed.
-    failed_probes: i64,
+    pub failed_probes: i64,
 }
 
 impl HealthView {

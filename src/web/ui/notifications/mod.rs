@@ -17,7 +17,7 @@ mod detail;
 mod list;
 mod mail;
 
-pub use list::card;
+pub use list::{COLUMNS, card, row};
 
 /// The most messages that are sent again at a time.
 const MOST: usize = 500;

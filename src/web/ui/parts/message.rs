@@ -9,9 +9,25 @@ use super::{code, slack};
 /// What e-mail is.
 pub const MAIL: &str = "message/rfc822";
 
+/// Whether it was sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Sent,
+    Unsent,
+}
+
 /// A message as the log keeps it: `title`, `text`, `body`, `content_type`. `id` is the
-/// notification's, where the log has it as such; it keeps parts open over live updates.
+/// notification's; it keeps parts open over live updates.
 pub fn message(id: &str, severity: &str, rendered: &Value) -> Markup {
+    shown(id, severity, rendered, Way::Sent)
+}
+
+/// The same of a message that nobody was sent.
+pub fn unsent(id: &str, severity: &str, rendered: &Value) -> Markup {
+    shown(id, severity, rendered, Way::Unsent)
+}
+
+fn shown(id: &str, severity: &str, rendered: &Value, way: Way) -> Markup {
     let text = |key: &str| rendered[key].as_str().unwrap_or_default();
     let body: Value = serde_json::from_str(text("body")).unwrap_or_default();
     html! {
@@ -22,14 +38,17 @@ pub fn message(id: &str, severity: &str, rendered: &Value) -> Markup {
                 div.told { (text("text")) }
             }
         }
-        @if text("content_type") == MAIL {
+        @if text("content_type") == MAIL && way == Way::Sent {
             details #(format!("mail-{id}")) {
                 summary { "As a mail program shows it" }
                 iframe.mail sandbox="" loading="lazy" title="The mail" src=(format!("/notifications/{id}/mail")) {}
             }
         }
         details #(format!("wire-{id}")) {
-            summary { "As it was sent (" (text("content_type")) ")" }
+            summary {
+                (if way == Way::Sent { "As it was sent" } else { "As it would be sent" })
+                " (" (text("content_type")) ")"
+            }
             @if body.is_object() { (code::json(&body)) } @else { (code::text(text("body"))) }
         }
     }

@@ -1,0 +1,83 @@
+//! The configuration in force.
+
+use std::sync::Arc;
+
+use maud::{Markup, html};
+
+use super::routing;
+use crate::triage::rules::Rules;
+use crate::web::state::Live;
+use crate::web::ui::parts::badge::Tone;
+use crate::web::ui::parts::query::Address;
+use crate::web::ui::parts::{code, moment, notice, table};
+use crate::web::ui::viewer::Viewer;
+
+/// What the page shows.
+pub struct Shown {
+    /// What is in force.
+    pub live: Arc<Live>,
+    /// Its routes.
+    pub rules: Rules,
+    /// All of it as YAML, without secrets.
+    pub text: String,
+    /// Why the file was not put into force.
+    pub refused: Option<String>,
+}
+
+/// The page.
+pub fn view(viewer: &Viewer, shown: &Shown) -> Markup {
+    let here = Address::of(&viewer.here);
+    html! {
+        @if let Some(done) = super::done(&here) { (notice::done(done)) }
+        @if let Some(refused) = &shown.refused { (refusal(refused)) }
+        (head(viewer))
+        div.grid {
+            div.wide.stack { (routing::card(&shown.rules, here.get("labels").unwrap_or_default())) }
+            div.third.stack { div #configuration-facts data-live { (table::card("In force", facts(viewer, &shown.live))) } }
+            div {
+                (table::card("The whole of it", html! {
+                    p.quiet { "With all defaults; secrets are left out." }
+                    (code::snippet(&shown.text))
+                }))
+            }
+        }
+    }
+}
+
+fn head(viewer: &Viewer) -> Markup {
+    html! {
+        div.head {
+            h1 { (super::TITLE) }
+            @if viewer.may_operate() {
+                form.actions method="post" action="/configuration/reload" {
+                    button type="submit" { "Load the file again" }
+                }
+            }
+        }
+    }
+}
+
+fn refusal(refused: &str) -> Markup {
+    let body = html! {
+        p { "The file is refused; what is in force stays in force." }
+        (code::text(refused))
+    };
+    notice::notice(Tone::Critical, "alert", body)
+}
+
+fn facts(viewer: &Viewer, live: &Live) -> Markup {
+    let digest = if live.digest.is_empty() {
+        html! { span.quiet { "no file: the defaults are in force" } }
+    } else {
+        html! { code { (live.digest) } }
+    };
+    table::facts(&[
+        (
+            "Loaded",
+            html! { (moment::ago(viewer, live.loaded_at)) ", " (moment::clock(viewer, live.loaded_at)) },
+        ),
+        ("SHA-256 of the file", digest),
+        ("Channels", html! { a href="/channels" { (live.config.channels.len()) } }),
+        ("Tokens", html! { (live.config.auth.tokens.len()) }),
+    ])
+}
