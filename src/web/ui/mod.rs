@@ -9,6 +9,8 @@
 //! works only from our own pages and only for who holds the scope; a page costs a bounded number
 //! of bounded reads.
 
+#![expect(clippy::needless_pass_by_value, reason = "a piece of a page is written in the call that takes it")]
+
 use crate::web::path::Path;
 
 mod assets;

@@ -23,7 +23,7 @@ pub const HOSTILE: [&str; 9] = [
 /// The service, and the providers it talks to.
 pub struct Stage {
     pub service: Service,
-    pub providers: Providers,
+    _providers: Providers,
 }
 
 impl Stage {
@@ -57,7 +57,7 @@ impl Stage {
         ended["alerts"][0]["endsAt"] = json!("2026-08-20T11:30:00Z");
         service.deliver(&ended).await;
         let _ = service.call("POST", "/webhooks/alertmanager", "{\"this is\": \"no alert\"}").await;
-        let stage = Self { service, providers };
+        let stage = Self { service, _providers: providers };
         stage.settled().await;
         stage
     }
@@ -79,7 +79,8 @@ impl Stage {
 
     /// The id of the newest item of a list of the API.
     pub async fn newest(&self, list: &str) -> String {
-        self.service.get(&format!("/api/v1/{list}?limit=1")).await["items"][0]["id"]
+        let sign = if list.contains('?') { '&' } else { '?' };
+        self.service.get(&format!("/api/v1/{list}{sign}limit=1")).await["items"][0]["id"]
             .as_str()
             .unwrap()
             .to_owned()

@@ -12,6 +12,8 @@ async fn tour(look: Look) {
     let stage = Stage::set().await;
     let incident = stage.newest("incidents").await;
     let notification = stage.newest("notifications").await;
+    let event = stage.newest("events?state=processed").await;
+    let rejected = stage.newest("events?state=rejected").await;
     let pages = [
         ("overview", "/".to_owned()),
         ("incidents", "/incidents".to_owned()),
@@ -25,6 +27,13 @@ async fn tour(look: Look) {
         ("entry-edit", "/catalog/hostile/edit".to_owned()),
         ("entry-new", "/catalog/-/new".to_owned()),
         ("import", "/catalog/-/import".to_owned()),
+        ("channels", "/channels".to_owned()),
+        ("channel", "/channels/slack".to_owned()),
+        ("events", "/events".to_owned()),
+        ("event", format!("/events/{event}")),
+        ("event-rejected", format!("/events/{rejected}")),
+        ("configuration", "/configuration".to_owned()),
+        ("configuration-labels", "/configuration?labels=severity%3Dpage+model%3Dchurn-scorer".to_owned()),
         ("nothing-there", "/incidents/nothing".to_owned()),
     ];
     let mut complaints = Vec::new();

@@ -15,8 +15,8 @@ pub fn list(viewer: &Viewer, here: &Address, items: &[EventSummary], next: Optio
     let filters = [
         Filter::choice("state", "State", ["pending", "processed", "rejected", "failed"]),
         Filter::Text { name: "receiver", label: "Receiver" },
-        Filter::Text { name: "since", label: "Since (RFC 3339)" },
-        Filter::Text { name: "until", label: "Until (RFC 3339)" },
+        Filter::Time { name: "since", label: "Since" },
+        Filter::Time { name: "until", label: "Until" },
     ];
     let rows: Vec<Markup> = items.iter().map(|item| row(viewer, item)).collect();
     let is_live = here.get("cursor").is_none();

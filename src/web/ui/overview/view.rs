@@ -2,7 +2,6 @@
 
 use maud::{Markup, html};
 
-use crate::domain::clock::Timestamp;
 use crate::domain::severity::Severity;
 use crate::store::log_channels::SourceRecord;
 use crate::store::log_incidents::IncidentSummary;
@@ -171,7 +170,7 @@ fn queues(viewer: &Viewer, shown: &Shown) -> Markup {
         html! {
             (depth.waiting) " waiting"
             @if let Some(oldest) = depth.oldest {
-                ", the oldest for " (moment::span(viewer.now.since(Timestamp::from(oldest))))
+                ", the oldest for " (moment::span(viewer.now.since(oldest)))
             }
         }
     };

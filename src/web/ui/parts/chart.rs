@@ -140,7 +140,7 @@ fn draw_points(viewer: &Viewer, points: &[(Timestamp, String)], svg: &mut String
         .x_label_formatter(&day_of)
         .label_style(("sans-serif", FONT_SIZE).into_font().color(&INK))
         .draw()?;
-    chart.draw_series([PathElement::new(vec![(from - margin, 3.0), (until + margin, 3.0)], &GRID)])?;
+    chart.draw_series([PathElement::new(vec![(from - margin, 3.0), (until + margin, 3.0)], GRID)])?;
     for (nth, (at, name)) in points.iter().enumerate() {
         let place = at.as_millis() as f64;
         // Names of neighbours do not stand on one line.
