@@ -98,6 +98,22 @@ async fn the_channels_show_how_they_fare_and_what_they_sent() {
 }
 
 #[actix_web::test]
+async fn a_channel_may_have_any_name() {
+    let site =
+        Site::with_config(with_tokens_and(vec![channel(json!({"name": HOSTILE, "kind": "log"}))])).await;
+    let segment: String = form_urlencoded::byte_serialize(HOSTILE.as_bytes()).collect();
+
+    for uri in ["/channels", "/configuration", "/configuration?labels=a%3Db"] {
+        assert!(site.page("read", uri).await.contains("&lt;script&gt;alert"), "{uri}");
+    }
+    let shown = site.page("admin", &format!("/channels/{segment}")).await;
+    assert!(shown.contains("<h1>&lt;script&gt;alert"), "{shown}");
+    assert!(shown.contains(&format!("action=\"/channels/{segment}/test\"")), "{shown}");
+    let tried = site.send_form("admin", &format!("/channels/{segment}/test"), &[]).await;
+    assert!(tried.text().contains("The test message"), "{}", tried.text());
+}
+
+#[actix_web::test]
 async fn a_channel_is_tried_from_its_page_by_operators_alone() {
     let hook = WebhookFake::unsigned(Arc::new(ManualClock::at(START))).await.unwrap();
     let config =
@@ -146,7 +162,7 @@ async fn a_channel_that_is_held_back_gets_a_new_chance_from_its_page() {
 }
 
 /// A body as Alertmanager posts it, about one alert with these labels.
-fn body(labels: Value) -> Value {
+fn body(labels: &Value) -> Value {
     json!({
         "version": "4", "receiver": "models", "status": "firing", "groupKey": HOSTILE,
         "externalURL": "http://alertmanager:9093",
@@ -171,7 +187,7 @@ impl Site {
 async fn events_are_listed_by_what_is_asked_and_shown_with_their_alerts() {
     let site = Site::with_config(console()).await;
     let labels = json!({"alertname": "Slow & late", "model": HOSTILE});
-    let id = site.take_in(body(labels).to_string().as_bytes()).await;
+    let id = site.take_in(body(&labels).to_string().as_bytes()).await;
     let refused = site.take_in(b"<html>not an alert</html>").await;
 
     let all = site.page("read", "/events").await;
@@ -198,7 +214,7 @@ async fn events_are_listed_by_what_is_asked_and_shown_with_their_alerts() {
 #[actix_web::test]
 async fn an_event_says_which_alerts_were_unusable_and_what_is_no_text() {
     let site = Site::with_config(console()).await;
-    let mut two = body(json!({"alertname": "Slow"}));
+    let mut two = body(&json!({"alertname": "Slow"}));
     two["alerts"].as_array_mut().unwrap().push(json!({"labels": {}, "note": HOSTILE}));
 
     let id = site.take_in(two.to_string().as_bytes()).await;
@@ -206,7 +222,7 @@ async fn an_event_says_which_alerts_were_unusable_and_what_is_no_text() {
     assert!(shown.contains("labels: none, and an alert needs at least one"), "{shown}");
     assert!(shown.contains("1 taken, 1 unusable"), "{shown}");
 
-    let mut bytes = body(json!({"alertname": "Slow", "model": "#"})).to_string().into_bytes();
+    let mut bytes = body(&json!({"alertname": "Slow", "model": "#"})).to_string().into_bytes();
     let hash = bytes.iter().position(|byte| *byte == b'#').unwrap();
     bytes[hash] = 0xff;
     let id = site.take_in(&bytes).await;
@@ -223,7 +239,7 @@ async fn an_event_says_which_alerts_were_unusable_and_what_is_no_text() {
 #[actix_web::test]
 async fn an_event_is_taken_in_again_by_who_may_write() {
     let site = Site::with_config(console()).await;
-    let id = site.take_in(body(json!({"alertname": "Slow"})).to_string().as_bytes()).await;
+    let id = site.take_in(body(&json!({"alertname": "Slow"})).to_string().as_bytes()).await;
     let (uri, form) = (format!("/events/{id}"), format!("/events/{id}/replay"));
     assert!(!site.page("read", &uri).await.contains("Take it in again"));
     assert!(site.page("write", &uri).await.contains("Take it in again"));
@@ -304,7 +320,7 @@ async fn whole() -> Site {
 #[actix_web::test]
 async fn no_page_shows_a_secret() {
     let site = whole().await;
-    let event = site.take_in(body(json!({"alertname": "Slow"})).to_string().as_bytes()).await;
+    let event = site.triaged(&body(&json!({"alertname": "Slow"}))).await;
     let mut uris = vec!["/".to_owned(), "/configuration?labels=severity%3Dpage".to_owned()];
     uris.extend(["/channels", "/events", "/incidents", "/notifications"].map(str::to_owned));
     uris.push(format!("/events/{event}"));
@@ -313,6 +329,10 @@ async fn no_page_shows_a_secret() {
         assert_eq!(tried.status, StatusCode::OK, "{}", tried.text());
         assert!(!tried.text().contains(CANARY), "{}", tried.text());
         uris.extend([format!("/channels/{name}"), format!("/channels/{name}/preview")]);
+        let tried =
+            site.send_form("read", &format!("/channels/{name}/preview"), &[("text", "{{alertname}}")]).await;
+        assert!(tried.text().contains("The whole message, as it is rendered now"), "{}", tried.text());
+        assert!(!tried.text().contains(CANARY), "{}", tried.text());
     }
     tokio::time::sleep(Duration::from_millis(300)).await;
     let newest = PageKey { limit: 50, before: None };
@@ -423,8 +443,8 @@ async fn a_template_is_tried_on_a_stored_event_and_nothing_is_kept() {
     let empty = site.send_form("read", uri, &[("field", "text"), ("text", "x")]).await;
     assert!(empty.text().contains("no event was processed yet"), "{}", empty.text());
 
-    let older = site.triaged(&body(json!({"alertname": "Older"}))).await;
-    site.triaged(&body(json!({"alertname": "Newest", "model": HOSTILE}))).await;
+    let older = site.triaged(&body(&json!({"alertname": "Older"}))).await;
+    site.triaged(&body(&json!({"alertname": "Newest", "model": HOSTILE}))).await;
     let before = site.rows().await;
     let form = site.page("read", uri).await;
     assert!(form.contains("OURS {{alertname}}"), "the text in force: {form}");
