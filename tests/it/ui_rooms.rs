@@ -98,6 +98,22 @@ async fn the_channels_show_how_they_fare_and_what_they_sent() {
 }
 
 #[actix_web::test]
+async fn a_channel_may_have_any_name() {
+    let site =
+        Site::with_config(with_tokens_and(vec![channel(json!({"name": HOSTILE, "kind": "log"}))])).await;
+    let segment: String = form_urlencoded::byte_serialize(HOSTILE.as_bytes()).collect();
+
+    for uri in ["/channels", "/configuration", "/configuration?labels=a%3Db"] {
+        assert!(site.page("read", uri).await.contains("&lt;script&gt;alert"), "{uri}");
+    }
+    let shown = site.page("admin", &format!("/channels/{segment}")).await;
+    assert!(shown.contains("<h1>&lt;script&gt;alert"), "{shown}");
+    assert!(shown.contains(&format!("action=\"/channels/{segment}/test\"")), "{shown}");
+    let tried = site.send_form("admin", &format!("/channels/{segment}/test"), &[]).await;
+    assert!(tried.text().contains("The test message"), "{}", tried.text());
+}
+
+#[actix_web::test]
 async fn a_channel_is_tried_from_its_page_by_operators_alone() {
     let hook = WebhookFake::unsigned(Arc::new(ManualClock::at(START))).await.unwrap();
     let config =
@@ -304,7 +320,7 @@ async fn whole() -> Site {
 #[actix_web::test]
 async fn no_page_shows_a_secret() {
     let site = whole().await;
-    let event = site.take_in(body(&json!({"alertname": "Slow"})).to_string().as_bytes()).await;
+    let event = site.triaged(&body(&json!({"alertname": "Slow"}))).await;
     let mut uris = vec!["/".to_owned(), "/configuration?labels=severity%3Dpage".to_owned()];
     uris.extend(["/channels", "/events", "/incidents", "/notifications"].map(str::to_owned));
     uris.push(format!("/events/{event}"));
@@ -313,6 +329,10 @@ async fn no_page_shows_a_secret() {
         assert_eq!(tried.status, StatusCode::OK, "{}", tried.text());
         assert!(!tried.text().contains(CANARY), "{}", tried.text());
         uris.extend([format!("/channels/{name}"), format!("/channels/{name}/preview")]);
+        let tried =
+            site.send_form("read", &format!("/channels/{name}/preview"), &[("text", "{{alertname}}")]).await;
+        assert!(tried.text().contains("The whole message, as it is rendered now"), "{}", tried.text());
+        assert!(!tried.text().contains(CANARY), "{}", tried.text());
     }
     tokio::time::sleep(Duration::from_millis(300)).await;
     let newest = PageKey { limit: 50, before: None };

@@ -3,11 +3,12 @@
 use maud::{Markup, html};
 
 use super::labels;
+use crate::domain::duration::PromDuration;
 use crate::triage::route_trial::{RouteTrial, try_labels};
 use crate::triage::routes::Node;
 use crate::triage::rules::Rules;
 use crate::web::ui::parts::form::Field;
-use crate::web::ui::parts::{badge, link, moment};
+use crate::web::ui::parts::{badge, link};
 
 /// The card: the form, its answer, and the tree with the way taken.
 pub fn card(rules: &Rules, asked: &str) -> Markup {
@@ -64,9 +65,9 @@ fn branch(node: &Node, trial: Option<&RouteTrial<'_>>) -> Markup {
                 @if node.continues() { " " (badge::plain("continue")) }
                 @if is_taken { " " (badge::of("taken", badge::Tone::Good)) }
                 br; small {
-                    "told again after " (moment::span(timing.repeat_interval))
-                    ", changes at most every " (moment::span(timing.group_interval))
-                    @if !timing.cooldown.is_zero() { ", cooldown " (moment::span(timing.cooldown)) }
+                    "told again after " (PromDuration(timing.repeat_interval))
+                    ", changes at most every " (PromDuration(timing.group_interval))
+                    @if !timing.cooldown.is_zero() { ", cooldown " (PromDuration(timing.cooldown)) }
                 }
             }
             @if !node.children().is_empty() {

@@ -53,7 +53,7 @@ pub fn refused(count: i64, verdicts: &Value) -> Markup {
     html! {
         section.card {
             header { h2 { "Unusable alerts" } span.quiet { (count) } }
-            (table::table("event-verdicts", "Unusable alerts and why", false, &["Place", "Reason", "How it begins"], &rows))
+            (table::table("event-verdicts", "Unusable alerts and why", false, &["Alert", "Reason", "How it begins"], &rows))
         }
     }
 }
@@ -62,7 +62,7 @@ fn verdict(verdict: &Value) -> Markup {
     let text = |key: &str| verdict[key].as_str().unwrap_or_default();
     html! {
         tr {
-            td.tight data-label="Place" { (verdict["index"].as_u64().map_or(0, |index| index + 1)) }
+            td.tight data-label="Alert" { (verdict["index"].to_string()) }
             td data-label="Reason" { (text("reason")) }
             td.main { (code::text(text("head"))) }
         }

@@ -73,7 +73,7 @@ fn route(route: &serde_json::Value) -> Markup {
     let Some(steps) = route.as_array().filter(|steps| !steps.is_empty()) else { return html! {} };
     html! {
         p.quiet {
-            "By the route "
+            "By the route: "
             @for (n, step) in steps.iter().enumerate() {
                 @if n > 0 { " → " }
                 (matcher(step))

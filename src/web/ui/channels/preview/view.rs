@@ -58,9 +58,11 @@ fn form(viewer: &Viewer, shown: &Shown<'_>) -> Markup {
             "Templates of this channel: "
             @for (n, field) in room.channel.kind.templates.iter().enumerate() {
                 @if n > 0 { ", " }
-                @let is_shown = field.name == room.field.name;
-                a href=(Address::to(here.as_str()).with("field", field.name).with("event", edited.event()).href())
-                    aria-current=[is_shown.then_some("true")] { (field.name) }
+                @if field.name == room.field.name { strong { (field.name) } }
+                @else {
+                    @let there = Address::to(here.as_str()).with("field", field.name).with("event", edited.event());
+                    a href=(there.href()) { (field.name) }
+                }
             }
         }
         form method="post" action=(here) {
