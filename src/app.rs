@@ -25,6 +25,7 @@ use crate::intake::inbox::{self, Inbox};
 use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
 use crate::triage::processor::{self, Processor};
+use crate::web::hour_counts::HourCounts;
 use crate::web::live_views::LiveViews;
 use crate::web::state::{AppState, Live};
 
@@ -184,6 +185,7 @@ impl App {
             dispatcher: control.dispatcher.clone(),
             operations: control.clone(),
             live_views: live_views.clone(),
+            hour_counts: HourCounts::default(),
         };
         let server = crate::web::server::serve(listener, state)?;
         Ok(Self { address, server, inbox, tasks, control, live_views })

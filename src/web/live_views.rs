@@ -1,14 +1,22 @@
 //! The open pages that want to hear of changes, and how they are told.
 //!
 //! Promises: while nobody looks, nobody need watch the database; telling costs the same however
-//! many look.
+//! many look; and what many look at is written once for all of them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use tokio::sync::{Notify, watch};
+use actix_web::http::StatusCode;
+use actix_web::http::header::HeaderMap;
+use bytes::Bytes;
+use parking_lot::Mutex;
+use tokio::sync::{Notify, OnceCell, watch};
 
 /// How many views there may be at a time.
 pub const MOST_VIEWS: usize = 5_000;
+
+/// How many different pages are kept at a time.
+const MOST_PAGES: usize = 64;
 
 /// Every open view of this process.
 #[derive(Clone, Debug)]
@@ -18,6 +26,28 @@ pub struct LiveViews(Arc<Inner>);
 struct Inner {
     pulse: watch::Sender<Pulse>,
     opened: Notify,
+    written: Mutex<Written>,
+}
+
+/// What was written since the last beats, by what is shown to whom.
+#[derive(Debug, Default)]
+struct Written {
+    beat: u64,
+    pages: HashMap<String, Page>,
+}
+
+/// A page that is written by whoever needs it first.
+pub type Page = Arc<OnceCell<Answer>>;
+
+/// A page as it is sent.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Bytes,
 }
 
 /// What views hear.
@@ -31,7 +61,11 @@ pub enum Pulse {
 
 impl Default for LiveViews {
     fn default() -> Self {
-        Self(Arc::new(Inner { pulse: watch::Sender::new(Pulse::Beat(0)), opened: Notify::new() }))
+        Self(Arc::new(Inner {
+            pulse: watch::Sender::new(Pulse::Beat(0)),
+            opened: Notify::new(),
+            written: Mutex::default(),
+        }))
     }
 }
 
@@ -55,6 +89,18 @@ impl LiveViews {
                 *number += 1;
             }
         });
+    }
+
+    /// The page that views show who were told of this beat: it is at least as new as that. Those
+    /// of earlier beats are forgotten. `key` says what is shown to whom.
+    pub fn page(&self, beat: u64, key: String) -> Option<Page> {
+        let mut written = self.0.written.lock();
+        if beat > written.beat {
+            *written = Written { beat, pages: HashMap::new() };
+        }
+        // Whoever is late writes it alone; and nobody fills the memory with addresses.
+        let has_room = written.pages.len() < MOST_PAGES || written.pages.contains_key(&key);
+        (beat == written.beat && has_room).then(|| written.pages.entry(key).or_default().clone())
     }
 
     /// Ends all of them, and every later one at once.

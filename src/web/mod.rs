@@ -10,6 +10,7 @@ pub mod body;
 pub mod docs;
 pub mod envelope;
 pub mod health;
+pub mod hour_counts;
 pub mod live_views;
 pub mod openapi;
 pub mod page;

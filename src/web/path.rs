@@ -3,11 +3,12 @@
 
 use actix_web::guard::{self, Guard};
 use actix_web::http::Method;
-use actix_web::middleware::Compress;
+use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder};
 
 use super::problem::Problem;
+use super::ui::shared::shared;
 
 /// A path and what can be done with it.
 pub struct Path {
@@ -17,6 +18,7 @@ pub struct Path {
     resource: Resource,
     hint: &'static str,
     compressed: bool,
+    shared: bool,
     #[cfg_attr(not(test), expect(dead_code, reason = "compared with the API's description"))]
     pub(super) described: bool,
 }
@@ -24,7 +26,15 @@ pub struct Path {
 /// A path that has no methods yet.
 pub fn path(pattern: &'static str) -> Path {
     let resource = web::resource(pattern);
-    Path { pattern, methods: Vec::new(), resource, hint: "", compressed: false, described: true }
+    Path {
+        pattern,
+        methods: Vec::new(),
+        resource,
+        hint: "",
+        compressed: false,
+        shared: false,
+        described: true,
+    }
 }
 
 impl Path {
@@ -98,6 +108,11 @@ impl Path {
         Self { compressed: true, ..self }
     }
 
+    /// A page that people look at.
+    pub fn page(self) -> Self {
+        Self { shared: true, ..self.compressed().undescribed() }
+    }
+
     /// A second form of a path, or a part of a page: not in the API's description.
     pub fn undescribed(self) -> Self {
         Self { described: false, ..self }
@@ -120,7 +135,9 @@ impl Path {
             let problem = Problem::method_not_allowed(allow.clone(), detail.clone());
             async move { Err::<HttpResponse, _>(problem) }
         }));
-        if self.compressed {
+        if self.shared {
+            config.service(resource.wrap(Compress::default()).wrap(from_fn(shared)));
+        } else if self.compressed {
             config.service(resource.wrap(Compress::default()));
         } else {
             config.service(resource);

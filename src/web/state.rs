@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
 
+use super::hour_counts::HourCounts;
 use super::live_views::LiveViews;
 use super::tokens::TokenSet;
 use crate::catalog::service::CatalogService;
@@ -42,6 +43,8 @@ pub struct AppState {
     pub operations: Arc<dyn Operations>,
     /// The pages that are open and want to hear of changes.
     pub live_views: LiveViews,
+    /// What the overview counted last.
+    pub hour_counts: HourCounts,
 }
 
 /// What handlers ask of the program as a whole.

@@ -143,6 +143,7 @@ impl Site {
             started_at: START,
             operations: operations.clone(),
             live_views: modelpager::web::live_views::LiveViews::default(),
+            hour_counts: modelpager::web::hour_counts::HourCounts::default(),
         };
         Self { state, clock, operations, _database: database }
     }

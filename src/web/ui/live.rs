@@ -47,7 +47,7 @@ fn events(
 ) -> impl Stream<Item = Result<Bytes, std::convert::Infallible>> {
     let ends_at = clock.now().plus(LIFE);
     // Something may have changed since the page was written.
-    let hello = stream::once(async { Ok(Bytes::from_static(b"retry: 3000\n\nevent: change\ndata: 0\n\n")) });
+    let hello = stream::once(async { Ok(Bytes::from_static(b"retry: 3000\n\nevent: change\ndata: \n\n")) });
     let news = stream::unfold(view, move |mut view| {
         let clock = clock.clone();
         async move { Some((Ok(next_event(&mut view, &clock, ends_at).await?), view)) }

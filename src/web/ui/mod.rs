@@ -28,6 +28,7 @@ mod overview;
 mod parts;
 mod preferences;
 mod session;
+pub mod shared;
 mod shell;
 mod viewer;
 

@@ -68,6 +68,14 @@ impl Viewer {
         self.actor.may(Scope::Admin)
     }
 
+    /// Who reads a page.
+    ///
+    /// # Errors
+    /// 401 and 403 as for the page itself.
+    pub fn reading(req: &HttpRequest) -> Result<Self, Problem> {
+        Self::of(req, Scope::Read)
+    }
+
     fn of(req: &HttpRequest, needed: Scope) -> Result<Self, Problem> {
         let Some(state) = req.app_data::<web::Data<AppState>>() else {
             return Err(Problem::internal("the state is not part of the application"));
@@ -134,7 +142,7 @@ impl FromRequest for Viewer {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Self::of(req, Scope::Read))
+        ready(Self::reading(req))
     }
 }
 

@@ -17,6 +17,17 @@ use super::{Context, Entry};
 /// How often each request is repeated.
 const ROUNDS: usize = 20;
 
+/// The first pages that people look at.
+const PAGES: [&str; 7] = [
+    "/",
+    "/incidents",
+    "/incidents?state=open",
+    "/notifications",
+    "/notifications?state=failed",
+    "/events",
+    "/channels",
+];
+
 /// One number: what is asked for, and how long it may take.
 struct Class {
     name: &'static str,
@@ -114,6 +125,7 @@ fn classes(product: &Product) -> anyhow::Result<Vec<Class>> {
         Class { name: "empty filtered page", target_ms: 20.0, paths: nothing },
         Class { name: "words", target_ms: 200.0, paths: words },
         Class { name: "timeline", target_ms: 20.0, paths: timelines.collect() },
+        Class { name: "pages", target_ms: 50.0, paths: PAGES.map(str::to_owned).to_vec() },
     ])
 }
 

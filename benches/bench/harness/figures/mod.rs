@@ -18,6 +18,7 @@ pub mod memory;
 pub mod processed;
 pub mod start;
 pub mod storm;
+pub mod views;
 
 /// What a figure is measured with.
 #[derive(Clone, Debug)]
@@ -97,6 +98,7 @@ pub const ALL: &[Entry] = &[
         run: accept::one_postgres,
     },
     Entry { name: "log", what: "a log of 10 million notifications, over HTTP", run: log::run },
+    Entry { name: "views", what: "1,000 open pages, 10 alerts/s", run: views::run },
     Entry { name: "catalog", what: "a catalog of 100,000 entries", run: catalog::run },
 ];
 

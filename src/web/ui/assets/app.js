@@ -38,7 +38,7 @@
     pulse.textContent = words;
   };
   const PAUSE = 1_000;
-  let source = null, reading = false, wanted = false, timer = 0, lastRead = 0;
+  let source = null, reading = false, wanted = false, timer = 0, lastRead = 0, beat = "";
   let etag = root.dataset.tag ? `"${root.dataset.tag}"` : null;
 
   const isBeingUsed = (region) => {
@@ -76,6 +76,8 @@
     try {
       const headers = { Accept: "text/html" };
       if (etag) headers["If-None-Match"] = etag;
+      // Whoever was told of the same change may be given the same page.
+      if (beat) headers["X-Live-Beat"] = beat;
       const answer = await fetch(location.href, { headers, credentials: "same-origin", cache: "no-store" });
       if (answer.redirected) return;
       if (answer.status !== 304 && answer.ok) {
@@ -109,13 +111,14 @@
     if (source || document.hidden || !document.querySelector("[data-live]") || !window.EventSource) return;
     source = new EventSource("/live");
     source.addEventListener("open", () => { say("live", "Live"); });
-    source.addEventListener("change", schedule);
+    source.addEventListener("change", (event) => { beat = event.data; schedule(); });
     source.addEventListener("error", () => {
       say("lost", "Offline");
       if (source.readyState === EventSource.CLOSED) { source = null; setTimeout(listen, 5_000); }
     });
   };
   document.addEventListener("visibilitychange", () => {
+    beat = "";
     if (document.hidden) { source?.close(); source = null; return; }
     if (document.querySelector("[data-live]")) { listen(); schedule(); }
   });

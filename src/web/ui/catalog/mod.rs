@@ -28,11 +28,11 @@ const RECENT: u32 = 20;
 /// The addresses. A slug begins with a letter or a digit, so `-` is none.
 pub fn paths() -> Vec<Path> {
     vec![
-        path("/catalog").get(show_list).compressed().undescribed(),
-        path("/catalog/-/new").get(edit::show_new).post(edit::create).compressed().undescribed(),
-        path("/catalog/-/import").get(import::show).post(import::import).compressed().undescribed(),
-        path("/catalog/{slug}").get(show_one).compressed().undescribed(),
-        path("/catalog/{slug}/edit").get(edit::show).post(edit::save).compressed().undescribed(),
+        path("/catalog").get(show_list).page(),
+        path("/catalog/-/new").get(edit::show_new).post(edit::create).page(),
+        path("/catalog/-/import").get(import::show).post(import::import).page(),
+        path("/catalog/{slug}").get(show_one).page(),
+        path("/catalog/{slug}/edit").get(edit::show).post(edit::save).page(),
         path("/catalog/{slug}/delete").post(edit::delete).undescribed(),
     ]
 }

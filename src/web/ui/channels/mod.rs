@@ -27,10 +27,10 @@ const MESSAGES: u32 = 10;
 /// The addresses.
 pub fn paths() -> Vec<Path> {
     let of_channels = vec![
-        path("/channels").get(show_list).compressed().undescribed(),
-        path("/channels/{name}").get(show_one).compressed().undescribed(),
+        path("/channels").get(show_list).page(),
+        path("/channels/{name}").get(show_one).page(),
         // What was answered to a form is read again from its own address.
-        path("/channels/{name}/test").get(show_one).post(test).compressed().undescribed(),
+        path("/channels/{name}/test").get(show_one).post(test).page(),
         path("/channels/{name}/reset").get(show_one).post(reset).undescribed(),
     ];
     of_channels.into_iter().chain(preview::paths()).collect()

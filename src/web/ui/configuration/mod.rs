@@ -20,9 +20,9 @@ const TITLE: &str = "Configuration";
 /// The addresses.
 pub fn paths() -> Vec<Path> {
     vec![
-        path("/configuration").get(show).compressed().undescribed(),
+        path("/configuration").get(show).page(),
         // What was answered to a form is read again from its own address.
-        path("/configuration/reload").get(show).post(reload).compressed().undescribed(),
+        path("/configuration/reload").get(show).post(reload).page(),
     ]
 }
 

@@ -19,8 +19,8 @@ mod list;
 /// The addresses.
 pub fn paths() -> Vec<Path> {
     vec![
-        path("/events").get(show_list).compressed().undescribed(),
-        path("/events/{id}").get(show_one).compressed().undescribed(),
+        path("/events").get(show_list).page(),
+        path("/events/{id}").get(show_one).page(),
         path("/events/{id}/replay").post(replay).undescribed(),
     ]
 }

@@ -26,10 +26,7 @@ const MESSAGES: u32 = 50;
 
 /// The addresses.
 pub fn paths() -> Vec<Path> {
-    vec![
-        path("/incidents").get(show_list).compressed().undescribed(),
-        path("/incidents/{id}").get(show_one).compressed().undescribed(),
-    ]
+    vec![path("/incidents").get(show_list).page(), path("/incidents/{id}").get(show_one).page()]
 }
 
 async fn show_list(viewer: Viewer, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {

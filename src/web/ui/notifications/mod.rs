@@ -25,12 +25,12 @@ const MOST: usize = 500;
 /// The addresses.
 pub fn paths() -> Vec<Path> {
     vec![
-        path("/notifications").get(show_list).compressed().undescribed(),
+        path("/notifications").get(show_list).page(),
         path("/notifications.csv").get(save_csv).compressed().undescribed(),
         path("/notifications.ndjson").get(save_ndjson).compressed().undescribed(),
         // Before the ids: this word is none.
         path("/notifications/redeliver").post(redeliver).undescribed(),
-        path("/notifications/{id}").get(show_one).compressed().undescribed(),
+        path("/notifications/{id}").get(show_one).page(),
         path("/notifications/{id}/mail").get(mail::show).compressed().undescribed(),
     ]
 }

@@ -21,7 +21,7 @@ const NEWEST: u32 = 10;
 
 /// The address.
 pub fn paths() -> Vec<Path> {
-    vec![path("/").get(show).compressed().undescribed()]
+    vec![path("/").get(show).page()]
 }
 
 async fn show(viewer: Viewer, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
@@ -39,7 +39,7 @@ async fn show(viewer: Viewer, state: web::Data<AppState>) -> Result<HttpResponse
         groups: store.open_incident_groups().await?,
         newest: store.list_incidents(&open, &newest).await?.items,
         channels: channels::all(&state).await?,
-        hours: deliveries::last_day(store, viewer.now).await?,
+        hours: deliveries::last_day(store, &state.hour_counts, viewer.now).await?,
         events: store.events_waiting().await?,
         notifications: store.notifications_waiting().await?,
         stopped: state.operations.stopped_workers(),
