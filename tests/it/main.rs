@@ -30,6 +30,7 @@ mod speed;
 mod spine;
 #[allow(dead_code, reason = "shared with tests/faults")]
 mod support;
+mod ui_pages;
 mod ui_rooms;
 mod upkeep;
 mod web_support;

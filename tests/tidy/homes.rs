@@ -16,6 +16,10 @@ const HOMES: &[Home] = &[
     Home { path: &["actix_web"], places: &["src/web/", "src/app.rs", "src/app/"] },
     Home { path: &["handlebars"], places: &["src/render/"] },
     Home { path: &["lettre"], places: &["src/channels/email/"] },
+    Home { path: &["maud"], places: &["src/web/ui/"] },
+    Home { path: &["plotters"], places: &["src/web/ui/parts/chart.rs"] },
+    Home { path: &["pulldown_cmark"], places: &["src/web/ui/parts/markdown.rs"] },
+    Home { path: &["mail_parser"], places: &["src/web/ui/notifications/mail.rs"] },
     Home { path: &["clap"], places: &["src/cli/", "src/main.rs"] },
     Home { path: &["getrandom"], places: &["src/domain/random.rs"] },
     Home {

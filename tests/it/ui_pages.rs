@@ -1,0 +1,248 @@
+//! Who may see which page and send which form, sessions, and pages that many look at, in the
+//! test's own process.
+
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::test::TestRequest;
+use futures_util::StreamExt as _;
+use modelpager::web::server;
+use serde_json::json;
+
+use crate::log_support::told;
+use crate::web_support::{Answer, Site, config_with_tokens};
+
+/// Every page, as a pattern filled in with something.
+const PAGES: [&str; 14] = [
+    "/",
+    "/incidents",
+    "/incidents/x",
+    "/notifications",
+    "/notifications/x",
+    "/notifications/x/mail",
+    "/notifications.csv",
+    "/catalog",
+    "/catalog/x",
+    "/catalog/x/edit",
+    "/channels",
+    "/events",
+    "/events/x",
+    "/configuration",
+];
+
+/// Every form that changes something, and the scope it needs.
+const FORMS: [(&str, &str); 9] = [
+    ("/notifications/redeliver", "write"),
+    ("/catalog/-/new", "write"),
+    ("/catalog/-/import", "write"),
+    ("/catalog/x/edit", "write"),
+    ("/catalog/x/delete", "write"),
+    ("/events/x/replay", "write"),
+    ("/channels/x/test", "admin"),
+    ("/channels/x/reset", "admin"),
+    ("/configuration/reload", "admin"),
+];
+
+fn form(uri: &str) -> TestRequest {
+    TestRequest::post()
+        .uri(uri)
+        .insert_header(("Sec-Fetch-Site", "same-origin"))
+        .insert_header(("Accept", "text/html"))
+}
+
+fn bearer(request: TestRequest, scope: &str) -> TestRequest {
+    request.insert_header(("Authorization", format!("Bearer {scope}-token-0123456")))
+}
+
+/// The session that a token is good for.
+async fn log_in(site: &Site, scope: &str) -> String {
+    let answer = site
+        .call(
+            form("/login")
+                .set_form([("token", format!("{scope}-token-0123456")), ("next", "/catalog".to_owned())]),
+        )
+        .await;
+    assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, "/catalog"));
+    let cookie = answer.header("set-cookie");
+    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
+    cookie.split(';').next().unwrap().to_owned()
+}
+
+#[actix_web::test]
+async fn who_is_not_known_is_led_to_the_way_in_and_sees_nothing() {
+    let site = Site::with_config(config_with_tokens()).await;
+
+    for uri in PAGES {
+        let asked = TestRequest::get().uri(uri).insert_header(("Accept", "text/html,*/*;q=0.8"));
+        let answer = site.call(asked).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{uri}");
+        assert!(answer.header("location").starts_with("/login?next=%2F"), "{uri}");
+        let program = site.get(uri).await;
+        assert_eq!(program.status, StatusCode::UNAUTHORIZED, "{uri}");
+        assert_eq!(program.header("content-type"), "application/problem+json", "{uri}");
+    }
+    assert_eq!(site.get("/live").await.status, StatusCode::UNAUTHORIZED);
+    let wrong = form("/login").set_form([("token", "nobody's")]);
+    assert_eq!(site.call(wrong).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let ingest = form("/login").set_form([("token", "ingest-token-0123456")]);
+    assert!(site.call(ingest).await.text().contains("lacks the scope read"));
+}
+
+#[actix_web::test]
+async fn every_form_needs_its_scope_and_a_page_of_our_own() {
+    let site = Site::with_config(config_with_tokens()).await;
+
+    for (uri, scope) in FORMS {
+        let too_low = if scope == "admin" { "write" } else { "read" };
+        let refused = site.call(bearer(form(uri), too_low).set_form([("id", "x")])).await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "{uri}");
+        assert!(refused.text().contains("lacks the scope"), "{uri}: {}", refused.text());
+        let session = log_in(&site, scope).await;
+        for foreign in
+            [("Sec-Fetch-Site", "cross-site"), ("Origin", "https://evil.example"), ("Origin", "null")]
+        {
+            let request = TestRequest::post().uri(uri).insert_header(("Cookie", session.clone()));
+            let answer = site.call(request.insert_header(foreign).set_form([("id", "x")])).await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{uri} by {foreign:?}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_session_opens_pages_and_not_the_api() {
+    let site = Site::with_config(config_with_tokens()).await;
+    let session = log_in(&site, "write").await;
+    let with_session = |uri: &str| TestRequest::get().uri(uri).insert_header(("Cookie", session.clone()));
+
+    assert_eq!(site.call(with_session("/incidents")).await.status, StatusCode::OK);
+    assert_eq!(site.call(with_session("/api/v1/incidents")).await.status, StatusCode::UNAUTHORIZED);
+    site.clock.advance(Duration::from_secs(8 * 24 * 3_600));
+    assert_eq!(site.call(with_session("/incidents")).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[actix_web::test]
+async fn no_page_may_be_framed_or_load_or_run_what_is_not_ours() {
+    let site = Site::open().await;
+
+    for uri in [
+        "/",
+        "/incidents",
+        "/notifications",
+        "/catalog",
+        "/channels",
+        "/events",
+        "/configuration",
+        "/nowhere",
+    ] {
+        let answer = site.call(TestRequest::get().uri(uri).insert_header(("Accept", "text/html"))).await;
+        let policy = answer.header("content-security-policy");
+        assert!(
+            policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"),
+            "{uri}: {policy}"
+        );
+        assert!(!policy.contains("unsafe"), "{uri}: {policy}");
+        assert_eq!(answer.header("cache-control"), "no-store", "{uri}");
+        let text = answer.text();
+        assert!(!text.contains(" style=") && !text.contains("<style") && !text.contains(" onclick"), "{uri}");
+    }
+}
+
+#[actix_web::test]
+async fn who_was_told_of_the_same_change_is_given_the_same_page_but_nobody_elses() {
+    let site = Site::with_config(config_with_tokens()).await;
+    site.tell(&told("alpha", "First")).await;
+    let read = async |scope: &str, beat: &str| -> Answer {
+        let request = bearer(TestRequest::get().uri("/notifications"), scope);
+        site.call(request.insert_header(("X-Live-Beat", beat))).await
+    };
+
+    let first = read("write", "7").await;
+    assert!(first.text().contains("/channels/alpha") && first.text().contains("Send ticked again"));
+    site.tell(&told("beta", "Second")).await;
+    assert_eq!(read("write", "7").await.text(), first.text(), "written once for this change");
+    let reader = read("read", "7").await;
+    assert!(!reader.text().contains("Send ticked again"), "another's page is another page");
+    assert!(read("write", "8").await.text().contains("/channels/beta"), "the next change is seen");
+    assert!(read("write", "7").await.text().contains("/channels/beta"), "who is late is given what is there now");
+
+    let tag = read("write", "8").await.header("etag").to_owned();
+    let request = bearer(TestRequest::get().uri("/notifications"), "write");
+    let known =
+        site.call(request.insert_header(("X-Live-Beat", "8")).insert_header(("If-None-Match", tag))).await;
+    assert_eq!((known.status, known.body.len()), (StatusCode::NOT_MODIFIED, 0));
+}
+
+#[actix_web::test]
+async fn a_live_view_hears_of_changes_and_ends_with_the_service() {
+    use actix_web::body::MessageBody as _;
+    use actix_web::dev::Service as _;
+
+    let site = Site::open().await;
+    let data = actix_web::web::Data::new(site.state.clone());
+    let service = actix_web::test::init_service(server::app(data)).await;
+    let response = service.call(TestRequest::get().uri("/live").to_request()).await.unwrap();
+    assert_eq!(response.headers().get("content-type").unwrap(), "text/event-stream");
+    let mut body = Box::pin(response.into_body());
+    let mut parts = futures_util::stream::poll_fn(move |cx| body.as_mut().poll_next(cx));
+    let mut next = async || parts.next().await.map(|part| String::from_utf8(part.unwrap().to_vec()).unwrap());
+
+    assert!(next().await.unwrap().contains("event: change"), "what happened since the page was written");
+    assert_eq!(site.state.live_views.count(), 1);
+    site.state.live_views.tell();
+    assert_eq!(next().await.unwrap(), "event: change\ndata: 1\n\n");
+    site.state.live_views.end();
+    assert_eq!(next().await, None);
+}
+
+#[actix_web::test]
+async fn a_list_is_asked_for_by_its_address_and_says_what_it_does_not_know() {
+    let site = Site::open().await;
+    site.tell(&told("alpha", "First")).await;
+    site.tell(&told("beta", "Second")).await;
+    let page =
+        async |uri: &str| site.call(TestRequest::get().uri(uri).insert_header(("Accept", "text/html"))).await;
+
+    let found = page("/notifications?alertname=First&state=&q=").await;
+    assert!(found.text().contains("/channels/alpha") && !found.text().contains("/channels/beta"), "{}", found.text());
+    assert!(found.text().contains("Rule: <b>First</b>"), "what is asked for can be taken away");
+    let wrong = page("/notifications?state=delivred").await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(wrong.text().contains("must be one of pending"), "{}", wrong.text());
+    let saved = page("/notifications.csv?alertname=Second").await;
+    assert_eq!(saved.text().lines().count(), 2, "{}", saved.text());
+
+    let older = page("/notifications?limit=1").await;
+    let link = older
+        .text()
+        .split("rel=\"next\" href=\"")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap()
+        .replace("&amp;", "&");
+    assert!(page(&link).await.text().contains("/channels/alpha"));
+}
+
+#[actix_web::test]
+async fn an_entry_without_a_name_for_the_database_is_not_found() {
+    let site = Site::open().await;
+    let entry = json!({"slug": "churn", "owner": "bob"}).to_string();
+    let created =
+        TestRequest::post().uri("/api/v1/catalog").insert_header(("Content-Type", "application/json"));
+    assert_eq!(site.call(created.set_payload(entry)).await.status, StatusCode::CREATED);
+
+    for uri in [
+        "/catalog/%00",
+        "/catalog/nobody",
+        "/catalog/nobody/edit",
+        "/incidents/%00",
+        "/events/%FF",
+        "/channels/%00",
+    ] {
+        let answer = site.call(TestRequest::get().uri(uri).insert_header(("Accept", "text/html"))).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{uri}");
+    }
+    let stale = form("/catalog/churn/delete").set_form([("revision", "0")]);
+    assert_eq!(site.call(stale).await.status, StatusCode::PRECONDITION_FAILED);
+}
