@@ -6,6 +6,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
 use futures_util::StreamExt as _;
+use modelpager::config::Config;
 use modelpager::web::server;
 use serde_json::json;
 
@@ -42,6 +43,14 @@ const FORMS: [(&str, &str); 9] = [
     ("/channels/x/reset", "admin"),
     ("/configuration/reload", "admin"),
 ];
+
+/// Without tokens, with a channel, as the program is without a file.
+async fn open() -> Site {
+    let mut config = Config::default();
+    config.channels = vec![serde_json::from_value(json!({"name": "console", "kind": "log"})).unwrap()];
+    config.route.channels = vec!["console".to_owned()];
+    Site::with_config(config).await
+}
 
 fn form(uri: &str) -> TestRequest {
     TestRequest::post()
@@ -122,7 +131,7 @@ async fn a_session_opens_pages_and_not_the_api() {
 
 #[actix_web::test]
 async fn no_page_may_be_framed_or_load_or_run_what_is_not_ours() {
-    let site = Site::open().await;
+    let site = open().await;
 
     for uri in [
         "/",
@@ -135,6 +144,7 @@ async fn no_page_may_be_framed_or_load_or_run_what_is_not_ours() {
         "/nowhere",
     ] {
         let answer = site.call(TestRequest::get().uri(uri).insert_header(("Accept", "text/html"))).await;
+        assert_eq!(answer.status.as_u16(), if uri == "/nowhere" { 404 } else { 200 }, "{uri}");
         let policy = answer.header("content-security-policy");
         assert!(
             policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"),
@@ -163,7 +173,10 @@ async fn who_was_told_of_the_same_change_is_given_the_same_page_but_nobody_elses
     let reader = read("read", "7").await;
     assert!(!reader.text().contains("Send ticked again"), "another's page is another page");
     assert!(read("write", "8").await.text().contains("/channels/beta"), "the next change is seen");
-    assert!(read("write", "7").await.text().contains("/channels/beta"), "who is late is given what is there now");
+    assert!(
+        read("write", "7").await.text().contains("/channels/beta"),
+        "who is late is given what is there now"
+    );
 
     let tag = read("write", "8").await.header("etag").to_owned();
     let request = bearer(TestRequest::get().uri("/notifications"), "write");
@@ -177,7 +190,7 @@ async fn a_live_view_hears_of_changes_and_ends_with_the_service() {
     use actix_web::body::MessageBody as _;
     use actix_web::dev::Service as _;
 
-    let site = Site::open().await;
+    let site = open().await;
     let data = actix_web::web::Data::new(site.state.clone());
     let service = actix_web::test::init_service(server::app(data)).await;
     let response = service.call(TestRequest::get().uri("/live").to_request()).await.unwrap();
@@ -196,14 +209,18 @@ async fn a_live_view_hears_of_changes_and_ends_with_the_service() {
 
 #[actix_web::test]
 async fn a_list_is_asked_for_by_its_address_and_says_what_it_does_not_know() {
-    let site = Site::open().await;
+    let site = open().await;
     site.tell(&told("alpha", "First")).await;
     site.tell(&told("beta", "Second")).await;
     let page =
         async |uri: &str| site.call(TestRequest::get().uri(uri).insert_header(("Accept", "text/html"))).await;
 
     let found = page("/notifications?alertname=First&state=&q=").await;
-    assert!(found.text().contains("/channels/alpha") && !found.text().contains("/channels/beta"), "{}", found.text());
+    assert!(
+        found.text().contains("/channels/alpha") && !found.text().contains("/channels/beta"),
+        "{}",
+        found.text()
+    );
     assert!(found.text().contains("Rule: <b>First</b>"), "what is asked for can be taken away");
     let wrong = page("/notifications?state=delivred").await;
     assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
@@ -226,7 +243,7 @@ async fn a_list_is_asked_for_by_its_address_and_says_what_it_does_not_know() {
 
 #[actix_web::test]
 async fn an_entry_without_a_name_for_the_database_is_not_found() {
-    let site = Site::open().await;
+    let site = open().await;
     let entry = json!({"slug": "churn", "owner": "bob"}).to_string();
     let created =
         TestRequest::post().uri("/api/v1/catalog").insert_header(("Content-Type", "application/json"));
@@ -245,4 +262,69 @@ async fn an_entry_without_a_name_for_the_database_is_not_found() {
     }
     let stale = form("/catalog/churn/delete").set_form([("revision", "0")]);
     assert_eq!(site.call(stale).await.status, StatusCode::PRECONDITION_FAILED);
+}
+
+#[actix_web::test]
+async fn no_garbage_in_an_address_a_cookie_or_a_form_is_a_defect_of_the_server() {
+    let site = open().await;
+    let long = "x".repeat(4_000);
+    let garbage = [
+        "%00",
+        "%FF%FE",
+        "%F0%9F%92%A9",
+        "%3Cscript%3E",
+        "'%20OR%201=1--",
+        "-1",
+        "999999999999999999999",
+        "%26%3D%3F",
+        "2026-13-45T99:99",
+        "9999-12-31T23:59:59Z",
+        "-9999-01-01T00:00",
+        "(none)",
+        long.as_str(),
+    ];
+    let names = [
+        "state", "q", "cursor", "limit", "since", "until", "entry", "labels", "done", "event", "field",
+        "slug", "x",
+    ];
+    for page in
+        PAGES.iter().chain(&["/login", "/catalog/-/new", "/catalog/-/import", "/channels/console/preview"])
+    {
+        for value in garbage {
+            for name in names {
+                let asked = TestRequest::get()
+                    .uri(&format!("{page}?{name}={value}"))
+                    .insert_header(("Accept", "text/html"));
+                let answer = site.call(asked).await;
+                assert!(answer.status.as_u16() < 500, "{page}?{name}={value}: {}", answer.status);
+            }
+        }
+    }
+    for cookie in garbage {
+        let cookies = format!(
+            "modelpager_session={cookie}; modelpager_zone={cookie}; modelpager_theme={cookie}; =; ;;"
+        );
+        let asked = TestRequest::get().uri("/incidents").insert_header(("Cookie", cookies));
+        assert_eq!(site.call(asked).await.status, StatusCode::OK, "{cookie}");
+        let asked = TestRequest::get().uri("/incidents").insert_header(("X-Live-Beat", cookie));
+        assert_eq!(site.call(asked).await.status, StatusCode::OK, "{cookie}");
+    }
+    for (uri, _) in FORMS.iter().chain(&[("/login", ""), ("/logout", ""), ("/preferences", "")]) {
+        for body in [
+            "",
+            "%",
+            "id=%FF",
+            "revision=1&revision=2",
+            "document=%00&act=apply",
+            "theme=<&zone=../etc&next=//x",
+            "=&=&=",
+        ] {
+            for kind in ["application/x-www-form-urlencoded", "application/json", "text/plain"] {
+                let sent = form(uri).insert_header(("Content-Type", kind)).set_payload(body);
+                let answer = site.call(sent).await;
+                let is_reload = *uri == "/configuration/reload";
+                assert!(is_reload || answer.status.as_u16() < 500, "{uri} {kind} {body}: {}", answer.status);
+            }
+        }
+    }
 }
