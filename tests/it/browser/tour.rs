@@ -29,6 +29,7 @@ async fn tour(look: Look) {
         ("import", "/catalog/-/import".to_owned()),
         ("channels", "/channels".to_owned()),
         ("channel", "/channels/slack".to_owned()),
+        ("preview", "/channels/slack/preview".to_owned()),
         ("events", "/events".to_owned()),
         ("event", format!("/events/{event}")),
         ("event-rejected", format!("/events/{rejected}")),

@@ -11,7 +11,7 @@ use crate::store::audit::AuditRecord;
 use crate::store::log_incidents::IncidentSummary;
 use crate::web::ui::incidents;
 use crate::web::ui::parts::query::{Address, segment};
-use crate::web::ui::parts::{badge, chart, code, link, markdown, moment, notice, table};
+use crate::web::ui::parts::{badge, chart, code, head, link, markdown, moment, notice, table};
 use crate::web::ui::viewer::Viewer;
 
 /// What the page shows.
@@ -55,17 +55,15 @@ pub fn detail(viewer: &Viewer, shown: &Shown) -> Markup {
 fn head(viewer: &Viewer, shown: &Shown) -> Markup {
     let entry = &shown.stored.entry;
     let path = format!("/catalog/{}", segment(&entry.slug));
-    html! {
-        div.head {
-            div {
-                p.crumbs { a href="/catalog" { "Catalog" } }
-                h1 { (entry.title()) }
-                div.badges {
-                    (badge::plain(&entry.kind.as_str().replace('_', " ")))
-                    @if let Some(tier) = entry.tier { (badge::plain(&format!("tier {tier}"))) }
-                    code { (entry.slug) }
-                }
-            }
+    head::head(
+        ("/catalog", "Catalog"),
+        entry.title(),
+        html! {
+            (badge::plain(&entry.kind.as_str().replace('_', " ")))
+            @if let Some(tier) = entry.tier { (badge::plain(&format!("tier {tier}"))) }
+            code { (entry.slug) }
+        },
+        html! {
             @if viewer.may_write() {
                 div.actions {
                     a.button href=(format!("{path}/edit")) { "Edit" }
@@ -75,8 +73,8 @@ fn head(viewer: &Viewer, shown: &Shown) -> Markup {
                     }
                 }
             }
-        }
-    }
+        },
+    )
 }
 
 fn recent(viewer: &Viewer, shown: &Shown) -> Markup {

@@ -17,8 +17,8 @@ use crate::web::api::query::checked_id;
 use crate::web::problem::{FieldError, Problem};
 use crate::web::state::AppState;
 use crate::web::ui::parts::badge::Tone;
-use crate::web::ui::parts::notice;
 use crate::web::ui::parts::query::{Address, segment};
+use crate::web::ui::parts::{head, notice};
 use crate::web::ui::shell::{self, Page};
 use crate::web::ui::viewer::{Editor, Viewer};
 
@@ -196,7 +196,7 @@ fn conflict(theirs: &StoredEntry, mine: &Entry) -> Markup {
 fn answer(viewer: &Viewer, status: StatusCode, sheet: &Sheet<'_>) -> HttpResponse {
     let is_new = sheet.revision.is_none();
     let main = html! {
-        div.head { div { p.crumbs { a href="/catalog" { "Catalog" } } h1 { (sheet.heading) } } }
+        (head::head(("/catalog", "Catalog"), sheet.heading, html! {}, html! {}))
         (sheet.notice)
         @if !viewer.may_write() { (notice::notice(Tone::Medium, "status", html! { p { "Your token may read; saving needs the scope " code { "write" } "." } })) }
         form.card method="post" action=[Some(sheet.action).filter(|action| !action.is_empty())] { div.body {

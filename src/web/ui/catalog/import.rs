@@ -13,7 +13,7 @@ use crate::web::problem::{Kind, Problem};
 use crate::web::state::AppState;
 use crate::web::ui::parts::badge::{self, Tone};
 use crate::web::ui::parts::form::Field;
-use crate::web::ui::parts::{link, notice};
+use crate::web::ui::parts::{head, link, notice};
 use crate::web::ui::shell::{self, Page};
 use crate::web::ui::viewer::{Editor, Viewer};
 
@@ -113,7 +113,7 @@ fn answer(viewer: &Viewer, status: StatusCode, form: &Import, found: Markup) -> 
         wrong: None,
     };
     let main = html! {
-        div.head { div { p.crumbs { a href="/catalog" { "Catalog" } } h1 { "Import" } } }
+        (head::head(("/catalog", "Catalog"), "Import", html! {}, html! {}))
         div.stack {
             (found)
             form.card method="post" action="/catalog/-/import" { div.body {

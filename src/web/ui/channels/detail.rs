@@ -8,7 +8,7 @@ use crate::store::log_notifications::NotificationSummary;
 use crate::web::api::channels::ChannelView;
 use crate::web::ui::notifications;
 use crate::web::ui::parts::query::{Address, segment};
-use crate::web::ui::parts::{badge, link, moment, notice, table};
+use crate::web::ui::parts::{badge, head, link, moment, notice, table};
 use crate::web::ui::viewer::Viewer;
 
 /// What the page shows.
@@ -46,24 +46,22 @@ pub fn detail(viewer: &Viewer, shown: &Shown) -> Markup {
 }
 
 fn head(viewer: &Viewer, channel: &ChannelView) -> Markup {
-    html! {
-        div.head {
-            div {
-                p.crumbs { a href="/channels" { "Channels" } }
-                h1 { (channel.name) }
-                div.badges {
-                    (badge::state(channel.state.as_str()))
-                    (badge::plain(&channel.kind))
-                    @if channel.waiting > 0 { span { (channel.waiting) " waiting" } }
-                }
-            }
+    head::head(
+        ("/channels", "Channels"),
+        &channel.name,
+        html! {
+            (badge::state(channel.state.as_str()))
+            (badge::plain(&channel.kind))
+            @if channel.waiting > 0 { span { (channel.waiting) " waiting" } }
+        },
+        html! {
             @if viewer.may_operate() && health::is_held_back(channel) {
                 form.actions method="post" action=(of(channel, "reset")) {
                     button type="submit" { "Give it a new chance" }
                 }
             }
-        }
-    }
+        },
+    )
 }
 
 fn of(channel: &ChannelView, what: &str) -> String {

@@ -12,7 +12,7 @@ use crate::store::log_events::{EventDetail, EventSummary};
 use crate::web::api::events::is_whole;
 use crate::web::ui::parts::badge::{self, Tone};
 use crate::web::ui::parts::query::Address;
-use crate::web::ui::parts::{moment, notice, table};
+use crate::web::ui::parts::{head, moment, notice, table};
 use crate::web::ui::viewer::Viewer;
 
 /// What the page shows.
@@ -68,23 +68,21 @@ pub fn detail(viewer: &Viewer, shown: &Shown) -> Markup {
 
 fn head(viewer: &Viewer, shown: &Shown) -> Markup {
     let summary = &shown.summary;
-    html! {
-        div.head {
-            div {
-                p.crumbs { a href="/events" { "Events" } }
-                h1 { (shown.title()) }
-                div.badges {
-                    (badge::state(&summary.state))
-                    span { "received " (moment::ago(viewer, summary.received_at)) ", " (list::counts(summary)) }
-                }
-            }
+    head::head(
+        ("/events", "Events"),
+        &shown.title(),
+        html! {
+            (badge::state(&summary.state))
+            span { "received " (moment::ago(viewer, summary.received_at)) ", " (list::counts(summary)) }
+        },
+        html! {
             @if viewer.may_write() && shown.is_whole {
                 form.actions method="post" action=(format!("/events/{}/replay", summary.id)) {
                     button type="submit" data-confirm="Take this body in again, as a new event?" { "Take it in again" }
                 }
             }
-        }
-    }
+        },
+    )
 }
 
 /// What the state means, where it is not the usual one.

@@ -15,8 +15,11 @@ use crate::web::problem::Problem;
 use crate::web::state::AppState;
 
 mod detail;
+mod knowledge;
 mod links;
 mod list;
+mod members;
+mod timeline;
 mod why;
 
 pub use list::{COLUMNS, row};

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use crate::domain::clock::Timestamp;
 use crate::store::log_notifications::{AttemptRecord, DecisionRecord, NotificationDetail};
 use crate::web::ui::parts::query::Address;
-use crate::web::ui::parts::{badge, code, link, message, moment, notice, table};
+use crate::web::ui::parts::{badge, code, head, link, message, moment, notice, table};
 use crate::web::ui::viewer::Viewer;
 
 /// What the tab says.
@@ -36,19 +36,17 @@ pub fn detail(viewer: &Viewer, shown: &NotificationDetail) -> Markup {
 fn head(viewer: &Viewer, shown: &NotificationDetail) -> Markup {
     let summary = &shown.summary;
     let is_finished = summary.finished_at.is_some();
-    html! {
-        div.head {
-            div {
-                p.crumbs { a href="/notifications" { "Delivery log" } }
-                h1 { (title(shown)) }
-                div.badges {
-                    (badge::state(&summary.state))
-                    (badge::severity(&summary.severity))
-                    (badge::plain(&summary.kind.replace('_', " ")))
-                    @if summary.maybe_sent_twice { (badge::of("may have been sent twice", badge::Tone::Medium)) }
-                    span { "to " (link::channel(&summary.channel)) ", decided " (moment::ago(viewer, summary.created_at)) }
-                }
-            }
+    head::head(
+        ("/notifications", "Delivery log"),
+        &title(shown),
+        html! {
+            (badge::state(&summary.state))
+            (badge::severity(&summary.severity))
+            (badge::plain(&summary.kind.replace('_', " ")))
+            @if summary.maybe_sent_twice { (badge::of("may have been sent twice", badge::Tone::Medium)) }
+            span { "to " (link::channel(&summary.channel)) ", decided " (moment::ago(viewer, summary.created_at)) }
+        },
+        html! {
             @if viewer.may_write() && is_finished {
                 form.actions method="post" action="/notifications/redeliver" {
                     input type="hidden" name="id" value=(summary.id);
@@ -56,8 +54,8 @@ fn head(viewer: &Viewer, shown: &NotificationDetail) -> Markup {
                     button type="submit" data-confirm="Send this message again?" { "Send again" }
                 }
             }
-        }
-    }
+        },
+    )
 }
 
 fn as_read(shown: &NotificationDetail) -> Markup {

@@ -5,6 +5,7 @@ pub mod chart;
 pub mod code;
 pub mod filter;
 pub mod form;
+pub mod head;
 pub mod link;
 pub mod markdown;
 pub mod message;

@@ -1,0 +1,55 @@
+//! The alerts of an incident.
+
+use maud::{Markup, html};
+use serde_json::Value;
+
+use crate::store::log_incidents::{IncidentDetail, MemberRecord};
+use crate::web::ui::parts::{badge, code, link, moment, table};
+use crate::web::ui::viewer::Viewer;
+
+/// All of them, in a card.
+pub fn members(viewer: &Viewer, incident: &IncidentDetail) -> Markup {
+    let rows: Vec<Markup> = incident.members.iter().map(|member| member_row(viewer, member)).collect();
+    html! {
+        section.card {
+            header { h2 { "Alerts" } span.quiet { (incident.summary.firing) " of " (incident.summary.member_count) " firing" } }
+            @if incident.summary.truncated > 0 {
+                div.body { p { "Alertmanager cut " (incident.summary.truncated) " alerts from its last message: there are more than are shown here." } }
+            }
+            (table::table("members", "Member alerts", false, &["Alert", "Status", "Began", ""], &rows))
+        }
+    }
+}
+
+fn member_row(viewer: &Viewer, member: &MemberRecord) -> Markup {
+    let annotations = member.annotations.value();
+    let mut said: Vec<&str> = ["summary", "description", "message"]
+        .into_iter()
+        .filter_map(|name| annotations[name].as_str())
+        .collect();
+    said.dedup();
+    html! {
+        tr #(format!("m-{}", member.fingerprint)) {
+            td.main {
+                @for sentence in &said { div { (sentence) } }
+                (code::labels(&member.labels.value()))
+                @if has_more(&annotations) {
+                    details #(format!("ann-{}", member.fingerprint)) {
+                        summary { "Annotations" }
+                        (code::labels(&annotations))
+                    }
+                }
+            }
+            td.tight data-label="Status" { (badge::state(&member.status)) " " (badge::severity(&member.severity)) }
+            td.tight data-label="Began" { (moment::ago(viewer, member.starts_at)) }
+            td.tight {
+                @if link::is_web(&member.generator_url) { (link::outside(&member.generator_url, "Expression")) " · " }
+                a href=(format!("/events/{}", member.event_id)) { "Event" }
+            }
+        }
+    }
+}
+
+fn has_more(annotations: &Value) -> bool {
+    annotations.as_object().is_some_and(|map| !map.is_empty())
+}
