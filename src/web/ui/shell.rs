@@ -138,7 +138,7 @@ fn foot(viewer: Option<&Viewer>, taste: &Taste) -> Markup {
         footer {
             span { "Modelpager " (env!("CARGO_PKG_VERSION")) }
             a href="/docs" { "API" }
-            form method="post" action="/preferences" {
+            @if viewer.is_some() { form method="post" action="/preferences" {
                 input type="hidden" name="next" value=(here);
                 label for="theme" { "Colours" }
                 select #theme name="theme" {
@@ -151,7 +151,7 @@ fn foot(viewer: Option<&Viewer>, taste: &Taste) -> Markup {
                     value=(if taste.zone_chosen { taste.zone_name.as_str() } else { "" });
                 button.small type="submit" { "Keep" }
                 span { "Times are in " (taste.zone_name) }
-            }
+            } }
         }
     }
 }

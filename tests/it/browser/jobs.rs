@@ -6,7 +6,7 @@ use serde_json::json;
 use super::stage::{Stage, alert};
 use crate::e2e::latency_alert;
 use crate::support::alertmanager::{Alertmanager, Settings};
-use crate::support::browser::{Browser, Look};
+use crate::support::browser::{Browser, Key, Look};
 use crate::support::service::Service;
 
 async fn finish(browser: &Browser) {
@@ -165,4 +165,31 @@ async fn everything_works_without_javascript() {
     browser.click("#notifications input[type=checkbox]").await;
     browser.click(".pager button").await;
     browser.wait_for_text("[role=status]", "On its way again").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_keyboard_alone_is_enough() {
+    let Some(browser) = Browser::start(Look::Light).await else { return };
+    let stage = Stage::set().await;
+    browser.goto(&stage.url("/incidents")).await;
+
+    browser.press(Key::Tab).await;
+    assert_eq!(browser.eval("document.activeElement.className").await, "skip");
+    browser.press(Key::Enter).await;
+    browser.press(Key::Tab).await;
+    assert_eq!(browser.eval("document.activeElement.name").await, "q", "what comes first in the page itself");
+
+    browser.eval("document.activeElement.blur()").await;
+    browser.press('/').await;
+    for letter in "GpuMemoryLow".chars() {
+        browser.press(letter).await;
+    }
+    browser.press(Key::Enter).await;
+    browser.wait_for_url("q=GpuMemoryLow").await;
+    browser.wait_for("#incidents tbody a").await;
+    browser.eval("document.querySelector('.scroll').focus()").await;
+    browser.press(Key::Tab).await;
+    browser.press(Key::Enter).await;
+    browser.wait_for_text("h1", "GpuMemoryLow").await;
+    finish(&browser).await;
 }

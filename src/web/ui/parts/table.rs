@@ -43,10 +43,14 @@ pub fn nothing(what: &str) -> Markup {
     html! { div.empty { p { (what) } } }
 }
 
-/// Facts about one thing: term and description.
+/// Facts about one thing: term and description; without those that are empty.
 pub fn facts(facts: &[(&str, Markup)]) -> Markup {
     html! {
-        dl.facts { @for (term, description) in facts { dt { (term) } dd { (description) } } }
+        dl.facts {
+            @for (term, description) in facts.iter().filter(|(_, description)| !description.0.is_empty()) {
+                dt { (term) } dd { (description) }
+            }
+        }
     }
 }
 
