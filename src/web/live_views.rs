@@ -10,7 +10,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
 use bytes::Bytes;
 use parking_lot::Mutex;
-use tokio::sync::{Notify, OnceCell, watch};
+use tokio::sync::{Mutex as Turn, Notify, watch};
 
 /// How many views there may be at a time.
 pub const MOST_VIEWS: usize = 5_000;
@@ -36,8 +36,8 @@ struct Written {
     pages: HashMap<String, Page>,
 }
 
-/// A page that is written by whoever needs it first.
-pub type Page = Arc<OnceCell<Answer>>;
+/// A page that is written by whoever needs it first, while the others wait for it.
+pub type Page = Arc<Turn<Option<Answer>>>;
 
 /// A page as it is sent.
 #[derive(Clone, Debug)]

@@ -10,6 +10,7 @@ use actix_web::{Error, HttpResponse, web};
 
 use super::viewer::Viewer;
 use crate::web::live_views::{Answer, Page};
+use crate::web::problem::Problem;
 use crate::web::state::AppState;
 
 /// The number of the change that the page was told of.
@@ -26,23 +27,22 @@ pub async fn shared(
     let Some(page) = page_of(&req) else {
         return Ok(next.call(req).await?.map_into_boxed_body());
     };
-    if let Some(answer) = page.get() {
-        let response = respond(answer, req.headers().get(IF_NONE_MATCH));
+    let known = req.headers().get(IF_NONE_MATCH).cloned();
+    // Held while the page is written, so that it is written once: the others need just that.
+    let mut page = page.lock().await;
+    if let Some(answer) = page.as_ref() {
+        let response = respond(answer, known.as_ref());
         return Ok(req.into_response(response));
     }
-    let known = req.headers().get(IF_NONE_MATCH).cloned();
     let mut fresh = req;
     // For all, so not for who already has it.
     fresh.headers_mut().remove(IF_NONE_MATCH);
     let (req, response) = next.call(fresh).await?.into_parts();
     let (head, body) = response.into_parts();
-    let body =
-        to_bytes(body).await.map_err(|_| crate::web::problem::Problem::internal("a page has no end"))?;
+    let body = to_bytes(body).await.map_err(|_| Problem::internal("a page has no end"))?;
     let answer = Answer { status: head.status(), headers: head.headers().clone(), body };
     let response = respond(&answer, known.as_ref());
-    if answer.status == StatusCode::OK {
-        let _ = page.set(answer);
-    }
+    *page = Some(answer).filter(|answer| answer.status == StatusCode::OK);
     Ok(ServiceResponse::new(req, response))
 }
 
