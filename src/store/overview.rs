@@ -10,7 +10,7 @@ use crate::domain::clock::Timestamp;
 /// How many open incidents are looked at.
 pub const MOST_OPEN: i64 = 5_000;
 /// How many messages of a time are counted.
-pub const MOST_COUNTED: i64 = 200_000;
+pub const MOST_COUNTED: i64 = 100_000;
 
 /// Open incidents that have these in common.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]

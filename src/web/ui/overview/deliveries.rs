@@ -12,7 +12,7 @@ use crate::web::ui::parts::chart::Column;
 const HOUR: Duration = Duration::from_secs(3_600);
 const HOURS: u32 = 24;
 /// How long one page may spend on counting.
-const BUDGET: Duration = Duration::from_millis(25);
+const BUDGET: Duration = Duration::from_millis(15);
 /// How long a count of an hour that is over is good enough: messages may still end.
 const FRESH: Duration = Duration::from_secs(120);
 /// And that of the present hour.

@@ -6,7 +6,7 @@ use crate::domain::severity::Severity;
 use crate::store::log_channels::SourceRecord;
 use crate::store::log_incidents::IncidentSummary;
 use crate::store::outbox_hand::QueueDepth;
-use crate::store::overview::{MOST_OPEN, OpenGroup};
+use crate::store::overview::{MOST_COUNTED, MOST_OPEN, OpenGroup};
 use crate::web::api::channels::ChannelView;
 use crate::web::ui::parts::badge::{self, Tone};
 use crate::web::ui::parts::chart::{self, Column};
@@ -122,6 +122,9 @@ fn deliveries(viewer: &Viewer, hours: &[Column]) -> Markup {
             }
             div.body {
                 (chart::columns(viewer, &said, hours))
+                @if hours.iter().any(|hour| hour.good.unwrap_or_default() + hour.bad >= MOST_COUNTED) {
+                    p.quiet { "Of an hour no more than " (MOST_COUNTED) " messages are counted." }
+                }
                 @if uncounted > 0 { p.quiet { (uncounted) " hours are not counted yet; they follow." } }
             }
         }
