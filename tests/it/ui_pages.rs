@@ -7,10 +7,13 @@ use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
 use futures_util::StreamExt as _;
 use modelpager::config::Config;
+use modelpager::store::outbox::Next;
 use modelpager::web::server;
 use serde_json::json;
 
-use crate::log_support::told;
+use crate::e2e::delivery;
+use crate::log_support::{Case, told};
+use crate::support::databases::{Fresh, on_both_databases};
 use crate::web_support::{Answer, Site, config_with_tokens};
 
 /// Every page, as a pattern filled in with something.
@@ -46,10 +49,14 @@ const FORMS: [(&str, &str); 9] = [
 
 /// Without tokens, with a channel, as the program is without a file.
 async fn open() -> Site {
+    open_over(Fresh::sqlite()).await
+}
+
+async fn open_over(database: Fresh) -> Site {
     let mut config = Config::default();
     config.channels = vec![serde_json::from_value(json!({"name": "console", "kind": "log"})).unwrap()];
     config.route.channels = vec!["console".to_owned()];
-    Site::with_config(config).await
+    Site::over(database, config).await
 }
 
 fn form(uri: &str) -> TestRequest {
@@ -326,5 +333,73 @@ async fn no_garbage_in_an_address_a_cookie_or_a_form_is_a_defect_of_the_server()
                 assert!(is_reload || answer.status.as_u16() < 500, "{uri} {kind} {body}: {}", answer.status);
             }
         }
+    }
+}
+
+on_both_databases! {
+    the_overview_counts_what_is_wrong_and_what_was_told,
+    every_list_is_shown_whatever_the_database,
+    a_commit_by_anybody_is_noticed,
+}
+
+async fn the_overview_counts_what_is_wrong_and_what_was_told(database: Fresh) {
+    let site = open_over(database).await;
+    for n in 0..3 {
+        let entry = if n == 0 { "" } else { "fraud-detector" };
+        site.tell(&Case { entry, ..told("console", "LatencyHigh") }).await;
+    }
+    site.tell(&Case { end: Some(Next::Failed("gone".to_owned())), ..told("console", "LatencyHigh") }).await;
+
+    assert!(site.get_page("/").await.contains("Welcome"), "nobody has posted yet");
+    let posted = site.post("/webhooks/alertmanager", &delivery("LatencyHigh").to_string()).await;
+    assert_eq!(posted.status, StatusCode::OK, "{}", posted.text());
+    let shown = site.get_page("/").await;
+
+    assert!(shown.contains("4</strong><span>high open"), "{shown}");
+    assert!(shown.contains("1</strong><span>without a catalog entry"), "{shown}");
+    assert!(shown.contains("3 delivered, 1 failed"), "{shown}");
+    assert!(shown.contains(">3 open</a>") && shown.contains("entry=%28none%29"), "{shown}");
+}
+
+async fn every_list_is_shown_whatever_the_database(database: Fresh) {
+    let site = open_over(database).await;
+    let ids = site.tell(&told("console", "LatencyHigh")).await;
+
+    for uri in [
+        "/incidents",
+        "/notifications",
+        "/catalog",
+        "/channels",
+        "/events",
+        "/configuration",
+        "/channels/console",
+    ] {
+        site.get_page(uri).await;
+    }
+    let incident = site.get_page(&format!("/incidents/{}", ids.incident)).await;
+    assert!(incident.contains("LatencyHigh") && incident.contains("p99 is 2.4 s"), "{incident}");
+    let message = site.get_page(&format!("/notifications/{}", ids.notification)).await;
+    assert!(message.contains("Send again") && message.contains(&ids.incident), "{message}");
+}
+
+async fn a_commit_by_anybody_is_noticed(database: Fresh) {
+    let url = database.url();
+    let site = open_over(database).await;
+    let mut changes = site.state.store.watch_changes().await.unwrap();
+    let before = changes.number().await.unwrap();
+
+    site.tell(&told("console", "LatencyHigh")).await;
+    let after = changes.number().await.unwrap();
+    assert_ne!(before, after, "this process");
+    crate::support::databases::execute(&url, "UPDATE incidents SET updated_at = updated_at + 1").await;
+    assert_ne!(after, changes.number().await.unwrap(), "another one");
+}
+
+impl Site {
+    /// A page, as it is shown to who may see all.
+    async fn get_page(&self, uri: &str) -> String {
+        let answer = self.call(TestRequest::get().uri(uri).insert_header(("Accept", "text/html"))).await;
+        assert_eq!(answer.status, StatusCode::OK, "{uri}: {}", answer.text());
+        answer.text().to_owned()
     }
 }

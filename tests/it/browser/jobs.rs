@@ -19,7 +19,6 @@ async fn who_follows_the_first_steps_sees_the_first_alert_arrive() {
     let service = Service::start(&json!({})).await;
     browser.goto(service.url()).await;
     browser.wait_for_text("h1", "Welcome").await;
-    browser.screenshot("welcome").await;
     assert_eq!(browser.accessibility_violations().await, Vec::<String>::new());
     let snippet = browser.text(".steps li:nth-child(1) pre").await;
     let url = snippet.lines().find_map(|line| line.trim().strip_prefix("- url: ")).unwrap().to_owned();

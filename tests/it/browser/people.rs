@@ -25,7 +25,6 @@ async fn who_logs_in_is_led_to_where_they_wanted_and_sees_what_they_may() {
     service.create("/api/v1/catalog", &json!({"slug": "churn", "owner": "bob"})).await;
     browser.goto(&format!("{}/catalog/churn?x=1", service.url())).await;
     browser.wait_for_text("h1", "Log in").await;
-    browser.screenshot("login").await;
     assert_eq!(browser.accessibility_violations().await, Vec::<String>::new());
 
     browser.fill("#token", "a-token-of-nobody").await;

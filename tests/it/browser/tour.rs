@@ -1,8 +1,11 @@
 //! Every page in every look: no complaint of the browser's or of axe's, nothing from outside,
 //! nothing that jumps; and a picture to look at.
 
+use serde_json::json;
+
 use super::stage::Stage;
 use crate::support::browser::{Browser, Look};
+use crate::support::service::Service;
 
 /// The greatest page, compressed, with its style and script.
 const MOST_BYTES: u64 = 100_000;
@@ -37,9 +40,15 @@ async fn tour(look: Look) {
         ("configuration-labels", "/configuration?labels=severity%3Dpage+model%3Dchurn-scorer".to_owned()),
         ("nothing-there", "/incidents/nothing".to_owned()),
     ];
+    let empty = Service::start(&json!({})).await;
+    let guarded =
+        json!({"auth": {"tokens": [{"name": "a", "token": "a-token-0123456789", "scopes": ["admin"]}]}});
+    let guarded = Service::start_with_token(&guarded, Some("a-token-0123456789")).await;
+    let at_stage = pages.into_iter().map(|(name, path)| (name, stage.url(&path)));
+    let at_others = [("welcome", empty.url().to_owned()), ("login", format!("{}/login", guarded.url()))];
     let mut complaints = Vec::new();
-    for (name, path) in &pages {
-        browser.goto(&stage.url(path)).await;
+    for (name, url) in at_stage.chain(at_others) {
+        browser.goto(&url).await;
         browser.wait_for("main h1").await;
         browser.screenshot(name).await;
         let mut add = |what: &str, found: Vec<String>| {
@@ -48,7 +57,7 @@ async fn tour(look: Look) {
         add("axe", browser.accessibility_violations().await);
         let mut errors = browser.console_errors().await;
         // The answer 404 is what this page is about.
-        errors.retain(|line| !(*name == "nothing-there" && line.contains("404")));
+        errors.retain(|line| !(name == "nothing-there" && line.contains("404")));
         add("console", errors);
         if browser.eval("window.hurt === undefined").await != true {
             add("script", vec!["what a stranger wrote was run".to_owned()]);
@@ -65,8 +74,10 @@ async fn tour(look: Look) {
             add("width", vec!["is wider than the window".to_owned()]);
         }
     }
-    let own = format!("{}/", stage.service.url());
-    let foreign = browser.requests().await.into_iter().filter(|url| !url.starts_with(&own));
+    let own = [stage.service.url(), empty.url(), guarded.url()];
+    let is_own =
+        |url: &String| own.iter().any(|own| url.strip_prefix(own).is_some_and(|rest| rest.starts_with('/')));
+    let foreign = browser.requests().await.into_iter().filter(|url| !is_own(url));
     complaints.extend(foreign.map(|url| format!("asked another server: {url}")));
     assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
 }
