@@ -103,14 +103,14 @@ impl LiveViews {
         (beat == written.beat && has_room).then(|| written.pages.entry(key).or_default().clone())
     }
 
-    /// Ends all of them, and every later one at once.
+    /// Ends all of them; there are none from now on.
     pub fn end(&self) {
         self.0.pulse.send_replace(Pulse::End);
     }
 
-    /// One more; `None` when there are as many as there may be.
+    /// One more; `None` when there are as many as there may be, and once the service stops.
     pub fn open(&self) -> Option<watch::Receiver<Pulse>> {
-        if self.count() >= MOST_VIEWS {
+        if self.count() >= MOST_VIEWS || *self.0.pulse.borrow() == Pulse::End {
             return None;
         }
         let view = self.0.pulse.subscribe();

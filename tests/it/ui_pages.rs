@@ -10,10 +10,13 @@ use modelpager::config::Config;
 use modelpager::store::outbox::Next;
 use modelpager::web::server;
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::e2e::delivery;
 use crate::log_support::{Case, told};
 use crate::support::databases::{Fresh, on_both_databases};
+use crate::support::service::Service;
 use crate::web_support::{Answer, Site, config_with_tokens};
 
 /// Every page, as a pattern filled in with something.
@@ -212,6 +215,21 @@ async fn a_live_view_hears_of_changes_and_ends_with_the_service() {
     assert_eq!(next().await.unwrap(), "event: change\ndata: 1\n\n");
     site.state.live_views.end();
     assert_eq!(next().await, None);
+    assert_eq!(site.get("/live").await.status, StatusCode::SERVICE_UNAVAILABLE, "there are none any more");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn open_pages_do_not_hold_up_a_stop() {
+    let mut service = Service::start(&json!({})).await;
+    let mut view = TcpStream::connect(service.url().trim_start_matches("http://")).await.unwrap();
+    view.write_all(b"GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    let mut heard = [0; 2_048];
+    assert!(view.read(&mut heard).await.unwrap() > 0);
+
+    service.signal("TERM");
+
+    let ended = tokio::time::timeout(Duration::from_secs(10), service.wait_for_end()).await;
+    assert!(ended.expect("half of the time of grace").success());
 }
 
 #[actix_web::test]

@@ -31,7 +31,8 @@ pub fn paths() -> Vec<Path> {
 
 async fn live(_: Viewer, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
     let Some(view) = state.live_views.open() else {
-        return Err(Problem::new(Kind::Unavailable, format!("{MOST_VIEWS} live views are open already")));
+        let detail = format!("the service stops, or {MOST_VIEWS} live views are open already");
+        return Err(Problem::new(Kind::Unavailable, detail));
     };
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream")

@@ -52,7 +52,7 @@ pub fn points(viewer: &Viewer, label: &str, points: &[(Timestamp, String)]) -> M
 fn figure(label: &str, svg: String) -> Markup {
     // A scalable picture: the library writes the size alone.
     let svg = svg.replacen("<svg ", "<svg aria-hidden=\"true\" focusable=\"false\" ", 1);
-    html! { div.chart role="img" aria-label=(label) { (PreEscaped(svg)) } }
+    html! { div.chart role="img" aria-label=(label) tabindex="0" { (PreEscaped(svg)) } }
 }
 
 type Drawing<'a> = DrawingArea<SVGBackend<'a>, Shift>;
