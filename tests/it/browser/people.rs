@@ -102,3 +102,14 @@ async fn times_are_those_of_the_viewers_clock() {
     browser.wait_for_text("footer", "Europe/Berlin").await;
     assert_eq!(browser.attr("html", "data-theme").await.as_deref(), Some("dark"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_phone_the_bar_shows_where_one_is() {
+    let Some(browser) = Browser::start(Look::Phone).await else { return };
+    let service = Service::start(&json!({})).await;
+
+    browser.goto(&format!("{}/configuration", service.url())).await;
+
+    let right = browser.eval("document.querySelector('.bar [aria-current]').getBoundingClientRect().right").await;
+    assert!(right.as_f64().unwrap() <= 390.0, "{right}");
+}

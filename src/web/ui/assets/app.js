@@ -128,6 +128,10 @@
   if (isWrittenInAnotherZone) read(true);
 
   // --- small comforts ---
+  // On a phone the bar is wider than the screen.
+  const bar = document.querySelector(".bar ul");
+  const here = bar?.querySelector("[aria-current]");
+  if (here) bar.scrollLeft = here.offsetLeft - (bar.clientWidth - here.offsetWidth) / 2;
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("button[data-copy]");
     if (!button) return;
