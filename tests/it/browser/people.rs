@@ -110,6 +110,7 @@ async fn on_a_phone_the_bar_shows_where_one_is() {
 
     browser.goto(&format!("{}/configuration", service.url())).await;
 
-    let right = browser.eval("document.querySelector('.bar [aria-current]').getBoundingClientRect().right").await;
+    let right =
+        browser.eval("document.querySelector('.bar [aria-current]').getBoundingClientRect().right").await;
     assert!(right.as_f64().unwrap() <= 390.0, "{right}");
 }
