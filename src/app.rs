@@ -146,7 +146,7 @@ impl App {
             triage: events_stored.clone(),
         };
         let log_index = log_index::LogIndex { store: store.clone(), clock: clock.clone() };
-        let live_views = LiveViews::default();
+        let live_views = LiveViews::named(ids.next_id());
         let pulse_taker =
             pulse::PulseTaker { store: store.clone(), clock: clock.clone(), views: live_views.clone() };
         let tasks = Tasks {

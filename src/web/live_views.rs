@@ -24,6 +24,8 @@ pub struct LiveViews(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
+    /// This process, as beats name it: those of another replica count from elsewhere.
+    name: String,
     pulse: watch::Sender<Pulse>,
     opened: Notify,
     written: Mutex<Written>,
@@ -61,15 +63,32 @@ pub enum Pulse {
 
 impl Default for LiveViews {
     fn default() -> Self {
+        Self::named(String::new())
+    }
+}
+
+impl LiveViews {
+    /// Those of the process of that name.
+    pub fn named(name: String) -> Self {
         Self(Arc::new(Inner {
+            name,
             pulse: watch::Sender::new(Pulse::Beat(0)),
             opened: Notify::new(),
             written: Mutex::default(),
         }))
     }
-}
 
-impl LiveViews {
+    /// How pages are told of a beat.
+    pub fn mark(&self, beat: u64) -> String {
+        format!("{beat}.{}", self.0.name)
+    }
+
+    /// The beat of a mark; `None` for that of another process.
+    pub fn beat_of(&self, mark: &str) -> Option<u64> {
+        let (beat, name) = mark.split_once('.')?;
+        (name == self.0.name).then(|| beat.parse().ok())?
+    }
+
     /// How many are open.
     pub fn count(&self) -> usize {
         self.0.pulse.receiver_count()

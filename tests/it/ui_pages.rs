@@ -176,22 +176,26 @@ async fn who_was_told_of_the_same_change_is_given_the_same_page_but_nobody_elses
         site.call(request.insert_header(("X-Live-Beat", beat))).await
     };
 
-    let first = read("write", "7").await;
+    let first = read("write", "7.").await;
     assert!(first.text().contains("/channels/alpha") && first.text().contains("Send ticked again"));
     site.tell(&told("beta", "Second")).await;
-    assert_eq!(read("write", "7").await.text(), first.text(), "written once for this change");
-    let reader = read("read", "7").await;
+    assert_eq!(read("write", "7.").await.text(), first.text(), "written once for this change");
+    let reader = read("read", "7.").await;
     assert!(!reader.text().contains("Send ticked again"), "another's page is another page");
-    assert!(read("write", "8").await.text().contains("/channels/beta"), "the next change is seen");
+    assert!(read("write", "8.").await.text().contains("/channels/beta"), "the next change is seen");
     assert!(
-        read("write", "7").await.text().contains("/channels/beta"),
+        read("write", "7.").await.text().contains("/channels/beta"),
         "who is late is given what is there now"
     );
 
-    let tag = read("write", "8").await.header("etag").to_owned();
+    site.tell(&told("gamma", "Third")).await;
+    let elsewhere = read("write", "8.another").await;
+    assert!(elsewhere.text().contains("/channels/gamma"), "another replica counts from elsewhere");
+
+    let tag = read("write", "8.").await.header("etag").to_owned();
     let request = bearer(TestRequest::get().uri("/notifications"), "write");
     let known =
-        site.call(request.insert_header(("X-Live-Beat", "8")).insert_header(("If-None-Match", tag))).await;
+        site.call(request.insert_header(("X-Live-Beat", "8.")).insert_header(("If-None-Match", tag))).await;
     assert_eq!((known.status, known.body.len()), (StatusCode::NOT_MODIFIED, 0));
 }
 
@@ -212,7 +216,7 @@ async fn a_live_view_hears_of_changes_and_ends_with_the_service() {
     assert!(next().await.unwrap().contains("event: change"), "what happened since the page was written");
     assert_eq!(site.state.live_views.count(), 1);
     site.state.live_views.tell();
-    assert_eq!(next().await.unwrap(), "event: change\ndata: 1\n\n");
+    assert_eq!(next().await.unwrap(), "event: change\ndata: 1.\n\n");
     site.state.live_views.end();
     assert_eq!(next().await, None);
     assert_eq!(site.get("/live").await.status, StatusCode::SERVICE_UNAVAILABLE, "there are none any more");

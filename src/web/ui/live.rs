@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use super::viewer::Viewer;
 use crate::domain::clock::{SharedClock, Timestamp};
-use crate::web::live_views::{MOST_VIEWS, Pulse};
+use crate::web::live_views::{LiveViews, MOST_VIEWS, Pulse};
 use crate::web::path::{Path, path};
 use crate::web::problem::{Kind, Problem};
 use crate::web::state::AppState;
@@ -39,19 +39,20 @@ async fn live(_: Viewer, state: web::Data<AppState>) -> Result<HttpResponse, Pro
         .insert_header((CACHE_CONTROL, "no-store"))
         // Proxies of the nginx sort hold back what they could hand on.
         .insert_header((HeaderName::from_static("x-accel-buffering"), "no"))
-        .streaming(events(view, state.clock.clone())))
+        .streaming(events(view, state.live_views.clone(), state.clock.clone())))
 }
 
 fn events(
     view: watch::Receiver<Pulse>,
+    all: LiveViews,
     clock: SharedClock,
 ) -> impl Stream<Item = Result<Bytes, std::convert::Infallible>> {
     let ends_at = clock.now().plus(LIFE);
     // Something may have changed since the page was written.
     let hello = stream::once(async { Ok(Bytes::from_static(b"retry: 3000\n\nevent: change\ndata: \n\n")) });
     let news = stream::unfold(view, move |mut view| {
-        let clock = clock.clone();
-        async move { Some((Ok(next_event(&mut view, &clock, ends_at).await?), view)) }
+        let (clock, all) = (clock.clone(), all.clone());
+        async move { Some((Ok(next_event(&mut view, &all, &clock, ends_at).await?), view)) }
     });
     futures_util::StreamExt::chain(hello, news)
 }
@@ -59,6 +60,7 @@ fn events(
 /// What the view is told next; `None` at its end.
 async fn next_event(
     view: &mut watch::Receiver<Pulse>,
+    all: &LiveViews,
     clock: &SharedClock,
     ends_at: Timestamp,
 ) -> Option<Bytes> {
@@ -69,7 +71,7 @@ async fn next_event(
         changed = view.changed() => {
             changed.ok()?;
             match *view.borrow_and_update() {
-                Pulse::Beat(number) => Some(Bytes::from(format!("event: change\ndata: {number}\n\n"))),
+                Pulse::Beat(beat) => Some(Bytes::from(format!("event: change\ndata: {}\n\n", all.mark(beat)))),
                 Pulse::End => None,
             }
         }

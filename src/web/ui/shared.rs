@@ -48,8 +48,8 @@ pub async fn shared(
 
 /// The page to share; `None` for a request that was told of no change, or that may not see it.
 fn page_of(req: &ServiceRequest) -> Option<Page> {
-    let beat = req.headers().get(BEAT)?.to_str().ok()?.parse().ok()?;
     let state = req.app_data::<web::Data<AppState>>()?;
+    let beat = state.live_views.beat_of(req.headers().get(BEAT)?.to_str().ok()?)?;
     let viewer = Viewer::reading(req.request()).ok()?;
     let packing =
         req.headers().get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();

@@ -107,7 +107,7 @@ async fn view(target: SocketAddr, seen: Arc<Seen>) -> anyhow::Result<()> {
         ensure!(!heard.is_empty(), "a view was ended");
         let Some(at) = find(heard, b"data: ") else { continue };
         let beat: String =
-            heard[at + 6..].iter().take_while(|b| b.is_ascii_digit()).map(|b| *b as char).collect();
+            heard[at + 6..].iter().take_while(|b| b.is_ascii_graphic()).map(|b| *b as char).collect();
         if last.elapsed() < PAUSE {
             tokio::time::sleep(PAUSE - last.elapsed()).await;
         }
