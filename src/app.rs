@@ -25,6 +25,7 @@ use crate::intake::inbox::{self, Inbox};
 use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
 use crate::triage::processor::{self, Processor};
+use crate::web::body::BodyBudget;
 use crate::web::hour_counts::HourCounts;
 use crate::web::live_views::LiveViews;
 use crate::web::state::{AppState, Live};
@@ -126,6 +127,7 @@ impl App {
             wake: events_stored.clone(),
             owed: Box::new(move |channels| owed.wake(channels.iter().copied())),
         });
+        let bodies = BodyBudget::new(config.server.max_body_bytes);
         let live = Live::new(config, configuration.loaded.digest.clone(), clock.now());
         let live = live.showing(configuration.loaded.redacted_json().clone());
         let live = Arc::new(ArcSwap::from_pointee(live));
@@ -180,6 +182,7 @@ impl App {
             ids,
             metrics,
             started_at,
+            bodies,
             inbox: inbox.clone(),
             catalog: catalog_service,
             dispatcher: control.dispatcher.clone(),

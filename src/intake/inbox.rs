@@ -25,9 +25,6 @@ use crate::telemetry::metrics::{EventResult, Metrics};
 const QUEUE: usize = 4_096;
 /// How many bytes may wait for the writer, in KiB: the queue's memory is bounded by it.
 const QUEUE_KIB: usize = 256 * 1_024;
-/// How many bytes may be in the reading at the same time, in KiB. One body costs several times
-/// its size until it is stored: memory stays bounded however many come at once.
-const READING_KIB: usize = 64 * 1_024;
 /// How many bodies share one transaction at most.
 const BATCH: usize = 512;
 /// So many share one in any case.
@@ -73,13 +70,8 @@ pub enum IntakeError {
 pub struct Inbox {
     queue: mpsc::Sender<Request>,
     room: Arc<Semaphore>,
-    reading: Arc<Semaphore>,
     parts: Arc<Parts>,
 }
-
-/// A place for a body that is being read; given back when dropped.
-#[must_use]
-pub struct Admission(Option<OwnedSemaphorePermit>);
 
 /// What the inbox is made of.
 pub struct Parts {
@@ -103,13 +95,6 @@ struct Request {
     answer: oneshot::Sender<Result<(String, Stored), ()>>,
 }
 
-impl Admission {
-    /// Of nothing yet.
-    pub const fn empty() -> Self {
-        Self(None)
-    }
-}
-
 impl Inbox {
     /// Starts the writer. It ends, with everything answered, when the last clone of the inbox
     /// is gone.
@@ -117,15 +102,7 @@ impl Inbox {
         let (queue, requests) = mpsc::channel(QUEUE);
         let parts = Arc::new(parts);
         let writer = tokio::spawn(write(parts.clone(), requests));
-        (
-            Self {
-                queue,
-                room: Arc::new(Semaphore::new(QUEUE_KIB)),
-                reading: Arc::new(Semaphore::new(READING_KIB)),
-                parts,
-            },
-            writer,
-        )
+        (Self { queue, room: Arc::new(Semaphore::new(QUEUE_KIB)), parts }, writer)
     }
 
     /// Whether the writer still runs.
@@ -133,21 +110,9 @@ impl Inbox {
         !self.queue.is_closed()
     }
 
-    /// Finds room for `bytes` more of a body that is being read into `admission`.
-    ///
-    /// # Errors
-    /// When too much is being read already: the sender should come again.
-    pub fn admit(&self, admission: &mut Admission, bytes: usize) -> Result<(), IntakeError> {
-        let kib = u32::try_from(bytes.div_ceil(1_024)).unwrap_or(u32::MAX);
-        let Ok(permit) = self.reading.clone().try_acquire_many_owned(kib) else {
-            self.parts.metrics.event(ALERTMANAGER, EventResult::Unavailable);
-            return Err(IntakeError::Unavailable);
-        };
-        match &mut admission.0 {
-            Some(held) => held.merge(permit),
-            none => *none = Some(permit),
-        }
-        Ok(())
+    /// Counts a body that could not be read to its end for want of memory.
+    pub fn count_turned_away(&self) {
+        self.parts.metrics.event(ALERTMANAGER, EventResult::Unavailable);
     }
 
     /// Stores an Alertmanager webhook body posted by `actor`.

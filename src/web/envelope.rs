@@ -18,6 +18,8 @@ use parking_lot::Mutex;
 use tracing::Instrument as _;
 
 use super::body::WatchedBody;
+use super::connections::Connection;
+use super::origin::{Sender, sender_of};
 use super::problem::{Kind, Problem};
 use super::state::AppState;
 use super::ui::errors;
@@ -26,7 +28,6 @@ use super::ui::errors;
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Pages that need more (the UI, the API's documentation) set their own policy.
 const STRICT_POLICY: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
-const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// How long a body may take where no configuration says so.
@@ -49,13 +50,23 @@ pub async fn envelop(
     let id = take_request_id(&req, state.as_ref());
     req.extensions_mut().insert(RequestId(id.clone()));
     let body_limit = state.as_ref().map_or(BODY_LIMIT, |s| s.live.load().config.server.client_timeout.0);
-    let body = WatchedBody::watch(&mut req, body_limit);
+    let body = WatchedBody::watch(&mut req, body_limit, state.as_ref().map(|state| state.bodies.clone()));
     let span = tracing::info_span!("http", request_id = %id);
+
+    let connection = req.conn_data::<Connection>().cloned();
+    if let Some(connection) = &connection {
+        // With a body it is served once that has come.
+        if body.is_some() { connection.heard() } else { connection.is_served() }
+    }
 
     let response = match misuse(&req, state.as_ref()) {
         Some(detail) => req.error_response(Problem::new(Kind::Forbidden, detail)),
         None => next.call(req).instrument(span.clone()).await?.map_into_boxed_body(),
     };
+
+    if let Some(connection) = &connection {
+        connection.heard();
+    }
 
     let cause = causes(&response);
     let mut response = shape_error(response, &id);
@@ -88,8 +99,11 @@ fn take_request_id(req: &ServiceRequest, state: Option<&web::Data<AppState>>) ->
 
 /// What a browser was made to do by a page of somebody else, if that is what this is.
 fn misuse(req: &ServiceRequest, state: Option<&web::Data<AppState>>) -> Option<&'static str> {
-    if is_forged(req) {
-        return Some("a page of another site made the browser send this: refused");
+    if state.is_some_and(|state| is_forged(req, state)) {
+        return Some(
+            "a page of another site made the browser send this: refused; if it was a page of this server \
+             behind a proxy, set server.external_url to the address it was opened by",
+        );
     }
     let is_open = |state: &web::Data<AppState>| {
         let live = state.live.load();
@@ -106,11 +120,9 @@ fn misuse(req: &ServiceRequest, state: Option<&web::Data<AppState>>) -> Option<&
     }
 }
 
-/// What a page of somebody else must not read or change: all but what programs ask for. Alerts
-/// are taken by whatever name the sender knows this server.
+/// What a page of somebody else must not read or change: everything but whether this server lives.
 fn is_private(path: &str) -> bool {
-    const FOR_PROGRAMS: [&str; 4] = ["/webhooks/", "/-/healthy", "/-/ready", "/metrics"];
-    !FOR_PROGRAMS.iter().any(|prefix| path.starts_with(prefix))
+    !matches!(path, "/-/healthy" | "/-/ready")
 }
 
 /// Whether the `Host` is an address, `localhost`, or the configured name. A name that some
@@ -125,12 +137,11 @@ fn names_this_server(req: &ServiceRequest, external_url: &str) -> bool {
     is_configured || host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok()
 }
 
-/// A change that a browser sends on behalf of a page of another site. Programs do not
-/// send this header; browsers do not let pages forge it.
-fn is_forged(req: &ServiceRequest) -> bool {
+/// A change that a browser sends on behalf of a page of another site. The browser may add what it
+/// keeps for this server: a session, or the user and password of basic authentication.
+fn is_forged(req: &ServiceRequest, state: &AppState) -> bool {
     let changes = !matches!(*req.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    let site = req.headers().get(FETCH_SITE).map(HeaderValue::as_bytes);
-    changes && matches!(site, Some(b"cross-site" | b"same-site"))
+    changes && sender_of(req, &state.live.load().config.server.external_url) == Sender::OtherSite
 }
 
 fn causes(response: &ServiceResponse) -> Option<String> {

@@ -7,12 +7,14 @@
 pub mod api;
 pub mod auth;
 pub mod body;
+pub mod connections;
 pub mod docs;
 pub mod envelope;
 pub mod health;
 pub mod hour_counts;
 pub mod live_views;
 pub mod openapi;
+pub mod origin;
 pub mod page;
 pub mod path;
 pub mod problem;

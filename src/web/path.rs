@@ -4,6 +4,7 @@
 use actix_web::guard::{self, Guard};
 use actix_web::http::Method;
 use actix_web::middleware::{Compress, from_fn};
+use actix_web::web::FormConfig;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder};
 
@@ -21,6 +22,14 @@ pub struct Path {
     shared: bool,
     #[cfg_attr(not(test), expect(dead_code, reason = "compared with the API's description"))]
     pub(super) described: bool,
+}
+
+/// The greatest form of a [`Path::small_form`], in bytes.
+const SMALL_FORM: usize = 8 * 1024;
+
+/// How forms of up to `limit` bytes are read.
+pub fn form_config(limit: usize) -> FormConfig {
+    FormConfig::default().limit(limit).error_handler(|error, _| Problem::from(&error).into())
 }
 
 /// A path that has no methods yet.
@@ -106,6 +115,11 @@ impl Path {
     /// Answers are compressed for clients that can read it.
     pub fn compressed(self) -> Self {
         Self { compressed: true, ..self }
+    }
+
+    /// Its forms are small: what anybody may send is not read further than that.
+    pub fn small_form(self) -> Self {
+        Self { resource: self.resource.app_data(form_config(SMALL_FORM)), ..self }
     }
 
     /// A page that people look at.

@@ -15,7 +15,7 @@ use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
-use super::body::is_late;
+use super::body::{is_crowded, is_late};
 use crate::store::StoreError;
 
 /// The media type of every error.
@@ -352,6 +352,10 @@ impl From<&PayloadError> for Problem {
             late if is_late(late) => {
                 Self::new(Kind::RequestTimeout, "the body did not arrive within the server's client_timeout")
             }
+            crowded if is_crowded(crowded) => Self::new(
+                Kind::Unavailable,
+                "the server is reading as many large bodies as it has memory for; send it again",
+            ),
             other => Self::bad_request(format!("the body could not be read: {other}")),
         }
     }

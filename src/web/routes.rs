@@ -4,13 +4,13 @@
 //! method is answered 405 with `Allow`. Every line here is described in the OpenAPI
 //! document; a test compares the two.
 
-use actix_web::web::{self, FormConfig, JsonConfig, PathConfig, QueryConfig, ServiceConfig};
+use actix_web::web::{self, JsonConfig, PathConfig, QueryConfig, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::api::{
     catalog, catalog_history, catalog_import, channels, events, incidents, notifications, status,
 };
-use super::path::{Path, path};
+use super::path::{Path, form_config, path};
 use super::problem::{Kind, Problem};
 use super::{docs, health, openapi, problem_pages, ui, webhooks};
 
@@ -77,7 +77,7 @@ pub fn configure(config: &mut ServiceConfig) {
     config
         .app_data(JsonConfig::default().limit(JSON_LIMIT).error_handler(|e, _| Problem::from(&e).into()))
         .app_data(QueryConfig::default().error_handler(|e, _| Problem::from(&e).into()))
-        .app_data(FormConfig::default().limit(JSON_LIMIT).error_handler(|e, _| Problem::from(&e).into()))
+        .app_data(form_config(JSON_LIMIT))
         .app_data(PathConfig::default().error_handler(|e, _| Problem::from(&e).into()))
         .default_service(web::to(not_found));
     for path in table() {

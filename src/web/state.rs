@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
 
+use super::body::BodyBudget;
 use super::hour_counts::HourCounts;
 use super::live_views::LiveViews;
 use super::tokens::TokenSet;
@@ -33,6 +34,8 @@ pub struct AppState {
     pub metrics: Metrics,
     /// When the program started.
     pub started_at: Timestamp,
+    /// The memory that request bodies may take.
+    pub bodies: BodyBudget,
     /// Takes bodies in.
     pub inbox: Inbox,
     /// The one door to the catalog.

@@ -15,11 +15,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::auth::Ingest;
-use super::body::is_late;
+use super::body::{is_crowded, is_late};
 use super::problem::{Kind, Problem};
 use super::state::AppState;
 use crate::intake::alertmanager::Refusal;
-use crate::intake::inbox::{Accepted, Admission, IntakeError};
+use crate::intake::inbox::{Accepted, IntakeError};
 
 /// How much of a refused body is kept, in bytes.
 pub const KEPT_HEAD: usize = 64 * 1024;
@@ -82,9 +82,12 @@ pub async fn alertmanager(
     state: web::Data<AppState>,
 ) -> Result<web::Json<Receipt>, Problem> {
     let limit = state.live.load().config.server.max_body_bytes;
-    // Held until the answer: what is read and not yet stored is in memory.
-    let mut admission = Admission::empty();
-    let read = read_body(payload, limit, |bytes| state.inbox.admit(&mut admission, bytes)).await?;
+    let read = read_body(payload, limit).await.map_err(|error| {
+        if is_crowded(&error) {
+            state.inbox.count_turned_away();
+        }
+        unreadable(&error)
+    })?;
     let refused = match &read {
         Read::TooLarge(_) => Some(Problem::payload_too_large(limit)),
         Read::Whole(_) => encoding_problem(&req),
@@ -142,15 +145,10 @@ impl Read {
     }
 }
 
-async fn read_body(
-    mut payload: web::Payload,
-    limit: usize,
-    mut admit: impl FnMut(usize) -> Result<(), IntakeError>,
-) -> Result<Read, Problem> {
+async fn read_body(mut payload: web::Payload, limit: usize) -> Result<Read, PayloadError> {
     let mut body = BytesMut::new();
     while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|error| unreadable(&error))?;
-        admit(chunk.len()).map_err(refusal)?;
+        let chunk = chunk?;
         if body.len() + chunk.len() > limit {
             let room = KEPT_HEAD.saturating_sub(body.len()).min(chunk.len());
             body.extend_from_slice(&chunk[..room]);

@@ -7,6 +7,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on ends here")]
 
+mod attacks;
 mod chance;
 mod clocks;
 mod disk;

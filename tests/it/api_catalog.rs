@@ -285,12 +285,33 @@ async fn a_document_is_imported_after_a_dry_run_and_exported_again() {
 }
 
 #[actix_web::test]
+async fn an_import_says_that_it_is_yaml_or_json() {
+    let site = Site::open().await;
+    let import = async |content_type: Option<&str>| {
+        let request = TestRequest::post().uri("/api/v1/catalog/import?prune=true").set_payload("entries: []");
+        let said = content_type.map(|content_type| (CONTENT_TYPE, content_type.to_owned()));
+        site.call(said.into_iter().fold(request, TestRequest::insert_header)).await.status.as_u16()
+    };
+
+    for taken in ["application/yaml", "application/x-yaml", "text/yaml", "application/json; charset=utf-8"] {
+        assert_eq!(import(Some(taken)).await, 200, "{taken}");
+    }
+    let forms =
+        ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=a", "yaml"];
+    for refused in forms {
+        assert_eq!(import(Some(refused)).await, 415, "{refused}");
+    }
+    assert_eq!(import(None).await, 415);
+}
+
+#[actix_web::test]
 async fn a_body_over_the_limit_is_refused() {
     let mut config = config_with_tokens();
     config.server.max_body_bytes = 100;
     let site = Site::with_config(config).await;
     let request = TestRequest::post()
         .uri("/api/v1/catalog/import")
+        .insert_header((CONTENT_TYPE, "application/yaml"))
         .insert_header(("Authorization", "Bearer write-token-0123456"));
 
     let answer = site.call(request.set_payload("#".repeat(101))).await;

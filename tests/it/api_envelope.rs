@@ -1,7 +1,10 @@
 //! What surrounds every request: ids, headers, errors, tokens, health.
 
-use actix_web::http::StatusCode;
+use actix_web::http::{Method, StatusCode};
 use actix_web::test::TestRequest;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 
 use crate::web_support::{Site, config_with_tokens};
 
@@ -131,6 +134,55 @@ async fn a_page_of_another_site_cannot_make_a_browser_change_anything() {
 }
 
 #[actix_web::test]
+async fn a_foreign_origin_changes_nothing_on_any_path_whatever_the_browser_adds() {
+    let open = Site::open().await;
+    let guarded = Site::with_config(config_with_tokens()).await;
+    let changes = [
+        ("POST", "/webhooks/alertmanager"),
+        ("POST", "/webhooks/alertmanager/team-a"),
+        ("POST", "/-/reload"),
+        ("POST", "/api/v1/catalog"),
+        ("POST", "/api/v1/catalog/import?prune=true"),
+        ("PUT", "/api/v1/catalog/fraud"),
+        ("PATCH", "/api/v1/catalog/fraud"),
+        ("DELETE", "/api/v1/catalog/fraud"),
+        ("POST", "/api/v1/channels/console/test"),
+        ("POST", "/login"),
+        ("POST", "/logout"),
+        ("POST", "/preferences"),
+        ("POST", "/nothing/here"),
+    ];
+    let request = |method: &str, uri: &str, origin: &'static str| {
+        let method: Method = method.parse().unwrap();
+        TestRequest::default()
+            .method(method)
+            .uri(uri)
+            .insert_header(("Host", "localhost:9095"))
+            .insert_header(("Origin", origin))
+    };
+
+    for (method, uri) in changes {
+        for origin in
+            ["http://evil.example", "http://localhost:8080", "https://localhost.evil.example:9095", "null"]
+        {
+            let status = open.call(request(method, uri, origin)).await.status;
+            assert_eq!(status, StatusCode::FORBIDDEN, "{method} {uri} from {origin}");
+            let basic = request(method, uri, origin).insert_header((
+                "Authorization",
+                format!("Basic {}", BASE64_STANDARD.encode("admin:admin-token-0123456")),
+            ));
+            let status = guarded.call(basic).await.status;
+            assert_eq!(status, StatusCode::FORBIDDEN, "{method} {uri} from {origin} with a password");
+        }
+    }
+    let own = request("POST", "/-/reload", "http://localhost:9095");
+    assert_eq!(open.call(own).await.status, StatusCode::OK);
+    // Reading is the browser's to refuse: nothing here allows another origin to see an answer.
+    let read = open.call(request("GET", "/api/v1/status", "http://evil.example")).await;
+    assert_eq!(read.header("access-control-allow-origin"), "");
+}
+
+#[actix_web::test]
 async fn requests_are_counted_by_route_not_by_path() {
     let site = Site::open().await;
 
@@ -159,6 +211,18 @@ async fn without_tokens_a_name_made_to_point_here_is_refused() {
         assert_eq!(open.call(called_by(host)).await.status, StatusCode::OK, "{host}");
     }
     assert_eq!(open.call(called_by("attacker.example:9095")).await.status, StatusCode::FORBIDDEN);
+    for (method, uri) in [
+        (Method::POST, "/webhooks/alertmanager"),
+        (Method::POST, "/webhooks/alertmanager/team-a"),
+        (Method::GET, "/metrics"),
+        (Method::GET, "/"),
+        (Method::GET, "/docs"),
+    ] {
+        let request = TestRequest::default().method(method).uri(uri);
+        let answer = open.call(request.insert_header(("host", "attacker.example:9095"))).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{uri}");
+        assert!(answer.text().contains("server.external_url"), "{}", answer.text());
+    }
     assert_eq!(guarded.call(called_by("attacker.example:9095")).await.status, StatusCode::UNAUTHORIZED);
     let health = TestRequest::get().uri("/-/healthy").insert_header(("host", "some-name:9095"));
     assert_eq!(open.call(health).await.status, StatusCode::OK);

@@ -206,8 +206,9 @@ async fn serve(config: Config) -> (Site, std::net::SocketAddr, actix_web::dev::S
 async fn exchange(address: std::net::SocketAddr, parts: impl IntoIterator<Item = Bytes>) -> String {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-    let head =
-        format!("POST {PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n");
+    let head = format!(
+        "POST {PATH} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    );
     stream.write_all(head.as_bytes()).await.unwrap();
     for part in parts {
         if stream.write_all(&part).await.is_err() {

@@ -23,6 +23,7 @@ use modelpager::domain::secret::Secret;
 use modelpager::intake::inbox::{self, Inbox};
 use modelpager::store::Store;
 use modelpager::telemetry::metrics::Metrics;
+use modelpager::web::body::BodyBudget;
 use modelpager::web::server;
 use modelpager::web::state::{AppState, Live, Operations};
 use parking_lot::Mutex;
@@ -132,6 +133,7 @@ impl Site {
         let snapshot = Arc::new(Catalog::new(config.catalog.clone()));
         let catalog = CatalogService::new(store.clone(), snapshot, shared_clock.clone(), ids.clone());
         let state = AppState {
+            bodies: BodyBudget::new(config.server.max_body_bytes),
             store,
             inbox,
             catalog,

@@ -1,7 +1,8 @@
 //! `/api/v1/catalog/import` and `/export`: the whole catalog as one document.
 
+use actix_web::error::PayloadError;
 use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -44,7 +45,8 @@ pub struct ExportQuery {
 /// the steps made; the same document again does the rest.
 ///
 /// # Errors
-/// 400 for a document that cannot be read, with line and column; 422 with every unknown and
+/// 415 for a body that does not say that it is YAML or JSON; 400 for a document that cannot be read,
+/// with line and column; 422 with every unknown and
 /// every wrong field of every entry.
 #[utoipa::path(
     post, path = "/api/v1/catalog/import", tag = "catalog", operation_id = "importCatalog",
@@ -57,14 +59,23 @@ pub struct ExportQuery {
 )]
 pub async fn import(
     actor: Write,
+    req: HttpRequest,
     query: web::Query<ImportQuery>,
     body: web::Payload,
     state: web::Data<AppState>,
 ) -> Result<web::Json<ImportReport>, Problem> {
+    if !is_document(&req) {
+        return Err(Problem::new(
+            Kind::UnsupportedMediaType,
+            "an import is YAML or JSON and says so: Content-Type: application/yaml or application/json",
+        ));
+    }
     let limit = state.live.load().config.server.max_body_bytes;
     let bytes = body.to_bytes_limited(limit).await.map_err(|_| Problem::payload_too_large(limit))?;
-    let bytes =
-        bytes.map_err(|error| Problem::bad_request(format!("the body could not be read: {error}")))?;
+    let bytes = bytes.map_err(|error| match error.as_error::<PayloadError>() {
+        Some(error) => Problem::from(error),
+        None => Problem::bad_request(format!("the body could not be read: {error}")),
+    })?;
     // Reading a large document takes too long for a thread that serves others.
     let document = web::block(move || Document::parse(&bytes)).await.map_err(Problem::internal)??;
     let options = ImportOptions {
@@ -72,6 +83,14 @@ pub async fn import(
         missing: if query.prune { Missing::Delete } else { Missing::Keep },
     };
     Ok(web::Json(state.catalog.import(&actor.0.name, document, options).await?))
+}
+
+/// Whether the body says that it is YAML or JSON: what a form of another site cannot say.
+fn is_document(req: &HttpRequest) -> bool {
+    let content_type = req.content_type();
+    let subtype = content_type.split_once('/').map_or("", |(_, subtype)| subtype).to_ascii_lowercase();
+    let bare = subtype.strip_prefix("x-").unwrap_or(&subtype);
+    matches!(bare, "yaml" | "json") || subtype.ends_with("+yaml") || subtype.ends_with("+json")
 }
 
 /// The whole catalog as a document that imports without any difference.

@@ -7,9 +7,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use super::session;
 use super::shell::{self, Page};
-use super::viewer::Taste;
-use super::{origin, session};
+use super::viewer::{OwnForm, Taste};
 use crate::config::Scope;
 use crate::web::path::{Path, path};
 use crate::web::problem::{Kind, Problem};
@@ -17,7 +17,10 @@ use crate::web::state::AppState;
 
 /// The addresses.
 pub fn paths() -> Vec<Path> {
-    vec![path("/login").get(show).post(log_in).undescribed(), path("/logout").post(log_out).undescribed()]
+    vec![
+        path("/login").get(show).post(log_in).small_form().undescribed(),
+        path("/logout").post(log_out).small_form().undescribed(),
+    ]
 }
 
 /// Where to go afterwards.
@@ -42,13 +45,11 @@ async fn show(req: HttpRequest, next: web::Query<Next>, state: web::Data<AppStat
 }
 
 async fn log_in(
+    _: OwnForm,
     req: HttpRequest,
     form: web::Form<LogIn>,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    if !origin::is_own(&req) {
-        return Err(Problem::new(Kind::Forbidden, "this form was not sent from a page of this server"));
-    }
     let live = state.live.load();
     let header = format!("Bearer {}", form.token.trim());
     let actor = match live.tokens.authorize(Some(header.as_bytes()), &[Scope::Read]) {
@@ -70,10 +71,7 @@ async fn log_in(
     Ok(response)
 }
 
-async fn log_out(req: HttpRequest) -> Result<HttpResponse, Problem> {
-    if !origin::is_own(&req) {
-        return Err(Problem::new(Kind::Forbidden, "this form was not sent from a page of this server"));
-    }
+async fn log_out(_: OwnForm) -> Result<HttpResponse, Problem> {
     let mut response = shell::see_other("/login");
     add_cookie(&mut response, session_cookie(String::new(), Duration::ZERO, false))?;
     Ok(response)

@@ -23,7 +23,6 @@ mod incidents;
 pub mod live;
 mod login;
 mod notifications;
-mod origin;
 mod overview;
 mod parts;
 mod preferences;

@@ -14,7 +14,7 @@ use crate::web::problem::{FieldError, Problem};
 
 /// The address.
 pub fn paths() -> Vec<Path> {
-    vec![path("/preferences").post(keep).undescribed()]
+    vec![path("/preferences").post(keep).small_form().undescribed()]
 }
 
 #[derive(Debug, Deserialize)]

@@ -11,9 +11,10 @@ use actix_web::http::uri::Authority;
 use actix_web::{FromRequest, HttpRequest, web};
 use jiff::tz::TimeZone;
 
-use super::{origin, session};
+use super::session;
 use crate::config::Scope;
 use crate::domain::clock::Timestamp;
+use crate::web::origin::{Sender, sender_of};
 use crate::web::problem::{Kind, Problem};
 use crate::web::state::AppState;
 use crate::web::tokens::Actor;
@@ -158,18 +159,41 @@ macro_rules! sender {
             type Future = Ready<Result<Self, Problem>>;
 
             fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-                ready(if origin::is_own(req) {
-                    Viewer::of(req, $needed).map(Self)
-                } else {
-                    Err(Problem::new(Kind::Forbidden, NOT_OURS))
-                })
+                ready(own_form(req).and_then(|()| Viewer::of(req, $needed)).map(Self))
             }
         }
     };
 }
 
+/// Lets a form pass that was sent from a page of this server.
+///
+/// # Errors
+/// 403 for any other.
+pub fn own_form(req: &HttpRequest) -> Result<(), Problem> {
+    let Some(state) = req.app_data::<web::Data<AppState>>() else {
+        return Err(Problem::internal("the state is not part of the application"));
+    };
+    match sender_of(req, &state.live.load().config.server.external_url) {
+        Sender::OwnPage => Ok(()),
+        Sender::OtherSite | Sender::Program => Err(Problem::new(Kind::Forbidden, NOT_OURS)),
+    }
+}
+
 const NOT_OURS: &str =
     "this form was not sent from a page of this server; programs use the API under /api/v1";
+
+/// Comes with a form of our own pages, whoever sends it.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnForm;
+
+impl FromRequest for OwnForm {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(own_form(req).map(|()| Self))
+    }
+}
 
 sender!(
     /// Who sends a form that changes nothing: a look at what would happen.

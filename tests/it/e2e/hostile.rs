@@ -29,8 +29,9 @@ async fn exchange(api: &Api, bytes: &[u8]) -> io::Result<(u16, String)> {
 
 /// A request with this body and these headers, after which the connection closes.
 fn request(headers: &str, body: &[u8]) -> Vec<u8> {
-    let head =
-        format!("POST /webhooks/alertmanager HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n");
+    let head = format!(
+        "POST /webhooks/alertmanager HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n"
+    );
     [head.as_bytes(), body].concat()
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use modelpager::intake::inbox::{Admission, IntakeError};
+use modelpager::intake::inbox::IntakeError;
 use serde_json::json;
 
 use super::{World, body, config, firing};
@@ -15,7 +15,6 @@ on_both_databases! {
     a_refused_body_is_kept_with_its_reason,
     many_at_once_are_all_stored,
     a_replay_is_never_a_duplicate,
-    what_is_read_at_the_same_time_is_bounded,
 }
 
 async fn a_twin_within_the_window_is_a_duplicate_of_the_first(fresh: Fresh) {
@@ -94,20 +93,4 @@ async fn a_replay_is_never_a_duplicate(fresh: Fresh) {
     assert!(!again.duplicate);
     let stored = world.store.find_event(&again.event_id).await.unwrap().unwrap();
     assert_eq!(stored.summary.replay_of.as_deref(), Some(first.id.as_str()));
-}
-
-async fn what_is_read_at_the_same_time_is_bounded(fresh: Fresh) {
-    const MIB: usize = 1_024 * 1_024;
-    let world = World::open(fresh, &config()).await;
-    let (mut first, mut second) = (Admission::empty(), Admission::empty());
-
-    for _ in 0..3 {
-        world.inbox.admit(&mut first, 16 * MIB).unwrap();
-    }
-    assert!(world.inbox.admit(&mut second, 17 * MIB).is_err());
-    world.inbox.admit(&mut second, 16 * MIB).unwrap();
-    assert!(world.inbox.admit(&mut second, 1).is_err());
-
-    drop(first);
-    world.inbox.admit(&mut second, 48 * MIB).unwrap();
 }
