@@ -9,6 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use flate2::read::GzDecoder;
 
 use super::problem::Problem;
+use super::state::AppState;
 
 /// The page's own scripts and styles and this server, nothing else. It styles inline and
 /// embeds its icons.
@@ -52,11 +53,11 @@ const FILES: [File; 3] = [
     get, path = "/docs", tag = "operation", security(()),
     responses((status = 200, description = "A page", content_type = "text/html", body = String))
 )]
-pub async fn index() -> HttpResponse {
+pub async fn index(state: web::Data<AppState>) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CONTENT_SECURITY_POLICY, POLICY))
         .content_type("text/html; charset=utf-8")
-        .body(PAGE)
+        .body(state.live.load().base_path.in_html(PAGE.to_owned()))
 }
 
 /// The files that belong to [`index`].

@@ -17,6 +17,7 @@ use actix_web::{Error, HttpMessage as _, web};
 use parking_lot::Mutex;
 use tracing::Instrument as _;
 
+use super::base_path::BasePath;
 use super::body::WatchedBody;
 use super::connections::Connection;
 use super::origin::{Sender, sender_of};
@@ -47,6 +48,8 @@ pub async fn envelop(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
     let state = req.app_data::<web::Data<AppState>>().cloned();
+    let base_path = state.as_ref().map(|state| state.live.load().base_path.clone()).unwrap_or_default();
+    base_path.strip(&mut req);
     let id = take_request_id(&req, state.as_ref());
     req.extensions_mut().insert(RequestId(id.clone()));
     let body_limit = state.as_ref().map_or(BODY_LIMIT, |s| s.live.load().config.server.client_timeout.0);
@@ -69,7 +72,8 @@ pub async fn envelop(
     }
 
     let cause = causes(&response);
-    let mut response = shape_error(response, &id);
+    let mut response = shape_error(response, &id, &base_path);
+    base_path.apply(response.headers_mut());
     add_headers(response.headers_mut(), &id);
     let seen = Seen { took: started.elapsed(), cause };
     span.in_scope(|| seen.log(&response));
@@ -154,7 +158,7 @@ fn causes(response: &ServiceResponse) -> Option<String> {
 
 /// Gives error answers their body: problem+json with the request's id, or a page for who asked
 /// for one; also where the library answered by itself.
-fn shape_error(response: ServiceResponse, id: &str) -> ServiceResponse {
+fn shape_error(response: ServiceResponse, id: &str, base_path: &BasePath) -> ServiceResponse {
     let Some(error) = response.response().error() else { return response };
     let unnamed;
     let problem = match error.as_error::<Problem>() {
@@ -168,7 +172,7 @@ fn shape_error(response: ServiceResponse, id: &str) -> ServiceResponse {
     let shaped = if errors::wants_page(response.request()) {
         errors::page(response.request(), problem, id)
     } else {
-        problem.respond(Some(id.to_owned()).filter(|id| !id.is_empty()))
+        problem.respond(Some(id.to_owned()).filter(|id| !id.is_empty()), base_path)
     };
     response.into_response(shaped)
 }

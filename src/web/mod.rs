@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod auth;
+pub mod base_path;
 pub mod body;
 pub mod connections;
 pub mod docs;

@@ -15,6 +15,7 @@ use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
+use super::base_path::BasePath;
 use super::body::{is_crowded, is_late};
 use crate::store::StoreError;
 
@@ -263,10 +264,10 @@ impl Problem {
     }
 
     /// The answer. With the id of the request, so that it can be found in the log.
-    pub fn respond(&self, request_id: Option<String>) -> HttpResponse {
+    pub fn respond(&self, request_id: Option<String>, base_path: &BasePath) -> HttpResponse {
         let (name, status, title) = self.kind.facts();
         let body = ProblemBody {
-            type_: format!("/problems/{name}"),
+            type_: format!("{}/problems/{name}", base_path.as_str()),
             title,
             status: status.as_u16(),
             detail: self.detail.clone(),
@@ -307,7 +308,7 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse<BoxBody> {
-        self.respond(None)
+        self.respond(None, &BasePath::default())
     }
 }
 
@@ -410,7 +411,7 @@ mod tests {
     fn what_lies_behind_an_internal_error_is_not_shown() {
         let problem = Problem::internal(std::io::Error::other("password hunter2 at 10.0.0.1"));
 
-        let shown = format!("{problem} {:?}", problem.respond(None).into_body());
+        let shown = format!("{problem} {:?}", problem.respond(None, &BasePath::default()).into_body());
 
         assert!(!shown.contains("hunter2"), "{shown}");
         assert!(problem.causes().unwrap().contains("hunter2"));
@@ -418,7 +419,7 @@ mod tests {
 
     #[test]
     fn an_overloaded_store_asks_to_come_again() {
-        let response = Problem::unavailable("not now", "disk full").respond(None);
+        let response = Problem::unavailable("not now", "disk full").respond(None, &BasePath::default());
 
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(response.headers().get(RETRY_AFTER).unwrap(), "5");

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
 
+use super::base_path::BasePath;
 use super::body::BodyBudget;
 use super::hour_counts::HourCounts;
 use super::live_views::LiveViews;
@@ -67,6 +68,8 @@ pub struct Live {
     pub config: Arc<Config>,
     /// Its tokens, ready to be compared.
     pub tokens: TokenSet,
+    /// The path below which clients see this server.
+    pub base_path: BasePath,
     /// The digest of the file it came from; empty without a file.
     pub digest: String,
     /// When it was loaded.
@@ -80,7 +83,8 @@ impl Live {
     pub fn new(config: Arc<Config>, digest: String, loaded_at: Timestamp) -> Self {
         // Serialised, secrets and all texts of channels' settings are placeholders.
         let shown = serde_json::to_value(&*config).unwrap_or_default();
-        Self { tokens: TokenSet::new(&config.auth), config, digest, loaded_at, shown }
+        let base_path = BasePath::of(&config.server.external_url);
+        Self { tokens: TokenSet::new(&config.auth), base_path, config, digest, loaded_at, shown }
     }
 
     /// With a form to look at that hides no more than the secrets.

@@ -8,6 +8,7 @@ mod api_log;
 mod api_operation;
 mod api_webhooks;
 mod browser;
+mod base_path;
 mod catalog;
 mod catalog_beside;
 mod cli;

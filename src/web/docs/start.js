@@ -1,7 +1,8 @@
 // Shows the API's description; nothing of it is sent to anybody else to be checked.
 window.addEventListener("load", () => {
   SwaggerUIBundle({
-    url: "/api/v1/openapi.json",
+    // Relative to the base of the page, which may stand below a path.
+    url: new URL("../api/v1/openapi.json", document.baseURI).href,
     dom_id: "#api",
     deepLinking: true,
     validatorUrl: "none",

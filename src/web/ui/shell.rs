@@ -34,7 +34,7 @@ pub fn answer(viewer: &Viewer, page: Page<'_>) -> HttpResponse {
     if viewer.known.as_deref().is_some_and(|known| known.trim_start_matches("W/") == quoted) {
         return HttpResponse::NotModified().insert_header((ETAG, quoted)).finish();
     }
-    let body = document(Some(viewer), &viewer.taste, &page, Some(&tag)).into_string();
+    let body = document(Some(viewer), &viewer.taste, &page, Some(&tag));
     head(StatusCode::OK).insert_header((ETAG, quoted)).body(body)
 }
 
@@ -44,19 +44,27 @@ fn tag_of(viewer: &Viewer, page: &Page<'_>) -> String {
     let digest = Sha256::new()
         .chain_update(&page.main.0)
         .chain_update(page.title)
-        .chain_update([&viewer.taste.zone_name, viewer.taste.theme, &viewer.actor.name].join("\n"))
+        .chain_update(
+            [
+                &viewer.taste.zone_name,
+                viewer.taste.theme,
+                viewer.taste.base_path.as_str(),
+                &viewer.actor.name,
+            ]
+            .join("\n"),
+        )
         .finalize();
     BASE64_URL_SAFE_NO_PAD.encode(&digest[..12])
 }
 
 /// A page for anyone, such as the one to log in on.
 pub fn public(status: StatusCode, taste: &Taste, page: &Page<'_>) -> HttpResponse {
-    head(status).body(document(None, taste, page, None).into_string())
+    head(status).body(document(None, taste, page, None))
 }
 
 /// A page with another status than 200.
 pub fn answer_with(status: StatusCode, viewer: &Viewer, page: &Page<'_>) -> HttpResponse {
-    head(status).body(document(Some(viewer), &viewer.taste, page, None).into_string())
+    head(status).body(document(Some(viewer), &viewer.taste, page, None))
 }
 
 /// Sends the browser on after a form.
@@ -74,11 +82,12 @@ fn head(status: StatusCode) -> HttpResponseBuilder {
     response
 }
 
-fn document(viewer: Option<&Viewer>, taste: &Taste, page: &Page<'_>, tag: Option<&str>) -> Markup {
-    html! {
+fn document(viewer: Option<&Viewer>, taste: &Taste, page: &Page<'_>, tag: Option<&str>) -> String {
+    let document = html! {
         (DOCTYPE)
         html lang="en" data-zone=(taste.zone_name) data-theme=[some(taste.theme)]
-            data-zone-chosen=[taste.zone_chosen.then_some("1")] data-tag=[tag] {
+            data-zone-chosen=[taste.zone_chosen.then_some("1")] data-tag=[tag]
+            data-base=[some(taste.base_path.as_str())] {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
@@ -95,7 +104,8 @@ fn document(viewer: Option<&Viewer>, taste: &Taste, page: &Page<'_>, tag: Option
                 (foot(viewer, taste))
             }
         }
-    }
+    };
+    taste.base_path.in_html(document.into_string())
 }
 
 fn bar(viewer: Option<&Viewer>) -> Markup {

@@ -14,6 +14,7 @@ use jiff::tz::TimeZone;
 use super::session;
 use crate::config::Scope;
 use crate::domain::clock::Timestamp;
+use crate::web::base_path::BasePath;
 use crate::web::origin::{Sender, sender_of};
 use crate::web::problem::{Kind, Problem};
 use crate::web::state::AppState;
@@ -56,6 +57,8 @@ pub struct Taste {
     pub zone_chosen: bool,
     /// `light`, `dark`, or nothing.
     pub theme: &'static str,
+    /// The path below which they see this server.
+    pub base_path: BasePath,
 }
 
 impl Viewer {
@@ -121,6 +124,10 @@ impl Taste {
             zone_chosen: cookie(req, ZONE_CHOSEN_COOKIE).is_some(),
             zone: zone.unwrap_or(TimeZone::UTC),
             theme,
+            base_path: req
+                .app_data::<web::Data<AppState>>()
+                .map(|state| state.live.load().base_path.clone())
+                .unwrap_or_default(),
         }
     }
 }

@@ -3,13 +3,15 @@
 
 (() => {
   const root = document.documentElement;
+  // The path below which a proxy shows this server; empty without one.
+  const base = root.dataset.base || "";
 
   // --- the viewer's time zone: the server writes times in it once it knows it ---
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const rememberZone = () => {
     if (!zone || root.dataset.zoneChosen || root.dataset.zone === zone) return false;
     const secure = location.protocol === "https:" ? "; Secure" : "";
-    document.cookie = `modelpager_zone=${encodeURIComponent(zone)}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
+    document.cookie = `modelpager_zone=${encodeURIComponent(zone)}; Path=${base}/; Max-Age=31536000; SameSite=Lax${secure}`;
     return true;
   };
   const isWrittenInAnotherZone = rememberZone();
@@ -109,7 +111,7 @@
   };
   const listen = () => {
     if (source || document.hidden || !document.querySelector("[data-live]") || !window.EventSource) return;
-    source = new EventSource("/live");
+    source = new EventSource(`${base}/live`);
     source.addEventListener("open", () => { say("live", "Live"); });
     source.addEventListener("change", (event) => { beat = event.data; schedule(); });
     source.addEventListener("error", () => {
