@@ -72,6 +72,7 @@ CREATE INDEX incidents_by_state ON incidents (state, id);
 CREATE INDEX incidents_by_entry ON incidents (entry, id);
 CREATE INDEX incidents_by_alertname ON incidents (alertname, id);
 CREATE INDEX incidents_open_last_seen ON incidents (last_seen_at) WHERE state = 'open';
+CREATE INDEX incidents_open_tests ON incidents (last_seen_at) WHERE state = 'open' AND source = 'grafana-test';
 
 CREATE TABLE members (
     incident_id TEXT COLLATE "C" NOT NULL,
@@ -84,6 +85,7 @@ CREATE TABLE members (
     starts_at BIGINT NOT NULL,
     ends_at BIGINT,
     generator_url TEXT NOT NULL,
+    extras TEXT NOT NULL DEFAULT '{}',
     event_id TEXT COLLATE "C" NOT NULL,
     first_seen_at BIGINT NOT NULL,
     last_seen_at BIGINT NOT NULL,

@@ -119,6 +119,7 @@ fn member(message: &Waiting) -> Member {
         starts_at: Timestamp::from_millis(message.started_at.unwrap_or(message.created_at)),
         ends_at: (status == AlertStatus::Resolved).then(|| Timestamp::from_millis(message.created_at)),
         generator_url: String::new(),
+        extras: crate::domain::alert::Extras::default(),
     }
 }
 

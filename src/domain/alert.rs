@@ -28,7 +28,7 @@ impl AlertStatus {
 /// One alert. Its identity is the fingerprint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Alert {
-    /// Sixteen hexadecimal digits over the labels.
+    /// Sixteen hexadecimal digits over the labels, always computed here: senders may say another.
     pub fingerprint: String,
     /// What this alert itself says; the status of the body around it is not trusted.
     pub status: AlertStatus,
@@ -42,6 +42,45 @@ pub struct Alert {
     pub ends_at: Option<Timestamp>,
     /// The link to the expression; may be empty, need not be a URL.
     pub generator_url: String,
+    /// What Grafana adds.
+    pub extras: Extras,
+}
+
+/// What Grafana says about an alert beyond Alertmanager's format; all of it may be empty, and
+/// no URL need be one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(default)]
+pub struct Extras {
+    /// The rule's values, `B=22.1, C=1`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub values: String,
+    /// The same in Grafana's own notation.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub value_string: String,
+    /// Where to silence the alert.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub silence_url: String,
+    /// The dashboard that belongs to the rule.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub dashboard_url: String,
+    /// The panel that belongs to the rule.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub panel_url: String,
+    /// A picture of the panel.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub image_url: String,
+}
+
+impl Extras {
+    /// Whether nothing was added, as by every sender but Grafana.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The values in one line; empty without any.
+    pub fn measured(&self) -> &str {
+        if self.values.is_empty() { &self.value_string } else { &self.values }
+    }
 }
 
 impl Alert {

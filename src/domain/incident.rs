@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::alert::AlertStatus;
+use super::alert::{AlertStatus, Extras};
 use super::clock::Timestamp;
 use super::labels::Labels;
 use super::severity::Severity;
@@ -11,6 +11,13 @@ use super::words;
 
 /// The source of alerts about Modelpager itself.
 pub const OURSELVES: &str = "modelpager";
+
+/// The source of the alert by which Grafana tests a contact point. Grafana never says that it
+/// ends.
+pub const GRAFANA_TEST: &str = "grafana-test";
+
+/// How long an incident of [`GRAFANA_TEST`] stays open after it was last heard of.
+pub const TEST_LASTS: std::time::Duration = std::time::Duration::from_mins(5);
 
 /// Whether an incident goes on or is over, and why it is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -184,6 +191,9 @@ pub struct Member {
     pub ends_at: Option<Timestamp>,
     /// The link to its expression.
     pub generator_url: String,
+    /// What Grafana adds.
+    #[serde(default)]
+    pub extras: Extras,
 }
 
 /// What one incident has already said on one channel: compared with what is true.

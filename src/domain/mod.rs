@@ -24,4 +24,5 @@ pub mod random;
 pub mod rate;
 pub mod secret;
 pub mod severity;
+pub mod time_text;
 mod words;

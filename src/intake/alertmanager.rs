@@ -9,11 +9,12 @@ use crate::domain::alert::{Alert, AlertStatus};
 use crate::domain::clock::Timestamp;
 
 use super::depth::{MAX_DEPTH, find_too_deep};
+use super::repair::without_lone_surrogates;
 use super::sniff::sniff;
-use super::text::{explain, head};
+use super::text::{bounded, head};
 use super::twin::Keys;
 use super::wire::{self, Alerts, Envelope};
-pub use super::wire::{MAX_REJECTED_KEPT, RejectedAlert};
+pub use super::wire::{Judgement, MAX_VERDICTS_KEPT, Verdict};
 
 #[cfg(test)]
 mod tests;
@@ -21,7 +22,14 @@ mod tests;
 /// The longest explanation why a body is not JSON, in bytes.
 const MESSAGE_BYTES: usize = 300;
 
-/// What a body told.
+/// How many reasons an answer names.
+const SHOWN_REASONS: usize = 5;
+
+/// How much is kept of a text that stands beside the alerts, in characters: lists and pages
+/// show it. The body keeps all of it.
+pub const MAX_ENVELOPE_CHARS: usize = 1_024;
+
+/// What a body told. Texts beside the alerts have at most [`MAX_ENVELOPE_CHARS`] characters.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Delivery {
     /// The receiver's name as the configuration has it (on the wire it is regex-quoted).
@@ -40,10 +48,15 @@ pub struct Delivery {
     pub truncated: u64,
     /// The usable alerts, in the order of the body.
     pub alerts: Vec<Alert>,
-    /// The first [`MAX_REJECTED_KEPT`] unusable ones.
-    pub rejected: Vec<RejectedAlert>,
+    /// The first [`MAX_VERDICTS_KEPT`] unusable ones.
+    pub rejected: Vec<Verdict>,
     /// How many were unusable in all.
     pub rejected_count: usize,
+    /// What there is to say about usable ones, of the first [`MAX_VERDICTS_KEPT`].
+    pub notes: Vec<Verdict>,
+    /// In how many usable ones the time of receipt stands in for one that is missing or
+    /// unreadable.
+    pub dated_by_receipt: usize,
     keys: Keys,
 }
 
@@ -58,6 +71,32 @@ impl Delivery {
     /// What all deliveries of one group to one receiver have in common, in the same manner.
     pub fn group_digest(&self) -> &str {
         &self.keys.group
+    }
+
+    /// Whether it is the alert by which Grafana tests a contact point.
+    pub fn is_grafana_test(&self) -> bool {
+        let is_one = |alert: &Alert| {
+            let names_grafana = alert.labels.get("instance").is_some_and(|instance| instance == "Grafana");
+            alert.name() == "TestAlert"
+                && (names_grafana || !alert.extras.is_empty() || alert.labels.contains_key("grafana_folder"))
+        };
+        !self.alerts.is_empty() && self.alerts.iter().all(is_one)
+    }
+
+    /// Why it is of no use: it has alerts, and none of them is usable.
+    pub fn uselessness(&self) -> Option<Refusal> {
+        if !self.alerts.is_empty() || self.rejected_count == 0 {
+            return None;
+        }
+        let reasons = self.rejected.iter().take(SHOWN_REASONS).map(|rejected| rejected.reason.as_str());
+        let reasons = head(&reasons.collect::<Vec<_>>().join("; "), MESSAGE_BYTES).to_owned();
+        Some(Refusal::NothingUsable { count: self.rejected_count, reasons })
+    }
+
+    /// The verdicts to keep with the event: on unusable alerts first, then notes.
+    pub fn verdicts(&self) -> String {
+        let all: Vec<&Verdict> = self.rejected.iter().chain(&self.notes).collect();
+        serde_json::to_string(&all).unwrap_or_else(|_| "[]".to_owned())
     }
 
     /// Whether it tells that an alert ended.
@@ -76,6 +115,14 @@ pub enum Refusal {
         /// What is wrong, with line and column.
         message: String,
     },
+    /// It is Alertmanager's, and none of its alerts can be used.
+    #[error("none of the {count} alerts can be used; {reasons}")]
+    NothingUsable {
+        /// How many there are.
+        count: usize,
+        /// Why the first of them cannot be used.
+        reasons: String,
+    },
     /// It is JSON of another shape.
     #[error("the body is JSON but not Alertmanager's: it is {seen}; {hint}")]
     NotAlertBody {
@@ -86,14 +133,15 @@ pub enum Refusal {
     },
 }
 
-/// Reads a body. A leading byte order mark is skipped, bytes that are not UTF-8 become
-/// U+FFFD. `received_at` stands in for a missing `startsAt`.
+/// Reads a body. A leading byte order mark is skipped; bytes that are not UTF-8 and halves of
+/// surrogate pairs become U+FFFD. `received_at` stands in for a time that cannot be read.
 ///
 /// # Errors
 /// When nothing of the body can ever be used. A body all of whose alerts are rejected is
 /// still a delivery.
 pub fn parse(body: &[u8], received_at: Timestamp) -> Result<Delivery, Refusal> {
     let text = String::from_utf8_lossy(body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body));
+    let text = without_lone_surrogates(text);
     if let Some(at) = find_too_deep(&text) {
         return Err(too_deep(&text, at));
     }
@@ -106,20 +154,23 @@ pub fn parse(body: &[u8], received_at: Timestamp) -> Result<Delivery, Refusal> {
 }
 
 fn assemble(envelope: Envelope<'_>, alerts: Alerts) -> Delivery {
-    let receiver = unquote_regex(&envelope.receiver.0);
-    let group_key = envelope.group_key.into_string();
+    // Twins are told apart by all of it.
+    let keys = alerts.twin_key.finish(&unquote_regex(&envelope.receiver.0), &envelope.group_key.0);
+    let kept = |text: &str| bounded(text, MAX_ENVELOPE_CHARS);
     Delivery {
-        keys: alerts.twin_key.finish(&receiver, &group_key),
-        receiver,
-        raw_status: envelope.status.into_string(),
-        group_key,
-        external_url: envelope.external_url.into_string(),
-        version: envelope.version.into_string(),
-        notification_reason: envelope.notification_reason.into_string(),
+        keys,
+        receiver: kept(&unquote_regex(&envelope.receiver.0)),
+        raw_status: kept(&envelope.status.0),
+        group_key: kept(&envelope.group_key.0),
+        external_url: kept(&envelope.external_url.0),
+        version: kept(&envelope.version.0),
+        notification_reason: kept(&envelope.notification_reason.0),
         truncated: envelope.truncated_alerts.0.parse().unwrap_or(0),
         alerts: alerts.taken,
         rejected: alerts.rejected,
         rejected_count: alerts.rejected_count,
+        notes: alerts.notes,
+        dated_by_receipt: alerts.dated_by_receipt,
     }
 }
 
@@ -136,7 +187,7 @@ fn unquote_regex(quoted: &str) -> String {
 
 fn other_shape(text: &str) -> Refusal {
     match sniff(text) {
-        Ok(sniffed) => Refusal::NotAlertBody { seen: sniffed.seen, hint: sniffed.hint.to_owned() },
+        Ok(sniffed) => Refusal::NotAlertBody { seen: sniffed.seen, hint: sniffed.hint },
         Err(error) => not_json(text, &error),
     }
 }
@@ -145,7 +196,7 @@ fn not_json(text: &str, error: &serde_json::Error) -> Refusal {
     if text.trim().is_empty() {
         return Refusal::NotJson { message: "it is empty".to_owned() };
     }
-    Refusal::NotJson { message: head(&explain(error), MESSAGE_BYTES).to_owned() }
+    Refusal::NotJson { message: head(&error.to_string(), MESSAGE_BYTES).to_owned() }
 }
 
 fn too_deep(text: &str, at: usize) -> Refusal {

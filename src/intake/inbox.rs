@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use super::alertmanager::{self, Delivery, Refusal};
 use crate::domain::clock::{SharedClock, Timestamp};
 use crate::domain::ids::IdMaker;
-use crate::domain::incident::OURSELVES;
+use crate::domain::incident::{GRAFANA_TEST, OURSELVES};
 use crate::store::events::{EventState, NewEvent, Stored, TwinKey};
 use crate::store::log_events::EventSummary;
 use crate::store::{Store, StoreError};
@@ -137,8 +137,12 @@ impl Inbox {
     /// # Errors
     /// When it cannot be stored now.
     pub async fn keep_refused(&self, head: &[u8], actor: &str, reason: &str) -> Result<(), IntakeError> {
+        self.refuse(refused_event(self.parts.clock.now(), head, actor, reason.to_owned())).await
+    }
+
+    async fn refuse(&self, event: NewEvent) -> Result<(), IntakeError> {
         self.parts.metrics.event(ALERTMANAGER, EventResult::Rejected);
-        self.store(refused_event(self.parts.clock.now(), head, actor, reason.to_owned())).await.map(|_| ())
+        self.store(event).await.map(|_| ())
     }
 
     async fn take(
@@ -156,12 +160,19 @@ impl Inbox {
             }
         };
         let (alerts, rejected) = (delivery.alerts.len(), delivery.rejected_count);
+        if let Some(refusal) = delivery.uselessness() {
+            self.parts.metrics.alerts_rejected(rejected as u64);
+            self.refuse(useless_event(now, &delivery, &body, actor, &refusal)).await?;
+            return Err(refusal.into());
+        }
         let mut event = accepted_event(now, &delivery, body.to_vec(), actor);
         match replay {
             Some(of) => {
                 event.replay_of = Some(of.id.clone());
                 // What this program said about itself stays its own word.
-                event.source = if of.source == OURSELVES { OURSELVES } else { ALERTMANAGER };
+                if of.source == OURSELVES {
+                    event.source = OURSELVES;
+                }
             }
             None => {
                 event.twin = Some(TwinKey {
@@ -174,7 +185,7 @@ impl Inbox {
         }
         let source = event.source;
         let (id, stored) = self.store(event).await?;
-        self.count(source, &delivery, &stored);
+        self.count(&id, source, &delivery, &stored);
         let (event_id, duplicate) = match stored {
             Stored::New => (id, false),
             Stored::TwinOf(first) => (first, true),
@@ -197,13 +208,14 @@ impl Inbox {
         })
     }
 
-    fn count(&self, source: &'static str, delivery: &Delivery, stored: &Stored) {
+    fn count(&self, id: &str, source: &'static str, delivery: &Delivery, stored: &Stored) {
         let metrics = &self.parts.metrics;
         if matches!(stored, Stored::TwinOf(_)) {
             metrics.event(source, EventResult::Duplicate);
             return;
         }
         metrics.event(source, EventResult::Accepted);
+        warn_of_times(id, delivery);
         for alert in &delivery.alerts {
             metrics.alerts(alert.status, 1);
         }
@@ -219,7 +231,7 @@ fn accepted_event(now: Timestamp, delivery: &Delivery, body: Vec<u8>, actor: &st
         id: String::new(),
         received_at: now,
         state: EventState::Pending,
-        source: ALERTMANAGER,
+        source: if delivery.is_grafana_test() { GRAFANA_TEST } else { ALERTMANAGER },
         receiver: delivery.receiver.clone(),
         group_key: delivery.group_key.clone(),
         external_url: delivery.external_url.clone(),
@@ -229,9 +241,41 @@ fn accepted_event(now: Timestamp, delivery: &Delivery, body: Vec<u8>, actor: &st
         truncated: delivery.truncated,
         replay_of: None,
         reason: String::new(),
-        verdicts: serde_json::to_string(&delivery.rejected).unwrap_or_else(|_| "[]".to_owned()),
+        verdicts: delivery.verdicts(),
         body,
         twin: None,
+    }
+}
+
+/// One line for an event, however many alerts it has.
+fn warn_of_times(id: &str, delivery: &Delivery) {
+    if delivery.dated_by_receipt > 0 {
+        tracing::warn!(
+            event.id = id,
+            receiver = delivery.receiver,
+            alerts = delivery.dated_by_receipt,
+            note = delivery.notes.first().map(|note| note.reason.as_str()),
+            "alerts have a missing or unreadable time: the time of receipt counts"
+        );
+    }
+}
+
+/// A body none of whose alerts can be used: its head is kept, with the reasons.
+fn useless_event(
+    now: Timestamp,
+    delivery: &Delivery,
+    body: &[u8],
+    actor: &str,
+    refusal: &Refusal,
+) -> NewEvent {
+    NewEvent {
+        receiver: delivery.receiver.clone(),
+        group_key: delivery.group_key.clone(),
+        external_url: delivery.external_url.clone(),
+        rejected: delivery.rejected_count,
+        truncated: delivery.truncated,
+        verdicts: delivery.verdicts(),
+        ..refused_event(now, body, actor, refusal.to_string())
     }
 }
 

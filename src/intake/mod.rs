@@ -5,7 +5,10 @@
 
 pub mod alertmanager;
 mod depth;
+mod extras;
 pub mod inbox;
+mod repair;
+mod senders;
 mod sniff;
 mod text;
 mod twin;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use super::senders;
 use super::text::head;
 
 /// How many keys are named.
@@ -19,12 +20,8 @@ const PROMETHEUS_HINT: &str = "this looks like Prometheus pointed at the webhook
     (`webhook_configs.url`)";
 const API_ALERT_HINT: &str = "this looks like one alert in the form of Alertmanager's API: post it to \
     Alertmanager (POST /api/v2/alerts), or wrap it as {\"alerts\": [...]}";
-const SLACK_HINT: &str = "this looks like a message for Slack: use `webhook_configs`, not `slack_configs`, \
-    for this address";
-const PAGERDUTY_HINT: &str = "this looks like an event for PagerDuty: use `webhook_configs`, not \
-    `pagerduty_configs`, for this address";
-const GRAFANA_HINT: &str = "this looks like Grafana's legacy alerting: use a webhook contact point of \
-    Grafana's unified alerting, or Alertmanager";
+const ANSWER_HINT: &str = "this looks like an answer of the API of Alertmanager or Prometheus: nothing needs to \
+    copy it here, set this address as the `url` of `webhook_configs` in Alertmanager";
 const NOT_A_LIST_HINT: &str = "`alerts` must be a list of alerts; in Alertmanager remove `payload` from the \
     `webhook_configs` of this address";
 const DEFAULT_HINT: &str = "expected Alertmanager's webhook body, an object with a list `alerts`; in \
@@ -36,7 +33,7 @@ pub(super) struct Sniffed {
     /// What was seen, in words.
     pub seen: String,
     /// What to do about it.
-    pub hint: &'static str,
+    pub hint: String,
 }
 
 /// Looks at a JSON text that is no alert body.
@@ -49,7 +46,7 @@ pub(super) fn sniff(text: &str) -> Result<Sniffed, serde_json::Error> {
         Some(b'[') => sniff_list(text),
         _ => {
             serde_json::from_str::<IgnoredAny>(text)?;
-            Ok(Sniffed { seen: name_kind(text).to_owned(), hint: DEFAULT_HINT })
+            Ok(Sniffed { seen: name_kind(text).to_owned(), hint: DEFAULT_HINT.to_owned() })
         }
     }
 }
@@ -59,18 +56,17 @@ fn sniff_object(text: &str) -> Result<Sniffed, serde_json::Error> {
     let has = |key: &str| keys.contains_key(key);
     if let Some(alerts) = keys.get("alerts") {
         let seen = format!("an object whose `alerts` is {}", name_kind(alerts.get()));
-        return Ok(Sniffed { seen, hint: NOT_A_LIST_HINT });
+        return Ok(Sniffed { seen, hint: NOT_A_LIST_HINT.to_owned() });
     }
-    let hint = if has("labels") {
-        API_ALERT_HINT
-    } else if has("routing_key") || has("event_action") {
-        PAGERDUTY_HINT
-    } else if has("evalMatches") || has("ruleUrl") {
-        GRAFANA_HINT
-    } else if has("attachments") || has("blocks") {
-        SLACK_HINT
-    } else {
-        DEFAULT_HINT
+    let is_confirmation =
+        keys.get("Type").is_some_and(|kind| kind.get().contains("SubscriptionConfirmation"));
+    let hint = match senders::recognise(has) {
+        // SNS sends nothing else until somebody follows the link in it.
+        Some("Amazon SNS") if is_confirmation => senders::SNS_CONFIRMATION.to_owned(),
+        Some(sender) => senders::advice(sender),
+        None if has("labels") => API_ALERT_HINT.to_owned(),
+        None if has("status") && has("data") => ANSWER_HINT.to_owned(),
+        None => DEFAULT_HINT.to_owned(),
     };
     Ok(Sniffed { seen: format!("an object {}", name_keys(&keys)), hint })
 }
@@ -81,10 +77,17 @@ fn sniff_list(text: &str) -> Result<Sniffed, serde_json::Error> {
     let after_bracket = text.trim_start().get(1..).unwrap_or_default();
     let first = serde_json::Deserializer::from_str(after_bracket).into_iter::<&RawValue>().next();
     let Some(Ok(first)) = first.filter(|_| count > 0) else {
-        return Ok(Sniffed { seen: "an empty list".to_owned(), hint: DEFAULT_HINT });
+        return Ok(Sniffed { seen: "an empty list".to_owned(), hint: DEFAULT_HINT.to_owned() });
     };
     let keys: BTreeMap<String, &RawValue> = serde_json::from_str(first.get()).unwrap_or_default();
-    let hint = if keys.contains_key("labels") { PROMETHEUS_HINT } else { DEFAULT_HINT };
+    let has = |key: &str| keys.contains_key(key);
+    let hint = match senders::recognise(has) {
+        Some(sender) => senders::advice(sender),
+        // Alertmanager's own API says to whom it told an alert.
+        None if has("labels") && has("receivers") => ANSWER_HINT.to_owned(),
+        None if has("labels") => PROMETHEUS_HINT.to_owned(),
+        None => DEFAULT_HINT.to_owned(),
+    };
     let what = match name_kind(first.get()) {
         "an object" => format!("an object {}", name_keys(&keys)),
         other => other.to_owned(),
@@ -105,7 +108,7 @@ fn name_keys(keys: &BTreeMap<String, &RawValue>) -> String {
     format!("with the keys {}{more}", shown.join(", "))
 }
 
-fn name_kind(json: &str) -> &'static str {
+pub(super) fn name_kind(json: &str) -> &'static str {
     match json.trim_start().as_bytes().first() {
         Some(b'{') => "an object",
         Some(b'[') => "a list",
@@ -138,15 +141,15 @@ mod tests {
             ),
             (
                 r#"{"routing_key":"k","payload":{}}"#,
-                r#"an object with the keys "payload", "routing_key" -> this looks like an event for PagerDuty"#,
+                r#"an object with the keys "payload", "routing_key" -> this looks like a message for PagerDuty"#,
             ),
             (
                 r##"{"channel":"#a","attachments":[]}"##,
-                r#"an object with the keys "attachments", "channel" -> this looks like a message for Slack"#,
+                r#"an object with the keys "attachments", "channel" -> this looks like a message for Slack or Microsoft Teams"#,
             ),
             (
                 r#"{"ruleUrl":"u","state":"alerting"}"#,
-                r#"an object with the keys "ruleUrl", "state" -> this looks like Grafana's legacy alerting"#,
+                r#"an object with the keys "ruleUrl", "state" -> this looks like a message of Grafana's legacy alerting"#,
             ),
         ];
         for (text, expected) in cases {
@@ -166,7 +169,7 @@ mod tests {
         assert_eq!(kind("true"), "a boolean");
         assert_eq!(kind("-1"), "a number");
         assert_eq!(kind(r#"{"alerts": {"0":{}}}"#), "an object whose `alerts` is an object");
-        assert_eq!(sniff(r#"{"alerts": "x"}"#).unwrap().hint, NOT_A_LIST_HINT);
+        assert_eq!(sniff(r#"{"alerts": "x"}"#).unwrap().hint.as_str(), NOT_A_LIST_HINT);
     }
 
     #[test]

@@ -4,82 +4,72 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// Any JSON value as text: strings as they are, `null` as the empty text, numbers and
 /// flags as they are written, lists and objects as JSON. Borrows where nothing was escaped.
+/// No JSON value is refused: not even a number beyond all bounds.
 ///
 /// U+0000 becomes U+FFFD, since PostgreSQL's texts cannot hold it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Text<'a>(pub Cow<'a, str>);
 
-impl Text<'_> {
+/// A string, such as the name of a field; otherwise as [`Text`].
+pub(super) struct Name<'a>(pub Cow<'a, str>);
+
+impl<'a> Text<'a> {
+    /// Reads a value.
+    pub fn of(value: &'a RawValue) -> Self {
+        let json = value.get();
+        Self(match json.as_bytes().first() {
+            Some(b'n') => Cow::Borrowed(""),
+            Some(b'"') => serde_json::from_str(json).map_or(Cow::Borrowed(json), |Name(text)| text),
+            Some(b'{' | b'[') => compact(json),
+            _ => Cow::Borrowed(json),
+        })
+    }
+
     pub fn into_string(self) -> String {
         self.0.into_owned()
     }
 }
 
+/// A list or an object without white space; one with a number beyond all bounds as it is.
+fn compact(json: &str) -> Cow<'_, str> {
+    serde_json::from_str::<Value>(json).map_or(Cow::Borrowed(json), |value| Cow::Owned(value.to_string()))
+}
+
 impl<'de> Deserialize<'de> for Text<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TextVisitor)
+        <&RawValue>::deserialize(deserializer).map(Self::of)
     }
 }
 
-struct TextVisitor;
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(NameVisitor)
+    }
+}
 
-impl<'de> Visitor<'de> for TextVisitor {
-    type Value = Text<'de>;
+struct NameVisitor;
+
+impl<'de> Visitor<'de> for NameVisitor {
+    type Value = Name<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
+        f.write_str("a string")
     }
 
-    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Text<'de>, E> {
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Name<'de>, E> {
         // An unescaped JSON string cannot hold U+0000.
-        Ok(Text(Cow::Borrowed(text)))
+        Ok(Name(Cow::Borrowed(text)))
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Text<'de>, E> {
-        self.visit_string(text.to_owned())
+    fn visit_str<E: Error>(self, text: &str) -> Result<Name<'de>, E> {
+        Ok(Name(Cow::Owned(text.replace('\0', "\u{FFFD}"))))
     }
-
-    fn visit_string<E: Error>(self, text: String) -> Result<Text<'de>, E> {
-        Ok(Text(Cow::Owned(if text.contains('\0') { text.replace('\0', "\u{FFFD}") } else { text })))
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Text<'de>, E> {
-        Ok(Text::default())
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Text<'de>, E> {
-        Ok(owned(value))
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Text<'de>, E> {
-        Ok(owned(value))
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Text<'de>, E> {
-        Ok(owned(value))
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Text<'de>, E> {
-        Ok(owned(value))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Text<'de>, A::Error> {
-        Value::deserialize(SeqAccessDeserializer::new(seq)).map(owned)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Text<'de>, A::Error> {
-        Value::deserialize(MapAccessDeserializer::new(map)).map(owned)
-    }
-}
-
-fn owned(value: impl fmt::Display) -> Text<'static> {
-    Text(Cow::Owned(value.to_string()))
 }
 
 /// At most `limit` bytes of a text, cut between characters.
@@ -87,13 +77,23 @@ pub(super) fn head(text: &str, limit: usize) -> &str {
     &text[..text.floor_char_boundary(limit)]
 }
 
-/// What the parser has to say, with its riddles explained.
-pub(super) fn explain(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    // What it says of `\ud800` depends on what follows.
-    let is_lone_surrogate = text.contains("surrogate") || text.contains("end of hex escape");
-    let note = if is_lone_surrogate { " (half of a \\u surrogate pair without the other half)" } else { "" };
-    text + note
+/// A text of at most `limit` bytes, in the same manner as [`bounded`].
+pub(super) fn cut(mut text: String, limit: usize) -> String {
+    if text.len() > limit {
+        text.truncate(text.floor_char_boundary(limit.saturating_sub('…'.len_utf8())));
+        text.push('…');
+        text.shrink_to_fit();
+    }
+    text
+}
+
+/// A text of at most `limit` characters; of a longer one the beginning and a sign that it was
+/// cut.
+pub(super) fn bounded(text: &str, limit: usize) -> String {
+    match text.char_indices().nth(limit) {
+        None => text.to_owned(),
+        Some(_) => text.chars().take(limit.saturating_sub(1)).chain(['…']).collect(),
+    }
 }
 
 #[cfg(test)]
@@ -110,22 +110,13 @@ mod tests {
         assert_eq!(text("null"), "");
         assert_eq!(text("true"), "true");
         assert_eq!(text("-3"), "-3");
-        assert_eq!(text("18446744073709551615"), "18446744073709551615");
-        assert_eq!(text("0.25"), "0.25");
-        assert_eq!(text(r#"[1,{"a":null}]"#), r#"[1,{"a":null}]"#);
+        assert_eq!(text("18446744073709551616"), "18446744073709551616");
+        assert_eq!(text("0.250"), "0.250");
+        assert_eq!(text("-1e999"), "-1e999");
+        assert_eq!(text(r#"[1, {"a": null}]"#), r#"[1,{"a":null}]"#);
         assert_eq!(text(r#"{"b":"c","a":[]}"#), r#"{"b":"c","a":[]}"#);
+        assert_eq!(text(r#"[1e999, 2]"#), r#"[1e999, 2]"#);
         assert_eq!(text(r#""a\u0000b""#), "a\u{FFFD}b");
-    }
-
-    #[test]
-    fn a_lone_surrogate_is_called_one() {
-        for json in [r#""\ud800""#, r#""\ud800x""#, r#""\udc00""#, r#""\ud800\ud800""#] {
-            let error = serde_json::from_str::<Text<'_>>(json).unwrap_err();
-            assert!(
-                explain(&error).ends_with("(half of a \\u surrogate pair without the other half)"),
-                "{json}: {error}"
-            );
-        }
     }
 
     #[test]
@@ -133,5 +124,13 @@ mod tests {
         assert_eq!(head("aé", 2), "a");
         assert_eq!(head("aé", 3), "aé");
         assert_eq!(head("aé", 9), "aé");
+    }
+
+    #[test]
+    fn a_bounded_text_says_that_it_was_cut() {
+        assert_eq!(bounded("éé", 2), "éé");
+        assert_eq!(bounded("ééé", 2), "é…");
+        assert_eq!(cut("abcd".to_owned(), 4), "abcd");
+        assert_eq!(cut("abcdé".to_owned(), 5), "ab…");
     }
 }

@@ -3,8 +3,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::verdict::Taken;
-use crate::domain::clock::Timestamp;
+use super::verdict::{SentTime, Taken};
 
 /// Gathers the identity of a delivery.
 #[derive(Default)]
@@ -26,15 +25,11 @@ impl TwinKey {
     /// An alert counts by fingerprint, status, begin and end, all as sent.
     pub fn add_taken(&mut self, taken: &Taken) {
         let alert = &taken.alert;
-        let millis = |time: Option<Timestamp>| {
-            // No sent time is zero or less.
-            time.map_or(0, Timestamp::as_millis).to_be_bytes()
-        };
         let mut digest = Sha256::new();
         write_framed(&mut digest, alert.fingerprint.as_bytes());
         write_framed(&mut digest, alert.status.as_str().as_bytes());
-        digest.update(millis(taken.sent_start));
-        digest.update(millis(alert.ends_at));
+        write_time(&mut digest, &taken.sent.start);
+        write_time(&mut digest, &taken.sent.end);
         self.alerts.push(digest.finalize().into());
     }
 
@@ -57,6 +52,17 @@ impl TwinKey {
         digest.update(self.rejected.finalize());
         Keys { delivery: hex(&digest.finalize()), group }
     }
+}
+
+fn write_time(digest: &mut Sha256, sent: &SentTime) {
+    // No time is zero or less, and none that was read is the largest.
+    let (millis, text) = match sent {
+        SentTime::None => (0, ""),
+        SentTime::At(time) => (time.as_millis(), ""),
+        SentTime::Unreadable(text) => (i64::MAX, text.as_str()),
+    };
+    digest.update(millis.to_be_bytes());
+    write_framed(digest, text.as_bytes());
 }
 
 fn write_framed(digest: &mut Sha256, part: &[u8]) {

@@ -1,99 +1,264 @@
-//! One alert of a body: read, judged by itself, and either taken or refused with a reason.
+//! One alert of a body: read, judged by itself, and either taken, perhaps with a note about
+//! what stands in for something unreadable, or refused with a reason. It is refused only when
+//! it has no labels.
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
-use super::text::{Text, explain, head};
+use super::extras;
+use super::text::{Name, Text, cut, head};
 use crate::domain::alert::{Alert, AlertStatus};
 use crate::domain::clock::Timestamp;
 use crate::domain::labels::{Labels, fingerprint};
+use crate::domain::time_text::read_time;
 
-/// The longest reason, in bytes.
+/// The longest reason or note, in bytes.
 const REASON_BYTES: usize = 300;
+
+/// How much is kept of a label, an annotation or a link, in bytes. The body keeps all of it.
+const MAX_VALUE_BYTES: usize = 16 * 1_024;
+
+/// How much of an unreadable value is shown, in bytes.
+const SHOWN_BYTES: usize = 64;
+
+/// How far after its receipt an alert may say that it begins: clocks and zones differ.
+const FUTURE: std::time::Duration = std::time::Duration::from_hours(24);
+
+/// Where annotations go that are a text and no object.
+const DESCRIPTION: &str = "description";
 
 /// An alert that was taken.
 #[derive(Debug)]
 pub(super) struct Taken {
     pub alert: Alert,
-    /// `startsAt` as sent; absent when our own clock stands in for it.
-    pub sent_start: Option<Timestamp>,
+    /// What stands in for what could not be read; may be empty.
+    pub note: String,
+    /// The time of receipt stands in for a time.
+    pub received_at_counts: bool,
+    /// Begin and end as sent.
+    pub sent: SentTimes,
+}
+
+/// What an alert says about its begin and its end, whenever it arrived.
+#[derive(Debug, Default)]
+pub(super) struct SentTimes {
+    pub start: SentTime,
+    pub end: SentTime,
+}
+
+/// One of its times.
+#[derive(Debug, Default)]
+pub(super) enum SentTime {
+    /// Missing, or Go's or Unix's zero.
+    #[default]
+    None,
+    /// A time.
+    At(Timestamp),
+    /// Something else.
+    Unreadable(String),
 }
 
 /// Judges the JSON of one alert.
 ///
 /// # Errors
-/// The reason why it is unusable; begins with the field's name, is bounded.
+/// The reason why it is unusable; is bounded.
 pub(super) fn judge(json: &str, received_at: Timestamp) -> Result<Taken, String> {
-    serde_json::from_str(json)
-        .map_err(|error| explain(&error))
-        .and_then(|wire: WireAlert<'_>| take(wire, received_at))
-        .map_err(|reason| head(&reason, REASON_BYTES).to_owned())
+    let wire: WireAlert<'_> = serde_json::from_str(json)
+        .map_err(|_| format!("expected an object, found {}", super::sniff::name_kind(json)))?;
+    let labels = read_labels(wire.labels).map_err(|reason| head(&reason, REASON_BYTES).to_owned())?;
+    Ok(take(&wire, labels, received_at))
 }
 
-/// The fields of an alert as sent; what is absent is empty.
+/// The fields of an alert as sent.
 #[derive(Default)]
-struct WireAlert<'a> {
-    status: Text<'a>,
-    labels: Pairs,
-    annotations: Pairs,
-    starts_at: Text<'a>,
-    ends_at: Text<'a>,
-    generator_url: Text<'a>,
-    fingerprint: Text<'a>,
+pub(super) struct WireAlert<'a> {
+    status: Option<&'a RawValue>,
+    labels: Option<&'a RawValue>,
+    annotations: Option<&'a RawValue>,
+    starts_at: Option<&'a RawValue>,
+    ends_at: Option<&'a RawValue>,
+    generator_url: Option<&'a RawValue>,
+    extras: extras::Wire<'a>,
 }
 
-fn take(wire: WireAlert<'_>, received_at: Timestamp) -> Result<Taken, String> {
-    let mut labels = wire.labels.0;
+fn take(wire: &WireAlert<'_>, labels: Labels, received_at: Timestamp) -> Taken {
+    let mut notes = Notes::default();
+    let annotations = read_annotations(wire.annotations, &mut notes);
+    let start = read_sent(wire.starts_at);
+    let end = read_sent(wire.ends_at);
+    let status = read_status(wire.status, &end, received_at, &mut notes);
+    let starts_at = match (status, &end) {
+        // What is over cannot have begun later.
+        (AlertStatus::Resolved, SentTime::At(end)) => {
+            begin(&start, received_at, received_at.min(*end), &mut notes)
+        }
+        _ => begin(&start, received_at, received_at, &mut notes),
+    };
+    let (ends_at, sent_end) = match status {
+        // What a firing alert says about its end is a forecast at best.
+        AlertStatus::Firing => (None, SentTime::None),
+        AlertStatus::Resolved => (self::end(&end, starts_at, received_at, &mut notes), end),
+    };
+    let alert = Alert {
+        // Of all of it: what is cut may be what tells two alerts apart.
+        fingerprint: fingerprint(&labels),
+        status,
+        labels: cut_values(labels),
+        annotations: cut_values(annotations),
+        starts_at,
+        ends_at,
+        generator_url: cut(text_of(wire.generator_url).into_string(), MAX_VALUE_BYTES),
+        extras: wire.extras.read(),
+    };
+    Taken {
+        alert,
+        note: head(&notes.said.join("; "), REASON_BYTES).to_owned(),
+        received_at_counts: notes.received_at_counts,
+        sent: SentTimes { start, end: sent_end },
+    }
+}
+
+/// Without the ends of values that are beyond all use: they would be copied into every message
+/// and shown on every page. Names are kept whole as far as they are shorter.
+fn cut_values(pairs: Labels) -> Labels {
+    let is_long = |(name, value): (&String, &String)| name.len().max(value.len()) > MAX_VALUE_BYTES;
+    if !pairs.iter().any(is_long) {
+        return pairs;
+    }
+    pairs.into_iter().map(|(name, value)| (cut(name, MAX_VALUE_BYTES), cut(value, MAX_VALUE_BYTES))).collect()
+}
+
+/// What there is to say about an alert that was taken.
+#[derive(Default)]
+struct Notes {
+    said: Vec<String>,
+    received_at_counts: bool,
+}
+
+impl Notes {
+    fn received_at_counts(&mut self, field: &str, what: &str) {
+        self.said.push(format!("{field} {what}: the time of receipt counts"));
+        self.received_at_counts = true;
+    }
+}
+
+/// The begin told, or what stands in for it.
+fn begin(sent: &SentTime, received_at: Timestamp, stand_in: Timestamp, notes: &mut Notes) -> Timestamp {
+    match sent {
+        SentTime::At(at) if *at <= received_at.plus(FUTURE) => return *at,
+        SentTime::At(at) => notes.received_at_counts("startsAt", &format!("{at} is in the future")),
+        SentTime::None => notes.received_at_counts("startsAt", "is missing"),
+        SentTime::Unreadable(text) => notes.received_at_counts("startsAt", &unreadable(text)),
+    }
+    stand_in
+}
+
+/// The end of a resolved alert; a missing one stays missing.
+fn end(
+    sent: &SentTime,
+    starts_at: Timestamp,
+    received_at: Timestamp,
+    notes: &mut Notes,
+) -> Option<Timestamp> {
+    match sent {
+        SentTime::None => return None,
+        SentTime::At(at) if *at < starts_at => {
+            notes.received_at_counts("endsAt", &format!("{at} is before startsAt"));
+        }
+        SentTime::At(at) if *at <= received_at.plus(FUTURE) => return Some(*at),
+        SentTime::At(at) => notes.received_at_counts("endsAt", &format!("{at} is in the future")),
+        SentTime::Unreadable(text) => notes.received_at_counts("endsAt", &unreadable(text)),
+    }
+    Some(received_at.max(starts_at))
+}
+
+fn unreadable(text: &str) -> String {
+    format!("{:?} is no time", head(text, SHOWN_BYTES))
+}
+
+fn read_sent(value: Option<&RawValue>) -> SentTime {
+    let text = text_of(value);
+    match read_time(&text.0) {
+        _ if text.0.trim().is_empty() => SentTime::None,
+        Some(time) if time.as_millis() <= 0 => SentTime::None,
+        Some(time) => SentTime::At(time),
+        None => SentTime::Unreadable(text.into_string()),
+    }
+}
+
+/// The status told, or what the end says where none or an unknown one is told, as
+/// Alertmanager does.
+fn read_status(
+    told: Option<&RawValue>,
+    end: &SentTime,
+    received_at: Timestamp,
+    notes: &mut Notes,
+) -> AlertStatus {
+    let told = text_of(told);
+    let word = told.0.trim();
+    if let Some(known) = [AlertStatus::Firing, AlertStatus::Resolved]
+        .into_iter()
+        .find(|s| word.eq_ignore_ascii_case(s.as_str()))
+    {
+        return known;
+    }
+    let status = match end {
+        SentTime::At(end) if *end <= received_at => AlertStatus::Resolved,
+        _ => AlertStatus::Firing,
+    };
+    if !word.is_empty() {
+        let shown = head(word, SHOWN_BYTES);
+        let status = status.as_str();
+        notes.said.push(format!(
+            "status {shown:?} is neither \"firing\" nor \"resolved\": by endsAt the alert counts as {status}"
+        ));
+    }
+    status
+}
+
+pub(super) fn text_of(value: Option<&RawValue>) -> Text<'_> {
+    value.map(Text::of).unwrap_or_default()
+}
+
+/// The labels, of which there must be one.
+fn read_labels(value: Option<&RawValue>) -> Result<Labels, String> {
+    let mut labels = match value.map(|value| read_pairs(value).ok_or(value)) {
+        None => Labels::new(),
+        Some(Ok(labels)) => labels,
+        Some(Err(value)) => {
+            let kind = super::sniff::name_kind(value.get());
+            return Err(format!("labels: expected an object of names and texts, found {kind}"));
+        }
+    };
     // Alertmanager drops empty values: to a matcher they are the same as none.
     labels.retain(|name, value| !name.is_empty() && !value.is_empty());
     if labels.is_empty() {
         return Err("labels: none, and an alert needs at least one".to_owned());
     }
-    let sent_start = read_time("startsAt", &wire.starts_at)?;
-    let sent_end = read_time("endsAt", &wire.ends_at)?;
-    let status = read_status(&wire.status, sent_end, received_at)?;
-    let alert = Alert {
-        fingerprint: read_fingerprint(wire.fingerprint).unwrap_or_else(|| fingerprint(&labels)),
-        status,
-        labels,
-        annotations: wire.annotations.0,
-        starts_at: sent_start.unwrap_or(received_at),
-        ends_at: sent_end.filter(|_| status == AlertStatus::Resolved),
-        generator_url: wire.generator_url.into_string(),
-    };
-    Ok(Taken { alert, sent_start })
+    Ok(labels)
 }
 
-/// The time of a field; `None` when it is empty or a zero (Go's year 1, Unix's 1970).
-fn read_time(field: &str, text: &Text<'_>) -> Result<Option<Timestamp>, String> {
-    if text.0.is_empty() {
-        return Ok(None);
+/// The annotations; what is no object is the description.
+fn read_annotations(value: Option<&RawValue>, notes: &mut Notes) -> Labels {
+    let Some(value) = value else { return Labels::new() };
+    if let Some(annotations) = read_pairs(value) {
+        return annotations;
     }
-    let time = Timestamp::parse_rfc3339(&text.0).map_err(|error| format!("{field}: {error}"))?;
-    Ok(Some(time).filter(|time| time.as_millis() > 0))
+    notes.said.push("annotations are no object: taken as the description".to_owned());
+    Labels::from([(DESCRIPTION.to_owned(), Text::of(value).into_string())])
 }
 
-/// The status told, or what the end says where none is told, as Alertmanager does.
-fn read_status(told: &Text<'_>, ends_at: Option<Timestamp>, now: Timestamp) -> Result<AlertStatus, String> {
-    let is_over = ends_at.is_some_and(|end| end <= now);
-    match told.0.trim() {
-        word if word.eq_ignore_ascii_case("firing") => Ok(AlertStatus::Firing),
-        word if word.eq_ignore_ascii_case("resolved") => Ok(AlertStatus::Resolved),
-        "" if is_over => Ok(AlertStatus::Resolved),
-        "" => Ok(AlertStatus::Firing),
-        other => Err(format!("status: {:?} is neither \"firing\" nor \"resolved\"", head(other, 64))),
+/// Names and texts of an object, or of what stands for an empty one (`null`, an empty text,
+/// and `[]` as PHP writes it).
+pub(super) fn read_pairs(value: &RawValue) -> Option<Labels> {
+    match value.get().as_bytes() {
+        [b'{', ..] => serde_json::from_str(value.get()).ok().map(|Pairs(pairs)| pairs),
+        [b'n', ..] | b"\"\"" => Some(Labels::new()),
+        [b'[', inner @ .., b']'] if inner.trim_ascii().is_empty() => Some(Labels::new()),
+        _ => None,
     }
-}
-
-/// The fingerprint told, when it is one.
-fn read_fingerprint(told: Text<'_>) -> Option<String> {
-    let is_one = told.0.len() == 16 && told.0.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_one.then(|| {
-        let mut text = told.into_string();
-        text.make_ascii_lowercase();
-        text
-    })
 }
 
 impl<'de> Deserialize<'de> for WireAlert<'de> {
@@ -114,16 +279,19 @@ impl<'de> Visitor<'de> for AlertVisitor {
     // By hand, since a derived reader refuses a key that stands twice; here the last wins.
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<WireAlert<'de>, A::Error> {
         let mut alert = WireAlert::default();
-        while let Some(key) = map.next_key::<Text<'de>>()? {
-            match key.0.as_ref() {
-                "status" => alert.status = read_value(&mut map, "status")?,
-                "labels" => alert.labels = read_value(&mut map, "labels")?,
-                "annotations" => alert.annotations = read_value(&mut map, "annotations")?,
-                "startsAt" => alert.starts_at = read_value(&mut map, "startsAt")?,
-                "endsAt" => alert.ends_at = read_value(&mut map, "endsAt")?,
-                "generatorURL" => alert.generator_url = read_value(&mut map, "generatorURL")?,
-                "fingerprint" => alert.fingerprint = read_value(&mut map, "fingerprint")?,
-                _ => {
+        while let Some(Name(key)) = map.next_key()? {
+            let field = match key.as_ref() {
+                "status" => Some(&mut alert.status),
+                "labels" => Some(&mut alert.labels),
+                "annotations" => Some(&mut alert.annotations),
+                "startsAt" => Some(&mut alert.starts_at),
+                "endsAt" => Some(&mut alert.ends_at),
+                "generatorURL" => Some(&mut alert.generator_url),
+                other => alert.extras.field(other),
+            };
+            match field {
+                Some(field) => *field = Some(map.next_value()?),
+                None => {
                     map.next_value::<IgnoredAny>()?;
                 }
             }
@@ -132,18 +300,12 @@ impl<'de> Visitor<'de> for AlertVisitor {
     }
 }
 
-fn read_value<'de, A: MapAccess<'de>, T: Deserialize<'de>>(map: &mut A, field: &str) -> Result<T, A::Error> {
-    map.next_value().map_err(|error| A::Error::custom(format_args!("{field}: {error}")))
-}
-
-/// Labels or annotations: an object, or what stands for an empty one (`null`, and `[]` as
-/// PHP writes it).
-#[derive(Default)]
+/// An object of names and any values.
 struct Pairs(Labels);
 
 impl<'de> Deserialize<'de> for Pairs {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(PairsVisitor)
+        deserializer.deserialize_map(PairsVisitor)
     }
 }
 
@@ -158,20 +320,13 @@ impl<'de> Visitor<'de> for PairsVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
         let mut pairs = Labels::new();
-        while let Some((name, value)) = map.next_entry::<Text<'de>, Text<'de>>()? {
-            pairs.insert(name.into_string(), value.into_string());
+        while let Some((Name(name), value)) = map.next_entry::<Name<'de>, Text<'de>>()? {
+            pairs.insert(name.into_owned(), value.into_string());
         }
         Ok(Pairs(pairs))
     }
-
-    fn visit_unit<E: Error>(self) -> Result<Pairs, E> {
-        Ok(Pairs::default())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Pairs, A::Error> {
-        match seq.next_element::<IgnoredAny>()? {
-            None => Ok(Pairs::default()),
-            Some(_) => Err(A::Error::custom("expected an object of names and texts, found a list")),
-        }
-    }
 }
+
+#[cfg(test)]
+#[path = "verdict_tests.rs"]
+mod tests;

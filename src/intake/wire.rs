@@ -6,23 +6,36 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::text::{Text, head};
+use super::text::{Name, Text, head};
 use super::twin::TwinKey;
 use super::verdict::judge;
 use crate::domain::alert::Alert;
 use crate::domain::clock::Timestamp;
 
-/// How many rejected alerts are kept with their reason; the rest is only counted.
-pub const MAX_REJECTED_KEPT: usize = 100;
+/// How many rejected alerts are kept with their reason, and how many notes; the rest is only
+/// counted.
+pub const MAX_VERDICTS_KEPT: usize = 100;
 
-/// How much of a rejected alert is kept, in bytes.
-const REJECTED_HEAD_BYTES: usize = 2_048;
+/// How much of an alert is kept with its verdict, in bytes.
+const HEAD_BYTES: usize = 2_048;
 
-/// An alert that could not be used.
+/// What became of an alert that is not simply taken as it is.
+#[derive(serde::Serialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Judgement {
+    /// It could not be used.
+    Rejected,
+    /// It was taken; something stands in for what could not be read.
+    Noted,
+}
+
+/// Why an alert could not be used, or what there is to say about one that was.
 #[derive(serde::Serialize, Clone, Debug, PartialEq, Eq)]
-pub struct RejectedAlert {
+pub struct Verdict {
     /// Its place in the body, from 0.
     pub index: usize,
+    /// Whether it was used.
+    pub verdict: Judgement,
     /// Why: names the alert and the field; at most a few hundred bytes.
     pub reason: String,
     /// The beginning of its JSON.
@@ -45,9 +58,13 @@ pub(super) struct Envelope<'a> {
 #[derive(Default)]
 pub(super) struct Alerts {
     pub taken: Vec<Alert>,
-    /// At most [`MAX_REJECTED_KEPT`].
-    pub rejected: Vec<RejectedAlert>,
+    /// At most [`MAX_VERDICTS_KEPT`].
+    pub rejected: Vec<Verdict>,
     pub rejected_count: usize,
+    /// At most [`MAX_VERDICTS_KEPT`].
+    pub notes: Vec<Verdict>,
+    /// How many alerts are dated by their receipt.
+    pub dated_by_receipt: usize,
     pub twin_key: TwinKey,
 }
 
@@ -81,8 +98,8 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
     // By hand, since a derived reader refuses a key that stands twice; here the last wins.
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let (mut envelope, mut alerts) = (Envelope::default(), None);
-        while let Some(key) = map.next_key::<Text<'de>>()? {
-            match key.0.as_ref() {
+        while let Some(Name(key)) = map.next_key()? {
+            match key.as_ref() {
                 "receiver" => envelope.receiver = map.next_value()?,
                 "status" => envelope.status = map.next_value()?,
                 "externalURL" => envelope.external_url = map.next_value()?,
@@ -141,17 +158,24 @@ impl Alerts {
         match judge(json, received_at) {
             Ok(taken) => {
                 self.twin_key.add_taken(&taken);
+                self.dated_by_receipt += usize::from(taken.received_at_counts);
+                if !taken.note.is_empty() {
+                    keep(&mut self.notes, Judgement::Noted, index, &taken.note, json);
+                }
                 self.taken.push(taken.alert);
             }
             Err(reason) => {
                 self.twin_key.add_rejected(json);
                 self.rejected_count += 1;
-                if self.rejected.len() < MAX_REJECTED_KEPT {
-                    let reason = format!("alert {index}: {reason}");
-                    let head = head(json, REJECTED_HEAD_BYTES).to_owned();
-                    self.rejected.push(RejectedAlert { index, reason, head });
-                }
+                keep(&mut self.rejected, Judgement::Rejected, index, &reason, json);
             }
         }
+    }
+}
+
+fn keep(kept: &mut Vec<Verdict>, verdict: Judgement, index: usize, reason: &str, json: &str) {
+    if kept.len() < MAX_VERDICTS_KEPT {
+        let reason = format!("alert {index}: {reason}");
+        kept.push(Verdict { index, verdict, reason, head: head(json, HEAD_BYTES).to_owned() });
     }
 }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::domain::alert::AlertStatus;
+use crate::domain::alert::{AlertStatus, Extras};
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{Contact, Deployment, EntryKind};
 use crate::domain::incident::{Incident, IncidentState, Member, ResolveReason, Tally};
@@ -257,6 +257,7 @@ fn member(extra: &[(&str, &str)], severity: Severity) -> Member {
         starts_at: NOW.minus(minutes(14)),
         ends_at: None,
         generator_url: "http://prometheus.example:9090/graph?g0.expr=p99%3E0.2&g0.tab=1".to_owned(),
+        extras: Extras::default(),
     }
 }
 

@@ -105,6 +105,8 @@ pub struct MemberRecord {
     pub ends_at: Option<Moment>,
     /// The link to its expression; may be empty.
     pub generator_url: String,
+    /// What Grafana adds: values and links; an empty object for other senders.
+    pub extras: StoredJson,
     /// The event by which it was last heard; of an ended incident it may be gone from the log.
     pub event_id: String,
     /// When it was first heard.
@@ -208,7 +210,7 @@ const MAY_HAVE_WORD: &str = "(LOWER(dedup_key) LIKE ? ESCAPE '!' OR LOWER(alertn
      OR LOWER(entry) LIKE ? ESCAPE '!')";
 const ONE: &str = concat!("SELECT ", summary_columns!(), " FROM incidents WHERE id = $1");
 const MEMBERS: &str = "SELECT fingerprint, status, severity, severity_raw, labels, annotations, starts_at, ends_at, \
-     generator_url, event_id, first_seen_at, last_seen_at FROM members WHERE incident_id = $1 \
+     generator_url, extras, event_id, first_seen_at, last_seen_at FROM members WHERE incident_id = $1 \
      ORDER BY status, starts_at, fingerprint LIMIT 500";
 const TIMELINE: &str = "SELECT id, at, kind, actor, detail FROM timeline WHERE incident_id = $1 \
      ORDER BY id DESC LIMIT 1000";

@@ -95,12 +95,14 @@ pub(super) struct MemberRow {
     starts_at: i64,
     ends_at: Option<i64>,
     generator_url: String,
+    extras: String,
 }
 
 /// The columns of [`MemberRow`].
 macro_rules! member_columns {
     () => {
-        "incident_id, fingerprint, status, severity, severity_raw, labels, annotations, starts_at, ends_at, generator_url"
+        "incident_id, fingerprint, status, severity, severity_raw, labels, annotations, starts_at, ends_at, \
+         generator_url, extras"
     };
 }
 
@@ -116,6 +118,7 @@ impl MemberRow {
             severity: word::<Severity>(&self.severity).map_err(corrupt("severity"))?,
             labels: json(&self.labels).map_err(corrupt("labels"))?,
             annotations: json(&self.annotations).map_err(corrupt("annotations"))?,
+            extras: json(&self.extras).map_err(corrupt("extras"))?,
             starts_at: Timestamp::from_millis(self.starts_at),
             ends_at: self.ends_at.map(Timestamp::from_millis),
             fingerprint: self.fingerprint,

@@ -8,7 +8,7 @@ use super::error::Doing as _;
 use super::rows::{ConversationRow, IncidentRow, MemberRow};
 use super::{Store, StoreError, Tx};
 use crate::domain::clock::Timestamp;
-use crate::domain::incident::{Conversation, Incident, Member};
+use crate::domain::incident::{Conversation, GRAFANA_TEST, Incident, Member, TEST_LASTS};
 use crate::domain::notification::SNAPSHOT_ALERTS;
 
 /// A stored event that waits for triage.
@@ -50,18 +50,27 @@ const DUE: &str =
 const STALE: &str =
     "SELECT id FROM incidents WHERE state = 'open' AND last_seen_at <= $1 ORDER BY last_seen_at LIMIT $2";
 
+/// Open incidents of Grafana's test alert, which grow stale sooner.
+const STALE_TESTS: &str = "SELECT id FROM incidents WHERE state = 'open' AND source = 'grafana-test' \
+     AND last_seen_at <= $1 ORDER BY last_seen_at LIMIT $2";
+
 const POSTPONE_DUE: &str =
     "UPDATE conversations SET next_due_at = $3 WHERE incident_id = $1 AND next_due_at <= $2";
 /// There is no other timer of staleness than when an incident was last heard.
 const POSTPONE_STALE: &str =
     "UPDATE incidents SET last_seen_at = $3 WHERE id = $1 AND state = 'open' AND last_seen_at <= $2";
+const POSTPONE_TEST: &str = "UPDATE incidents SET last_seen_at = $3 WHERE id = $1 AND state = 'open' \
+     AND source = 'grafana-test' AND last_seen_at <= $2";
 const CLEAR_TIMERS: &str = "UPDATE conversations SET next_due_at = NULL WHERE incident_id = $1";
 
 /// Held until the transaction ends; the number is this use's alone.
 const TRIAGE_ALONE: &str = "SELECT pg_advisory_xact_lock(7236832412)";
 const NEXT_TIMER: &str = "SELECT MIN(at) FROM (SELECT MIN(next_due_at) AS at FROM conversations \
      WHERE next_due_at IS NOT NULL UNION ALL \
-     SELECT MIN(last_seen_at) + $1 AS at FROM incidents WHERE state = 'open') AS timers";
+     SELECT MIN(last_seen_at) + $1 AS at FROM incidents WHERE state = 'open' UNION ALL \
+     SELECT MIN(last_seen_at) + $2 AS at FROM incidents WHERE state = 'open' AND source = 'grafana-test') AS timers";
+const _: () =
+    assert!(matches!(GRAFANA_TEST.as_bytes(), b"grafana-test"), "the source in the statements here");
 
 impl Store {
     /// When the next conversation is to be decided again or the next incident grows stale,
@@ -71,9 +80,11 @@ impl Store {
     /// When the database does not answer.
     pub async fn next_timer(&self, stale_after: Duration) -> Result<Option<Timestamp>, StoreError> {
         let stale_ms = i64::try_from(stale_after.as_millis()).unwrap_or(i64::MAX / 2);
-        let (at,): (Option<i64>,) =
-            with_reader!(self, |conn| sqlx::query_as(NEXT_TIMER).bind(stale_ms).fetch_one(&mut *conn).await)
-                .doing("look for the next timer")?;
+        let test_ms = i64::try_from(TEST_LASTS.as_millis()).unwrap_or(i64::MAX / 2);
+        let (at,): (Option<i64>,) = with_reader!(self, |conn| {
+            sqlx::query_as(NEXT_TIMER).bind(stale_ms).bind(test_ms).fetch_one(&mut *conn).await
+        })
+        .doing("look for the next timer")?;
         Ok(at.map(Timestamp::from_millis))
     }
 }
@@ -317,6 +328,14 @@ impl Tx {
         self.ids_before(STALE, before, limit).await
     }
 
+    /// Open incidents of Grafana's test alert not heard of since `before`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn stale_test_ids(&mut self, before: Timestamp, limit: u32) -> Result<Vec<String>, StoreError> {
+        self.ids_before(STALE_TESTS, before, limit).await
+    }
+
     async fn ids_before(
         &mut self,
         sql: &'static str,
@@ -342,7 +361,10 @@ impl Tx {
         stale_before: Timestamp,
         rest: Duration,
     ) -> Result<(), StoreError> {
-        for (sql, before) in [(POSTPONE_DUE, now), (POSTPONE_STALE, stale_before)] {
+        let tests_before = now.minus(TEST_LASTS);
+        for (sql, before) in
+            [(POSTPONE_DUE, now), (POSTPONE_STALE, stale_before), (POSTPONE_TEST, tests_before)]
+        {
             with_tx!(self, |conn| {
                 sqlx::query(sql)
                     .bind(incident_id)

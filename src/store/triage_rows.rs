@@ -28,10 +28,10 @@ pub(super) const MEMBERS: Rows = Rows {
         member_columns!(),
         ")"
     ),
-    columns: 14,
+    columns: 15,
     suffix: "ON CONFLICT (incident_id, fingerprint) DO UPDATE SET status = excluded.status, \
      severity = excluded.severity, severity_raw = excluded.severity_raw, annotations = excluded.annotations, \
-     starts_at = excluded.starts_at, ends_at = excluded.ends_at, generator_url = excluded.generator_url, \
+     starts_at = excluded.starts_at, ends_at = excluded.ends_at, generator_url = excluded.generator_url, extras = excluded.extras, \
      event_id = excluded.event_id, place = excluded.place, last_seen_at = excluded.last_seen_at",
 };
 pub(super) const TIMELINE: Rows = Rows {
@@ -125,6 +125,7 @@ macro_rules! bind_member {
             .bind($row.member.starts_at.as_millis())
             .bind($row.member.ends_at.map($crate::domain::clock::Timestamp::as_millis))
             .bind(&$row.member.generator_url)
+            .bind($crate::store::rows::to_json(&$row.member.extras))
     };
 }
 macro_rules! bind_timeline {

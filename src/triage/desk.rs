@@ -7,7 +7,9 @@ use super::evaluate;
 use super::incidents::{self, Happening, Observation};
 use crate::domain::alert::AlertStatus;
 use crate::domain::clock::Timestamp;
-use crate::domain::incident::{Conversation, Incident, IncidentState, Member, ResolveReason};
+use crate::domain::incident::{
+    Conversation, GRAFANA_TEST, Incident, IncidentState, Member, ResolveReason, TEST_LASTS,
+};
 use crate::store::triage::{Consequences, IncidentChange, MemberChange, TimelineRow};
 
 /// All incidents under work, and what has been concluded so far.
@@ -72,10 +74,16 @@ impl Desk {
         }
     }
 
-    /// Ends as stale every open incident on the desk that was not heard of since `before`.
+    /// Ends as stale every open incident on the desk that was not heard of since `before`, and
+    /// every one of Grafana's test alert sooner.
     pub fn end_stale(&mut self, before: Timestamp, around: &Surroundings<'_>) {
-        let is_stale =
-            |incident: &Incident| incident.state == IncidentState::Open && incident.last_seen_at <= before;
+        let is_stale = |incident: &Incident| {
+            let before = match incident.source.as_str() {
+                GRAFANA_TEST => before.max(around.now.minus(TEST_LASTS)),
+                _ => before,
+            };
+            incident.state == IncidentState::Open && incident.last_seen_at <= before
+        };
         for case in self.cases.values_mut().filter(|case| is_stale(&case.incident)) {
             let happening = incidents::end(&mut case.incident, ResolveReason::Stale, around.now);
             for member in case.members.values_mut().filter(|m| m.status == AlertStatus::Firing) {

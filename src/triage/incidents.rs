@@ -178,6 +178,11 @@ fn renewed_member(known: Option<&Member>, seen: &Observation) -> Member {
         starts_at: alert.starts_at,
         ends_at: alert.ends_at.filter(|_| resolved),
         generator_url: alert.generator_url.clone(),
+        extras: match known {
+            // Nor with values.
+            Some(known) if resolved && alert.extras.is_empty() => known.extras.clone(),
+            _ => alert.extras.clone(),
+        },
     }
 }
 

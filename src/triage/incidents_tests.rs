@@ -21,6 +21,7 @@ fn seen(fingerprint: &str, status: AlertStatus, severity: Severity) -> Observati
             starts_at: at(0),
             ends_at: (status == AlertStatus::Resolved).then(|| at(60)),
             generator_url: String::new(),
+            extras: crate::domain::alert::Extras::default(),
         },
         dedup_key: "AccuracyDrop:fraud".into(),
         entry: "fraud".into(),

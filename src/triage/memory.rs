@@ -139,6 +139,7 @@ mod tests {
             starts_at: NOW.plus(std::time::Duration::from_secs(n as u64)),
             ends_at: None,
             generator_url: String::new(),
+            extras: crate::domain::alert::Extras::default(),
         }
     }
 

@@ -90,6 +90,7 @@ mod tests {
             starts_at: NOW.minus(Duration::from_secs(60)),
             ends_at: (status == AlertStatus::Resolved).then_some(NOW),
             generator_url: String::new(),
+            extras: crate::domain::alert::Extras::default(),
         }
     }
 

@@ -11,6 +11,7 @@ use super::desk::Desk;
 use super::processor::{Processor, Progress};
 use super::rules::Rules;
 use crate::domain::clock::Timestamp;
+use crate::domain::incident::TEST_LASTS;
 use crate::store::triage::Consequences;
 use crate::store::{StoreError, Superseded, Tx};
 
@@ -169,8 +170,10 @@ async fn save(tx: &mut Tx, due: &Due) -> Result<Vec<Superseded>, StoreError> {
 async fn due(tx: &mut Tx, look: &Look<'_>) -> Result<(Vec<String>, Progress), StoreError> {
     tx.triage_alone().await?;
     let mut ids = tx.stale_incident_ids(look.stale_before, BATCH).await?;
+    let tests = tx.stale_test_ids(look.now.minus(TEST_LASTS), BATCH).await?;
     let waiting = tx.due_incident_ids(look.now, BATCH).await?;
-    let may_be_more = [&ids, &waiting].iter().any(|found| found.len() == BATCH as usize);
+    let may_be_more = [&ids, &tests, &waiting].iter().any(|found| found.len() == BATCH as usize);
+    ids.extend(tests);
     ids.extend(waiting);
     ids.sort_unstable();
     ids.dedup();

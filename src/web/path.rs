@@ -77,6 +77,17 @@ impl Path {
         self.method(Method::PUT, guard::Put(), handler)
     }
 
+    /// Answers `PUT` as `POST` is answered, for senders that know no other; not in the API's
+    /// description.
+    pub fn put_as_post<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        Self { resource: self.resource.route(web::route().guard(guard::Put()).to(handler)), ..self }
+    }
+
     /// Answers `PATCH`.
     pub fn patch<F, Args>(self, handler: F) -> Self
     where

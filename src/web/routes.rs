@@ -29,9 +29,13 @@ fn table() -> Vec<Path> {
         path("/-/reload").post(health::reload).hint("a reload changes things: use POST"),
         path("/metrics").get(health::metrics),
         path("/problems/{name}").get(problem_pages::page),
-        path("/webhooks/alertmanager").post(webhooks::alertmanager).hint(WEBHOOK_HINT),
+        path("/webhooks/alertmanager")
+            .post(webhooks::alertmanager)
+            .put_as_post(webhooks::alertmanager)
+            .hint(WEBHOOK_HINT),
         path("/webhooks/alertmanager/{tail:.*}")
             .post(webhooks::alertmanager)
+            .put_as_post(webhooks::alertmanager)
             .hint(WEBHOOK_HINT)
             .undescribed(),
         path("/api/v1/notifications").get(notifications::list).compressed(),

@@ -55,7 +55,8 @@ impl From<Accepted> for Receipt {
 /// The answer 200 means that it is safely stored.
 ///
 /// # Errors
-/// 400 for what is not JSON, 422 for JSON that is no alert body, 413 beyond the limit, 415
+/// 400 for what is not JSON, 422 for JSON that is no alert body or of which no alert can be
+/// used, 413 beyond the limit, 415
 /// for a compressed body, 503 when it cannot be stored now.
 #[utoipa::path(
     post, path = "/webhooks/alertmanager", tag = "webhooks", operation_id = "postAlertmanager",
@@ -108,7 +109,7 @@ pub async fn alertmanager(
 pub fn refusal(error: IntakeError) -> Problem {
     match error {
         IntakeError::Refused(Refusal::NotJson { .. }) => Problem::bad_request(error.to_string()),
-        IntakeError::Refused(Refusal::NotAlertBody { .. }) => {
+        IntakeError::Refused(Refusal::NotAlertBody { .. } | Refusal::NothingUsable { .. }) => {
             Problem::new(Kind::Validation, error.to_string())
         }
         IntakeError::Unavailable => {

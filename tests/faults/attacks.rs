@@ -15,7 +15,7 @@ const MOST_MEMORY_MIB: u64 = 256;
 /// How long an alert of others may take from its delivery to its message.
 const LONGEST_DELAY: Duration = Duration::from_secs(2);
 
-fn open_config() -> Value {
+pub fn open_config() -> Value {
     json!({"channels": [{"name": "console", "kind": "log"}], "route": {"channels": ["console"]}})
 }
 
@@ -31,7 +31,7 @@ fn begin(service: &Service, head: &str, body: &[u8]) -> TcpStream {
 }
 
 /// Posts one alert and waits for its message; answers how long that took.
-async fn alert_in_and_out(service: &Service, name: &str, before: usize) -> Duration {
+pub async fn alert_in_and_out(service: &Service, name: &str, before: usize) -> Duration {
     let begun = Instant::now();
     let reply = service.call("POST", "/webhooks/alertmanager", &single(name, "firing").to_string()).await;
     let reply = reply.unwrap();
@@ -40,7 +40,7 @@ async fn alert_in_and_out(service: &Service, name: &str, before: usize) -> Durat
     begun.elapsed()
 }
 
-fn assert_unimpressed(service: &Service, delay: Duration) {
+pub fn assert_unimpressed(service: &Service, delay: Duration) {
     let memory = service.peak_memory_mib();
     println!("memory {memory} MiB at most, the alert took {} ms", delay.as_millis());
     assert!(delay <= LONGEST_DELAY, "the alert took {delay:?}");

@@ -14,6 +14,7 @@ mod disk;
 mod kill;
 mod ledger;
 mod load;
+mod long_texts;
 mod provider;
 mod receiver;
 mod small_disk;

@@ -77,6 +77,11 @@ async fn the_path_and_the_headers_may_vary_as_senders_do() {
         assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.text());
     }
 
+    for path in ["/webhooks/alertmanager", "/webhooks/alertmanager/team-a"] {
+        let put = TestRequest::put().uri(path).set_payload(body(&[alert(&format!("Put{}", path.len()))]));
+        assert_eq!(site.call(put).await.json()["status"], "accepted", "{path}");
+    }
+
     let looked_at = site.get(PATH).await;
     expect(&looked_at, 405, "method-not-allowed");
     assert_eq!(looked_at.header("allow"), "POST");
@@ -93,6 +98,7 @@ async fn what_can_never_be_accepted_is_refused_and_its_head_kept() {
     expect(&site.post(PATH, "not json").await, 400, "bad-request");
     expect(&site.post(PATH, "").await, 400, "bad-request");
     expect(&site.post(PATH, "[{\"labels\":{}}]").await, 422, "validation");
+    expect(&site.post(PATH, "{\"alerts\":[{\"labels\":{}}]}").await, 422, "validation");
     expect(&site.post(PATH, &"x".repeat(100_001)).await, 413, "payload-too-large");
     expect(&site.post(PATH, &"[".repeat(50_000)).await, 400, "bad-request");
     let gzip = TestRequest::post().uri(PATH).insert_header(("Content-Encoding", "gzip")).set_payload("x");
@@ -100,14 +106,14 @@ async fn what_can_never_be_accepted_is_refused_and_its_head_kept() {
 
     let rejected = site.get("/api/v1/events?state=rejected").await.json();
     let items = rejected["items"].as_array().unwrap();
-    assert_eq!(items.len(), 6);
+    assert_eq!(items.len(), 7);
     assert!(items.iter().all(|item| item["reason"] != ""), "{rejected}");
     let large = site.get(&format!("/api/v1/events/{}", items[2]["id"].as_str().unwrap())).await.json();
     assert_eq!(large["body"].as_str().unwrap().len(), 65_536);
 
     let metrics = site.get("/metrics").await;
     assert!(
-        metrics.text().contains("modelpager_events_total{source=\"alertmanager\",result=\"rejected\"} 6\n")
+        metrics.text().contains("modelpager_events_total{source=\"alertmanager\",result=\"rejected\"} 7\n")
     );
 }
 

@@ -151,6 +151,7 @@ fn consequences(site: &Site, what: &Case, ids: &Ids, incident: Incident, now: Ti
         starts_at: START,
         ends_at: None,
         generator_url: String::new(),
+        extras: modelpager::domain::alert::Extras::default(),
     };
     let told = Told {
         status: AlertStatus::Firing,

@@ -4,6 +4,7 @@
 use serde::{Serialize, Serializer};
 
 use crate::channels::Message;
+use crate::domain::alert::Extras;
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{Contact, Deployment};
 use crate::domain::incident::{Member, ResolveReason};
@@ -124,6 +125,7 @@ pub struct Alert<'a> {
     #[serde(serialize_with = "rfc3339_or_null")]
     pub ends_at: Option<Timestamp>,
     pub generator_url: &'a str,
+    pub extras: &'a Extras,
 }
 
 impl<'a> Body<'a> {
@@ -229,6 +231,7 @@ impl<'a> Alert<'a> {
             starts_at: member.starts_at,
             ends_at: member.ends_at,
             generator_url: &member.generator_url,
+            extras: &member.extras,
         }
     }
 }

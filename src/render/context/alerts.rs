@@ -14,7 +14,7 @@ use crate::render::fit::{ELLIPSIS, Unit, fit};
 use crate::render::{look, urls, words};
 
 /// The labels that say what an alert is about, the most telling first.
-const SUBJECTS: [&str; 14] = [
+const SUBJECTS: [&str; 15] = [
     "instance",
     "pod",
     "pod_name",
@@ -26,6 +26,7 @@ const SUBJECTS: [&str; 14] = [
     "feature",
     "slice",
     "partition",
+    "rulename",
     "job",
     "service",
     "namespace",
@@ -33,6 +34,9 @@ const SUBJECTS: [&str; 14] = [
 
 /// How Prometheus begins an annotation whose template failed.
 pub(super) const BROKEN: &str = "<error expanding template";
+
+/// How Grafana names the rule in alerts about the rule itself.
+const RULE: &str = "rulename";
 
 const MAX_LABEL: usize = 1_000;
 const MAX_ANNOTATION: usize = 8_000;
@@ -105,6 +109,39 @@ pub(super) fn value(annotations: &Labels) -> String {
     line_of(annotations, &["value", "current_value"])
 }
 
+/// The value that all of `members` tell: in an annotation, or as Grafana sends it.
+pub(super) fn common_value(members: &[Member], annotations: &Labels) -> String {
+    match value(annotations) {
+        told if told.is_empty() => {
+            let Some((first, others)) = members.split_first() else { return told };
+            let is_shared = others.iter().all(|member| member.extras.measured() == first.extras.measured());
+            if is_shared { grafana_value(first) } else { told }
+        }
+        told => told,
+    }
+}
+
+fn own_value(member: &Member) -> String {
+    match value(&member.annotations) {
+        told if told.is_empty() => grafana_value(member),
+        told => told,
+    }
+}
+
+fn grafana_value(member: &Member) -> String {
+    fit(&clean_line(member.extras.measured()), MAX_LINE, Unit::Chars, ELLIPSIS).into_owned()
+}
+
+/// The rule that all of `members` are about, where the alert's name does not say it: Grafana
+/// calls every rule without data `DatasourceNoData`.
+pub(super) fn grafana_rule(members: &[Member]) -> Option<String> {
+    let (first, others) = members.split_first()?;
+    let rule = first_usable(&first.labels, &[RULE])?;
+    let is_shared = others.iter().all(|member| member.labels.get(RULE) == first.labels.get(RULE));
+    (is_shared && rule != first.labels.get(ALERTNAME).map_or("", String::as_str))
+        .then(|| line_of(&first.labels, &[RULE]))
+}
+
 /// The threshold that the annotations tell.
 pub(super) fn threshold(annotations: &Labels) -> String {
     line_of(annotations, &["threshold", "limit"])
@@ -144,7 +181,7 @@ fn alert(member: &Member, at: Timestamp, labels: &Labels, annotations: &Labels) 
         ends_at: member.ends_at.map(Timestamp::to_rfc3339).unwrap_or_default(),
         duration: words::duration(end.since(member.starts_at)),
         summary: texts(Some(member)).summary,
-        value: value(&member.annotations),
+        value: own_value(member),
         labels: cleaned(pairs(&member.labels), MAX_LABEL),
         annotations: cleaned(pairs(&member.annotations), MAX_ANNOTATION),
         generator_url: urls::presentable(&member.generator_url).unwrap_or_default(),

@@ -24,7 +24,8 @@ impl MessageContext {
         let deployment = parts::deployment(snapshot);
         let version_note = parts::version_note(snapshot);
         let counts = counts(snapshot);
-        let (value, threshold) = (alerts::value(&annotations), alerts::threshold(&annotations));
+        let (value, threshold) =
+            (alerts::common_value(&snapshot.alerts, &annotations), alerts::threshold(&annotations));
         let incident_context = incident_context(snapshot, options.external_url);
         let links = links::all(snapshot, options, links::Facts { version, window }, &incident_context.url);
         let mut notes = notes::of(snapshot, &version_note, options.now);

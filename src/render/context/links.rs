@@ -2,6 +2,8 @@
 
 use super::ContextOptions;
 use super::alerts::first_usable;
+use crate::domain::alert::Extras;
+use crate::domain::incident::Member;
 use crate::domain::labels::Labels;
 use crate::domain::notification::{EntryFacts, Snapshot};
 use crate::render::Link;
@@ -23,7 +25,9 @@ pub(super) struct Links {
     pub faults: Vec<String>,
 }
 
-/// Runbook, dashboard, logs, the entry's others, Prometheus, Alertmanager, the incident.
+/// Runbook, dashboard, logs, the entry's others, Prometheus, Alertmanager, the incident. Of an
+/// alert of Grafana also the panel, the rule, where to silence it, the panel's picture, and
+/// Grafana in the place of Alertmanager.
 pub(super) fn all(
     snapshot: &Snapshot,
     options: &ContextOptions<'_>,
@@ -33,6 +37,8 @@ pub(super) fn all(
     static NONE: Labels = Labels::new();
     let first = snapshot.alerts.first();
     let annotations = first.map_or(&NONE, |member| &member.annotations);
+    let no_extras = Extras::default();
+    let extras = first.map_or(&no_extras, |member| &member.extras);
     let context = LinkContext {
         alertname: &snapshot.incident.alertname,
         severity: snapshot.incident.severity.as_str(),
@@ -55,14 +61,22 @@ pub(super) fn all(
         }
         if name == "dashboard" {
             links.of_alert(name, annotations, &["dashboard_url", "dashboard"]);
+            links.of_grafana(name, &extras.dashboard_url);
+            links.of_grafana("panel", &extras.panel_url);
         }
     }
     let others = snapshot.entry.iter().flat_map(|entry| &entry.links);
     for (name, template) in others.filter(|(name, _)| !["dashboard", "logs"].contains(&name.as_str())) {
         links.of_entry(name, template, &context, options);
     }
-    links.push("prometheus", first.and_then(|member| presentable(&member.generator_url)));
-    links.push("alertmanager", alertmanager(snapshot));
+    links.push(source(first), first.and_then(|member| presentable(&member.generator_url)));
+    links.of_grafana("silence", &extras.silence_url);
+    links.of_grafana("image", &extras.image_url);
+    if extras.is_empty() {
+        links.push("alertmanager", alertmanager(snapshot));
+    } else {
+        links.push("grafana", presentable(&snapshot.incident.external_url));
+    }
     links.push("incident", presentable(incident_url));
     links
 }
@@ -86,9 +100,20 @@ impl Links {
     /// The alert's own link; called `alert_NAME` when the catalog has one of that name,
     /// and left out when both are the same.
     fn of_alert(&mut self, name: &str, annotations: &Labels, keys: &[&str]) {
-        let Some(url) = first_usable(annotations, keys).and_then(presentable) else { return };
+        self.beside(name, first_usable(annotations, keys).and_then(presentable));
+    }
+
+    /// What Grafana links to, in the same manner.
+    fn of_grafana(&mut self, name: &str, url: &str) {
+        self.beside(name, presentable(url));
+    }
+
+    fn beside(&mut self, name: &str, url: Option<String>) {
+        let Some(url) = url else { return };
+        if self.links.iter().any(|link| link.url == url) {
+            return;
+        }
         match self.links.iter().find(|link| link.name == name) {
-            Some(known) if known.url == url => {}
             Some(_) => self.push(&format!("alert_{name}"), Some(url)),
             None => self.push(name, Some(url)),
         }
@@ -103,6 +128,13 @@ impl Links {
 
 fn named<'a>(entry: Option<&'a EntryFacts>, name: &str) -> Option<&'a str> {
     entry?.links.get(name).map(String::as_str)
+}
+
+/// What the link to an alert's source is called.
+fn source(member: Option<&Member>) -> &'static str {
+    let is_rule =
+        |member: &Member| !member.extras.is_empty() || member.generator_url.contains("/alerting/grafana/");
+    if member.is_some_and(is_rule) { "grafana_rule" } else { "prometheus" }
 }
 
 fn alertmanager(snapshot: &Snapshot) -> Option<String> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::alerts::BROKEN;
 use crate::domain::alert::AlertStatus;
 use crate::domain::clock::Timestamp;
-use crate::domain::incident::{OURSELVES, ResolveReason};
+use crate::domain::incident::{GRAFANA_TEST, OURSELVES, ResolveReason, TEST_LASTS};
 use crate::domain::notification::{NotificationKind, Overtaken, Snapshot, StandsIn};
 use crate::render::escape::clean_line;
 use crate::render::fit::{ELLIPSIS, Unit, fit};
@@ -21,6 +21,12 @@ pub(super) fn of(snapshot: &Snapshot, version_note: &str, now: Timestamp) -> Vec
     let mut notes = Vec::new();
     if snapshot.kind == NotificationKind::Test {
         notes.push("this is a test; nothing is wrong".to_owned());
+    }
+    if incident.source == GRAFANA_TEST && snapshot.status == AlertStatus::Firing {
+        let lasts = words::duration(TEST_LASTS);
+        notes.push(format!(
+            "this is Grafana's test alert; Grafana never ends it, so it ends here after {lasts}"
+        ));
     }
     notes.extend(snapshot.stands_in.as_ref().map(stands_in));
     // About Modelpager itself and about many at once the catalog and the routes have nothing to say.
@@ -85,6 +91,9 @@ fn end(snapshot: &Snapshot) -> Option<String> {
         ResolveReason::Alert => None,
         ResolveReason::Person => Some("resolved by a person, not by the alert".to_owned()),
         ResolveReason::Stale => {
+            if incident.source == GRAFANA_TEST {
+                return Some("Grafana's test alert, ended here: Grafana never ends it".to_owned());
+            }
             let silent = incident.resolved_at.unwrap_or(snapshot.at).since(incident.last_seen_at);
             Some(format!("resolved as stale: nothing was heard of it for {}", words::duration(silent)))
         }

@@ -1,6 +1,6 @@
 //! The phrases of a message: who, what, which version, what was deployed.
 
-use super::{CatalogContext, DeploymentContext};
+use super::{CatalogContext, DeploymentContext, alerts};
 use crate::domain::entry::{Contact, EntryKind};
 use crate::domain::notification::{EntryFacts, NotificationKind, Snapshot};
 use crate::render::escape::{clean_line, clean_text};
@@ -39,6 +39,10 @@ pub(super) fn headline(snapshot: &Snapshot, title: &str, version: &str) -> Strin
     if snapshot.kind == NotificationKind::Folded {
         return name.into_owned();
     }
+    let name = match alerts::grafana_rule(&snapshot.alerts) {
+        Some(rule) if title != rule => format!("{name} ({rule})"),
+        _ => name.into_owned(),
+    };
     let place = match title {
         "" => String::new(),
         title if snapshot.entry.is_some() => with_version(title, version),
@@ -46,7 +50,7 @@ pub(super) fn headline(snapshot: &Snapshot, title: &str, version: &str) -> Strin
     };
     match (name.is_empty(), place.is_empty()) {
         (false, false) => format!("{name} on {place}"),
-        (false, true) => name.into_owned(),
+        (false, true) => name,
         (true, false) => place,
         (true, true) => {
             // The key of an alert without a rule's name begins with the colon after it.

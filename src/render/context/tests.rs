@@ -5,9 +5,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
-use crate::domain::alert::AlertStatus;
+use crate::domain::alert::{AlertStatus, Extras};
 use crate::domain::entry::EntryKind;
 use crate::domain::incident::ResolveReason;
+use crate::domain::labels::Labels;
 use crate::domain::notification::{NotificationKind, Snapshot};
 use crate::domain::severity::Severity;
 use crate::render::samples;
@@ -267,4 +268,66 @@ fn enormous_texts_are_cut_before_they_reach_a_template() {
     let size = serde_json::to_string(&told).unwrap().len();
     assert!(size < 1_000_000, "{size}");
     assert!(!told.summary.contains('\u{202e}'));
+}
+
+fn grafana(rule: &str) -> MessageContext {
+    firing(|s| {
+        s.incident.external_url = "https://grafana.example/".to_owned();
+        s.incident.alertname = "DatasourceNoData".to_owned();
+        let alert = &mut s.alerts[0];
+        alert.annotations = Labels::default();
+        alert.labels.insert("alertname".to_owned(), "DatasourceNoData".to_owned());
+        alert.labels.insert("rulename".to_owned(), rule.to_owned());
+        alert.generator_url = "https://grafana.example/alerting/grafana/x/view?orgId=1".to_owned();
+        alert.extras = Extras {
+            values: "B=22.1".to_owned(),
+            value_string: "[ var='B' value=22.1 ]".to_owned(),
+            silence_url: "https://grafana.example/s".to_owned(),
+            dashboard_url: "https://grafana.example/d/x".to_owned(),
+            panel_url: "https://grafana.example/d/x?viewPanel=2&a=\"b\"".to_owned(),
+            image_url: "javascript:alert(1)".to_owned(),
+        };
+        s.alerts.truncate(1);
+    })
+}
+
+#[test]
+fn what_grafana_adds_is_linked_and_leads_nowhere_else() {
+    let context = grafana("Score drift");
+
+    assert_eq!(link(&context, "alertmanager"), None, "there is none");
+    assert_eq!(link(&context, "prometheus"), None);
+    assert_eq!(link(&context, "grafana"), Some("https://grafana.example/"));
+    assert_eq!(
+        link(&context, "grafana_rule"),
+        Some("https://grafana.example/alerting/grafana/x/view?orgId=1")
+    );
+    assert_eq!(link(&context, "silence"), Some("https://grafana.example/s"));
+    assert_eq!(link(&context, "panel"), Some("https://grafana.example/d/x?viewPanel=2&a=%22b%22"));
+    let all: Vec<&str> = context.links.iter().map(|link| link.url.as_str()).collect();
+    assert!(all.contains(&"https://grafana.example/d/x"), "{all:?}");
+    assert_eq!(link(&context, "image"), None);
+    assert_eq!((context.value.as_str(), context.measured.as_str()), ("B=22.1", "B=22.1"));
+}
+
+#[test]
+fn an_alert_about_a_rule_of_grafana_names_the_rule() {
+    let context = grafana("Score drift");
+
+    assert!(context.headline.starts_with("DatasourceNoData (Score drift)"), "{}", context.headline);
+    let unmatched = firing(|s| {
+        s.entry = None;
+        s.incident.alertname = "DatasourceNoData".to_owned();
+        s.alerts.truncate(1);
+        s.alerts[0].labels = [("alertname", "DatasourceNoData"), ("rulename", "Score drift")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
+    });
+    assert_eq!(unmatched.headline, "DatasourceNoData on Score drift");
+}
+
+#[test]
+fn grafanas_test_alert_says_that_it_ends_by_itself() {
+    let context = firing(|s| s.incident.source = "grafana-test".to_owned());
+    assert!(context.notes.iter().any(|note| note.contains("ends here after 5 min")), "{:?}", context.notes);
 }

@@ -72,7 +72,8 @@ pub struct EventDocument {
     /// What a list shows.
     #[serde(flatten)]
     summary: EventSummary,
-    /// The alerts that were unusable, and why.
+    /// The alerts that were unusable and why, then notes on what stands in for something unreadable
+    /// in alerts that were taken: `index`, `verdict` (`rejected` or `noted`), `reason`, `head`.
     verdicts: StoredJson,
     /// The body as it came, byte for byte; of a rejected event its first 64 KiB.
     body: String,

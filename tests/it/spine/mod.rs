@@ -6,6 +6,7 @@ mod dispatch;
 mod fallback;
 mod intake;
 mod limits;
+mod odd_bodies;
 mod order;
 mod outage;
 mod outbox;

@@ -4,8 +4,9 @@ use maud::{Markup, html};
 use serde_json::{Value, json};
 
 use crate::domain::alert::Alert;
+use crate::intake::alertmanager::Judgement;
 use crate::web::ui::parts::query::Address;
-use crate::web::ui::parts::{badge, code, link, moment, table};
+use crate::web::ui::parts::{badge, code, extras, link, moment, table};
 use crate::web::ui::viewer::Viewer;
 
 /// How many alerts are shown; a body may have thousands.
@@ -30,6 +31,7 @@ fn row(viewer: &Viewer, place: usize, alert: &Alert) -> Markup {
         tr #(format!("a-{place}")) {
             td.main {
                 (code::labels(&json!(alert.labels)))
+                (extras::values(&alert.extras))
                 @if !alert.annotations.is_empty() {
                     details #(format!("ann-{place}")) { summary { "Annotations" } (code::labels(&json!(alert.annotations))) }
                 }
@@ -38,6 +40,7 @@ fn row(viewer: &Viewer, place: usize, alert: &Alert) -> Markup {
             td.tight data-label="Began" { (moment::clock(viewer, alert.starts_at)) }
             td.tight {
                 @if link::is_web(&alert.generator_url) { (link::outside(&alert.generator_url, "Expression")) " · " }
+                (extras::links(&alert.extras))
                 @if !alert.name().is_empty() {
                     a href=(Address::to("/incidents").with("alertname", alert.name()).href()) { "Incidents" }
                 }
@@ -48,8 +51,10 @@ fn row(viewer: &Viewer, place: usize, alert: &Alert) -> Markup {
 
 /// Why alerts were unusable.
 pub fn refused(count: i64, verdicts: &Value) -> Markup {
-    let Some(verdicts) = verdicts.as_array().filter(|verdicts| !verdicts.is_empty()) else { return html! {} };
-    let rows: Vec<Markup> = verdicts.iter().map(verdict).collect();
+    let rows = rows_of(verdicts, Judgement::Rejected, "Reason");
+    if rows.is_empty() {
+        return html! {};
+    }
     html! {
         section.card {
             header { h2 { "Unusable alerts" } span.quiet { (count) } }
@@ -58,12 +63,32 @@ pub fn refused(count: i64, verdicts: &Value) -> Markup {
     }
 }
 
-fn verdict(verdict: &Value) -> Markup {
+/// What stands in for something that could not be read in alerts that were taken.
+pub fn noted(verdicts: &Value) -> Markup {
+    let rows = rows_of(verdicts, Judgement::Noted, "Note");
+    if rows.is_empty() {
+        return html! {};
+    }
+    html! {
+        section.card {
+            header { h2 { "Notes on alerts" } }
+            (table::table("event-notes", "Alerts taken with a note", false, &["Alert", "Note", "How it begins"], &rows))
+        }
+    }
+}
+
+fn rows_of(verdicts: &Value, judgement: Judgement, label: &str) -> Vec<Markup> {
+    let verdicts = verdicts.as_array().map_or(&[][..], Vec::as_slice);
+    let told = verdicts.iter().filter(|verdict| verdict["verdict"] == json!(judgement));
+    told.map(|told| verdict(told, label)).collect()
+}
+
+fn verdict(verdict: &Value, label: &str) -> Markup {
     let text = |key: &str| verdict[key].as_str().unwrap_or_default();
     html! {
         tr {
             td.tight data-label="Alert" { (verdict["index"].to_string()) }
-            td data-label="Reason" { (text("reason")) }
+            td data-label=(label) { (text("reason")) }
             td.main { (code::text(text("head"))) }
         }
     }

@@ -55,6 +55,7 @@ pub fn detail(viewer: &Viewer, shown: &Shown) -> Markup {
         div.grid {
             div.wide.stack {
                 (alerts::refused(summary.rejected, &shown.verdicts))
+                (alerts::noted(&shown.verdicts))
                 @if let Some(taken) = &shown.alerts { (alerts::taken(viewer, taken)) }
                 (shown.body.card())
                 @if !shown.is_whole { p.quiet { "Of a refused body only the head is kept: it cannot be taken in again." } }
@@ -100,7 +101,7 @@ fn facts(viewer: &Viewer, summary: &EventSummary) -> Markup {
     let mut rows = vec![
         ("Received", moment::clock(viewer, summary.received_at)),
         ("Receiver", html! { (summary.receiver) }),
-        ("Alertmanager", list::sender(summary)),
+        ("Sender", list::sender(summary)),
         ("Group key", html! { code { (summary.group_key) } }),
         ("Alerts", list::counts(summary)),
         ("Twins", html! { (summary.twins) }),

@@ -8,7 +8,7 @@ use crate::web::ui::parts::query::Address;
 use crate::web::ui::parts::{badge, link, moment, table};
 use crate::web::ui::viewer::Viewer;
 
-const COLUMNS: [&str; 7] = ["Event", "State", "Receiver", "Alertmanager", "Alerts", "Twins", "Reason"];
+const COLUMNS: [&str; 7] = ["Event", "State", "Receiver", "Sender", "Alerts", "Twins", "Reason"];
 
 /// The page.
 pub fn list(viewer: &Viewer, here: &Address, items: &[EventSummary], next: Option<&str>) -> Markup {
@@ -43,7 +43,7 @@ fn row(viewer: &Viewer, item: &EventSummary) -> Markup {
             }
             td.tight data-label="State" { (badge::state(&item.state)) }
             td data-label="Receiver" { (item.receiver) }
-            td data-label="Alertmanager" { (sender(item)) }
+            td data-label="Sender" { (sender(item)) }
             td.tight data-label="Alerts" { (counts(item)) }
             td.tight.number data-label="Twins" { (item.twins) }
             td data-label="Reason" { (item.reason) }
@@ -51,7 +51,7 @@ fn row(viewer: &Viewer, item: &EventSummary) -> Markup {
     }
 }
 
-/// Alertmanager's own address.
+/// The sender's own address.
 pub fn sender(item: &EventSummary) -> Markup {
     html! {
         @if item.external_url.is_empty() { span.quiet { "not said" } }

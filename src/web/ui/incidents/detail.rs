@@ -7,6 +7,7 @@ use maud::{Markup, html};
 use super::{knowledge, list, members, timeline, why};
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{Entry, EntryRecord};
+use crate::domain::incident::GRAFANA_TEST;
 use crate::store::log::Slice;
 use crate::store::log_incidents::IncidentDetail;
 use crate::store::log_notifications::NotificationSummary;
@@ -77,7 +78,7 @@ fn head(viewer: &Viewer, shown: &Shown) -> Markup {
                     Some(end) => {
                         ", ended " (moment::ago(viewer, end)) " after "
                         (moment::span(Timestamp::from(end).since(summary.started_at.into())))
-                        (ending(summary.resolve_reason.as_deref()))
+                        (ending(summary.resolve_reason.as_deref(), &summary.source))
                     }
                     None => { ", last heard " (moment::ago(viewer, summary.last_seen_at)) }
                 }
@@ -91,10 +92,11 @@ fn head(viewer: &Viewer, shown: &Shown) -> Markup {
     )
 }
 
-fn ending(reason: Option<&str>) -> &'static str {
+fn ending(reason: Option<&str>, source: &str) -> &'static str {
     match reason {
         Some("alert") => ", by a resolved alert",
         Some("person") => ", by a person",
+        Some("stale") if source == GRAFANA_TEST => ", by itself: Grafana never ends its test alert",
         Some("stale") => ", because nothing was heard of it",
         _ => "",
     }
@@ -128,7 +130,7 @@ fn facts(viewer: &Viewer, incident: &IncidentDetail) -> Markup {
         ("Dedup key", html! { code { (summary.dedup_key) } }),
         ("Severity said", html! { (summary.severity_raw) }),
         ("Receiver", html! { (summary.receiver) }),
-        ("Alertmanager", link::outside(&summary.external_url, &summary.external_url)),
+        ("Sender", link::outside(&summary.external_url, &summary.external_url)),
         ("First heard", moment::clock(viewer, summary.opened_at)),
         ("Last heard", moment::clock(viewer, summary.last_seen_at)),
         ("Id", html! { code { (summary.id) } }),

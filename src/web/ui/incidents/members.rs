@@ -3,8 +3,9 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
+use crate::domain::alert::Extras;
 use crate::store::log_incidents::{IncidentDetail, MemberRecord};
-use crate::web::ui::parts::{badge, code, link, moment, table};
+use crate::web::ui::parts::{badge, code, extras, link, moment, table};
 use crate::web::ui::viewer::Viewer;
 
 /// All of them, in a card.
@@ -28,11 +29,14 @@ fn member_row(viewer: &Viewer, member: &MemberRecord) -> Markup {
         .filter_map(|name| annotations[name].as_str())
         .collect();
     said.dedup();
+    // What another version of this program wrote is not shown.
+    let added: Extras = serde_json::from_value(member.extras.value()).unwrap_or_default();
     html! {
         tr #(format!("m-{}", member.fingerprint)) {
             td.main {
                 @for sentence in &said { div { (sentence) } }
                 (code::labels(&member.labels.value()))
+                (extras::values(&added))
                 @if has_more(&annotations) {
                     details #(format!("ann-{}", member.fingerprint)) {
                         summary { "Annotations" }
@@ -44,6 +48,7 @@ fn member_row(viewer: &Viewer, member: &MemberRecord) -> Markup {
             td.tight data-label="Began" { (moment::ago(viewer, member.starts_at)) }
             td.tight {
                 @if link::is_web(&member.generator_url) { (link::outside(&member.generator_url, "Expression")) " · " }
+                (extras::links(&added))
                 a href=(format!("/events/{}", member.event_id)) { "Event" }
             }
         }

@@ -3,6 +3,7 @@
 pub mod badge;
 pub mod chart;
 pub mod code;
+pub mod extras;
 pub mod filter;
 pub mod form;
 pub mod head;
