@@ -14,6 +14,8 @@ pub const MAX_URL: usize = 2_048;
 pub const MAX_RUNBOOK: usize = 65_536;
 /// The longest matcher.
 pub const MAX_MATCHER: usize = 1_000;
+/// The greatest size of a compiled regular expression of a matcher, in bytes.
+pub const MAX_COMPILED_MATCHER: usize = 24 * 1024;
 /// The most aliases, matcher sets, matchers in a set, links, contacts or tags.
 pub const MAX_ITEMS: usize = 100;
 

@@ -142,8 +142,8 @@ impl Document {
                 Err(_) => {}
             }
         }
-        serde_saphyr::from_str_with_options(text, yaml_options()).map_err(|error| {
-            explained(error.to_string(), serde_saphyr::from_str_with_options(text, yaml_options()).ok())
+        serde_saphyr::from_str_with_options(text, yaml_options(text)).map_err(|error| {
+            explained(error.to_string(), serde_saphyr::from_str_with_options(text, yaml_options(text)).ok())
         })
     }
 
@@ -165,7 +165,7 @@ impl Document {
 /// # Errors
 /// What is not understood, with line and column.
 pub fn read_yaml(text: &str) -> Result<Value, String> {
-    serde_saphyr::from_str_with_options(text, yaml_options()).map_err(|error| error.to_string())
+    serde_saphyr::from_str_with_options(text, yaml_options(text)).map_err(|error| error.to_string())
 }
 
 /// The same value as YAML.
@@ -179,14 +179,24 @@ fn explained(first: String, document: Option<Value>) -> DocumentError {
     if problems.is_empty() { DocumentError::Unreadable(first) } else { DocumentError::Wrong(problems) }
 }
 
-/// The size of the input is bounded by who hands it in; what is bounded here is what
-/// aliases could make of it.
-fn yaml_options() -> serde_saphyr::Options {
+/// The most that aliases may repeat: a document of so many entries that share their links and
+/// contacts is still read, one that is mostly aliases is not.
+const MAX_REPEATED_EVENTS: usize = 100_000;
+/// The most text that aliases may repeat, in bytes.
+const MAX_REPEATED_BYTES: usize = 8 * 1024 * 1024;
+
+/// The size of the text is bounded by who hands it in; what is bounded here is what aliases
+/// make of it.
+fn yaml_options(text: &str) -> serde_saphyr::Options {
     let mut options = serde_saphyr::Options::default();
+    options.alias_limits.max_total_replayed_events = MAX_REPEATED_EVENTS;
     if let Some(budget) = &mut options.budget {
-        budget.max_events = 50_000_000;
-        budget.max_nodes = 25_000_000;
-        budget.max_total_scalar_bytes = 1 << 30;
+        // Many entries may share one thing: what counts is how much is repeated.
+        budget.enforce_alias_anchor_ratio = false;
+        // No event takes less than one byte of the text.
+        budget.max_events = text.len() + MAX_REPEATED_EVENTS;
+        budget.max_nodes = text.len() + MAX_REPEATED_EVENTS;
+        budget.max_total_scalar_bytes = text.len() + MAX_REPEATED_BYTES;
     }
     options
 }

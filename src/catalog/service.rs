@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::document::{DeploymentDocument, Document, EntryDocument, VersionDocument, told};
 use super::snapshot::{Catalog, Change};
@@ -40,6 +40,8 @@ pub struct CatalogService {
     ids: IdMaker,
     /// Whoever holds it brings the catalog in memory up to date.
     turn: Arc<Mutex<()>>,
+    /// Whoever holds it reads and makes an import: a large document takes much memory.
+    importing: Arc<Mutex<()>>,
 }
 
 /// Why the catalog was not changed.
@@ -70,12 +72,18 @@ pub enum CatalogError {
 impl CatalogService {
     /// A door to `store` that keeps `catalog` up to date.
     pub fn new(store: Store, catalog: Arc<Catalog>, clock: SharedClock, ids: IdMaker) -> Self {
-        Self { store, catalog, clock, ids, turn: Arc::default() }
+        Self { store, catalog, clock, ids, turn: Arc::default(), importing: Arc::default() }
     }
 
     /// The catalog in memory.
     pub fn catalog(&self) -> &Arc<Catalog> {
         &self.catalog
+    }
+
+    /// The turn to import, to be held from before the document is read until the import is
+    /// made; `None` while another has it.
+    pub fn begin_import(&self) -> Option<OwnedMutexGuard<()>> {
+        self.importing.clone().try_lock_owned().ok()
     }
 
     /// Brings the catalog in memory up to date with the store: at the start, and from time

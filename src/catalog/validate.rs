@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 pub use super::checks::FieldProblem;
-use super::checks::{MAX_MATCHER, MAX_NAME, MAX_PARAGRAPH, MAX_RUNBOOK, MAX_SLUG, MAX_URL, Report};
+use super::checks::{
+    MAX_COMPILED_MATCHER, MAX_MATCHER, MAX_NAME, MAX_PARAGRAPH, MAX_RUNBOOK, MAX_SLUG, MAX_URL, Report,
+};
 use super::names::fold;
 use crate::domain::entry::{Contact, Entry, EntryMatcher};
 use crate::domain::matcher::Matchers;
@@ -105,13 +107,33 @@ fn matchers(report: &mut Report, sets: &[EntryMatcher]) {
             report.text(&format!("{field}[{j}]"), text, MAX_MATCHER);
         }
         match Matchers::parse_all(&set.matchers) {
-            Ok(parsed) => selective(report, field, &parsed),
+            Ok(parsed) => {
+                small(report, &field, &parsed);
+                selective(report, field, &parsed);
+            }
             Err(faults) => {
                 for (j, fault) in faults {
                     report.add(format!("{field}[{j}]"), fault.to_string());
                 }
             }
         }
+    }
+}
+
+/// Of a route's expressions there are few; of the catalog's there may be thousands, and an
+/// alert may have to be compared with all of them.
+fn small(report: &mut Report, field: &str, matchers: &Matchers) {
+    for matcher in matchers.iter().filter(|matcher| matcher.compiled_bytes() > MAX_COMPILED_MATCHER) {
+        report.add(
+            field,
+            format!(
+                "the regular expression for {:?} takes {} KiB when compiled, which is more than {}; write fewer or \
+                 smaller repetitions ([a-z]+ for [a-z]{{1,1000}}), or give the entry the name as an alias",
+                matcher.name(),
+                matcher.compiled_bytes().div_ceil(1024),
+                MAX_COMPILED_MATCHER / 1024
+            ),
+        );
     }
 }
 

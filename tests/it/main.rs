@@ -25,6 +25,7 @@ mod log_joined;
 mod log_support;
 mod readme;
 mod real_programs;
+mod regexes_amtool;
 mod replicas;
 mod routes_amtool;
 mod speed;

@@ -21,6 +21,8 @@ const HOMES: &[Home] = &[
     Home { path: &["pulldown_cmark"], places: &["src/web/ui/parts/markdown.rs"] },
     Home { path: &["mail_parser"], places: &["src/web/ui/notifications/mail.rs"] },
     Home { path: &["clap"], places: &["src/cli/", "src/main.rs"] },
+    Home { path: &["regex_automata"], places: &["src/domain/matcher/"] },
+    Home { path: &["regex_syntax"], places: &["src/domain/matcher/re2/"] },
     Home { path: &["getrandom"], places: &["src/domain/random.rs"] },
     Home {
         path: &["std", "env"],

@@ -96,6 +96,42 @@ fn an_alias_bomb_is_refused() {
 }
 
 #[test]
+fn aliases_repeat_little() {
+    let entries = format!("entries: [&e {{slug: a}}{}]", ", *e".repeat(90_000));
+    let text = format!(
+        "entries: [{{slug: a, description: &t {}}}{}]",
+        "x".repeat(20_000),
+        ", {slug: b, description: *t}".repeat(2_000)
+    );
+    let nested = format!(
+        "a: &a [{}]\nb: &b [{}]\nentries: [{}]",
+        "x,".repeat(500),
+        "*a,".repeat(500),
+        "*b,".repeat(500)
+    );
+
+    for document in [entries, text, nested] {
+        let refusal = Document::parse(document.as_bytes()).unwrap_err().to_string();
+        assert!(refusal.to_lowercase().contains("alias") || refusal.contains("budget"), "{refusal:.300}");
+        assert!(refusal.len() < 2_000, "{} bytes", refusal.len());
+        assert!(read_yaml(&document).is_err());
+    }
+}
+
+#[test]
+fn entries_may_share_what_is_written_once() {
+    let shared = "{name: Ada, kind: mail, value: ada@example.org}";
+    let others: String = (0..2_000).map(|i| format!("\n  - {{slug: e{i}, contacts: *c}}")).collect();
+
+    let read =
+        Document::parse(format!("entries:\n  - {{slug: a, contacts: &c [{shared}]}}{others}").as_bytes())
+            .unwrap();
+
+    assert_eq!(read.entries.len(), 2_001);
+    assert_eq!(read.entries[2_000].entry.contacts[0].name, "Ada");
+}
+
+#[test]
 fn a_body_names_every_wrong_key() {
     let body =
         json!({"slug": "fraud", "tier": "one", "ownr": "ada", "aliases": "x", "team": "ml", "revision": 7});

@@ -105,3 +105,23 @@ fn a_name_belongs_to_one_entry() {
     );
     assert_eq!(folded_names(&entry), ["churn", "fraud", "mine"]);
 }
+
+#[test]
+fn an_expression_that_grows_large_when_compiled_is_refused_with_what_to_write() {
+    let entry = |matcher: &str| Entry { matchers: vec![set(&[matcher])], ..named("fraud") };
+
+    for small in
+        ["app=~\"[a-z]{1,200}\"", "app=~\".*-fraud-v[0-9]+\"", "app=~\"(?i)gpt-4.*\"", r"app=~\pL+-v[0-9]+"]
+    {
+        assert_eq!(check(&entry(small)), Vec::<String>::new(), "{small}");
+    }
+    for large in ["app=~\"[a-z]{1,1000}\"", "app!~\".{400}\",app=\"x\"", "app=~\"(a|b|c){1,900}\""] {
+        let problems = check(&entry(large));
+        assert_eq!(problems.len(), 1, "{large}: {problems:?}");
+        assert!(
+            problems[0].starts_with("matchers[0].matchers: the regular expression for \"app\" takes "),
+            "{problems:?}"
+        );
+        assert!(problems[0].contains("[a-z]+ for [a-z]{1,1000}"), "{problems:?}");
+    }
+}

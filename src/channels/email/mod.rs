@@ -97,10 +97,18 @@ fn build(config: &ChannelConfig) -> Built {
         (Some(smtp), Some(from)) if problems.is_empty() => Ok(Box::new(EmailChannel {
             smtp,
             addresses: Addresses { from, to, cc },
-            redactor: Redactor::new(&settings.smtp.password),
+            redactor: redactor(&settings.smtp),
         })),
         _ => Err(problems.into_vec()),
     }
+}
+
+fn redactor(smtp: &SmtpSettings) -> Redactor {
+    let mut redactor = Redactor::new(&smtp.password);
+    if let (Some(user), Some(password)) = (&smtp.username, &smtp.password) {
+        redactor.add_login(user, password.expose());
+    }
+    redactor
 }
 
 fn mailboxes(problems: &mut Problems, key: &str, texts: &[String]) -> Vec<Mailbox> {

@@ -292,3 +292,17 @@ fn each_way_of_setting_it_up_wrong_is_told_under_its_key() {
         assert!(problems.iter().any(|problem| problem.key == key), "{wrong}: {problems:?}");
     }
 }
+
+#[test]
+fn what_a_server_repeats_of_the_login_is_not_shown() {
+    use base64::Engine as _;
+    let smtp: SmtpSettings = serde_json::from_value(
+        json!({"host": "mail.example.org", "username": "me", "password": "canary-password"}),
+    )
+    .unwrap();
+    let plain = base64::prelude::BASE64_STANDARD.encode("\0me\0canary-password");
+
+    let shown = redactor(&smtp).redact(&format!("535 AUTH PLAIN {plain} was refused"));
+
+    assert_eq!(shown, "535 AUTH PLAIN <secret> was refused");
+}

@@ -3,7 +3,7 @@
 //! escapes, any other backslash stands for itself; each brace is optional by itself; a
 //! trailing comma is allowed.
 
-use super::syntax::{Cursor, RawMatcher, SyntaxError};
+use super::syntax::{Cursor, RawMatcher, SyntaxError, is_space};
 
 /// Reads a list of matchers.
 pub(super) fn parse(text: &str) -> Result<Vec<RawMatcher>, SyntaxError> {
@@ -13,7 +13,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<RawMatcher>, SyntaxError> {
     let last = pieces.len() - 1;
     let mut matchers = Vec::new();
     for (index, (offset, piece)) in pieces.into_iter().enumerate() {
-        let is_trailing_comma = index == last && piece.trim().is_empty();
+        let is_trailing_comma = index == last && piece.chars().all(is_space);
         if is_trailing_comma {
             break;
         }
@@ -37,6 +37,8 @@ fn split_list(text: &str) -> Vec<(usize, &str)> {
                 pieces.push((start, &text[start..at]));
                 start = at + 1;
             }
+            // Alertmanager overlooks that a comma ends an escape.
+            ',' => continue,
             '"' if !escaped => quoted = !quoted,
             _ => {}
         }
@@ -47,7 +49,7 @@ fn split_list(text: &str) -> Vec<(usize, &str)> {
 }
 
 fn parse_matcher(piece: &str) -> Result<RawMatcher, SyntaxError> {
-    let mut cursor = Cursor::new(piece.trim_end());
+    let mut cursor = Cursor::new(piece.trim_end_matches(is_space));
     cursor.skip_space();
     let has_start = cursor.peek().is_some_and(|c| is_name_char(c) && !c.is_ascii_digit());
     if !has_start {

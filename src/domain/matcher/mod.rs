@@ -8,10 +8,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use regex::RegexBuilder;
-
 mod classic;
 mod pattern;
+mod re2;
 mod syntax;
 mod utf8;
 
@@ -22,9 +21,6 @@ pub use pattern::Anchor;
 use pattern::Pattern;
 use syntax::RawMatcher;
 pub use syntax::{MatchOp, SyntaxError};
-
-/// The greatest compiled size of one regular expression, in bytes.
-const REGEX_SIZE_LIMIT: usize = 1 << 20;
 
 /// How much of a faulty text an error repeats, in characters.
 const SHOWN_CHARS: usize = 200;
@@ -46,7 +42,7 @@ impl Matcher {
     /// When the text holds no matcher, several, braces, a faulty one or a faulty regular
     /// expression.
     pub fn parse(text: &str) -> Result<Self, InvalidMatcher> {
-        let trimmed = text.trim();
+        let trimmed = text.trim_matches(syntax::is_space);
         let problem = |problem| InvalidMatcher::new(text, problem);
         if trimmed.starts_with('{') || trimmed.ends_with('}') {
             return Err(problem(MatcherProblem::Braces));
@@ -102,12 +98,17 @@ impl Matcher {
         }
     }
 
+    /// How much memory its regular expression takes when compiled.
+    pub fn compiled_bytes(&self) -> usize {
+        self.pattern.as_ref().map_or(0, Pattern::compiled_bytes)
+    }
+
     /// What the label must be or begin with for this to hold; `None` when it may be
     /// anything or missing.
     pub fn anchor(&self) -> Option<Anchor> {
         match self.op {
             MatchOp::Equal => Anchor::of_equality(&self.value),
-            MatchOp::Matches => Anchor::of_pattern(&self.value),
+            MatchOp::Matches => self.pattern.as_ref().and_then(Pattern::anchor),
             MatchOp::NotEqual | MatchOp::NotMatches => None,
         }
     }
@@ -218,30 +219,8 @@ fn build_all(raw: Vec<RawMatcher>) -> Result<Vec<Matcher>, MatcherProblem> {
 }
 
 fn compile(name: &str, pattern: &str) -> Result<Pattern, MatcherProblem> {
-    if let Some(simple) = Pattern::without_regex(pattern) {
-        return Ok(simple);
-    }
-    let build = |pattern: &str| {
-        RegexBuilder::new(pattern).size_limit(REGEX_SIZE_LIMIT).dfa_size_limit(REGEX_SIZE_LIMIT).build()
-    };
-    let problem = |error| MatcherProblem::Regex { name: name.to_owned(), message: regex_message(&error) };
-    // By itself first, so that an unbalanced parenthesis cannot pair with ours.
-    if pattern.contains(['(', ')']) {
-        build(pattern).map_err(problem)?;
-    }
-    build(&format!("^(?:{pattern})$")).map(Pattern::Regex).map_err(problem)
-}
-
-/// The regex crate draws a picture of several lines; its last line says it all.
-fn regex_message(error: &regex::Error) -> String {
-    match error {
-        regex::Error::CompiledTooBig(_) => "larger than 1 MiB when compiled".to_owned(),
-        other => {
-            let text = other.to_string();
-            let last = text.lines().last().unwrap_or_default();
-            last.strip_prefix("error: ").unwrap_or(last).to_owned()
-        }
-    }
+    Pattern::compile(pattern)
+        .map_err(|fault| MatcherProblem::Regex { name: name.to_owned(), message: fault.to_string() })
 }
 
 /// A text that is not what was asked for, and why.
@@ -280,11 +259,11 @@ pub enum MatcherProblem {
     #[error("expected a label name that is not empty")]
     EmptyName,
     /// The value is not a regular expression (RE2 syntax).
-    #[error("the value for {name:?} is not a regular expression: {message}")]
+    #[error("the regular expression for {name:?}: {message}")]
     Regex {
         /// The label's name.
         name: String,
-        /// What the regex compiler says.
+        /// What is wrong, and what to write instead.
         message: String,
     },
 }

@@ -2,7 +2,12 @@
 //! begins. Most patterns in use are alternations of literals or a literal and `.*`:
 //! compiling these would cost thousands of times more than the comparison they stand for.
 
-use regex::Regex;
+use regex_automata::meta;
+
+use super::re2::{self, RegexFault};
+
+/// The greatest size of one compiled expression, in bytes.
+const MAX_COMPILED_BYTES: usize = 1024 * 1024;
 
 /// What a label's value must be for a matcher to hold. May be too wide, never too narrow;
 /// never holds for a missing label. An index files matchers under it.
@@ -21,8 +26,22 @@ pub(super) enum Pattern {
     OneOf(Vec<String>),
     /// A literal and `.*`.
     StartsWith(String),
-    /// Anything else.
-    Regex(Regex),
+    /// Anything else, with the text every match begins with.
+    Regex { regex: meta::Regex, prefix: String },
+}
+
+/// Why a pattern cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PatternFault {
+    #[error(transparent)]
+    Syntax(#[from] RegexFault),
+    #[error(
+        "takes more than {} KiB when compiled; write fewer or smaller repetitions, such as x+ for x{{1,1000}}",
+        MAX_COMPILED_BYTES / 1024
+    )]
+    TooLarge,
+    #[error("cannot be compiled: {0}")]
+    Engine(String),
 }
 
 /// Signs with a meaning in a regular expression.
@@ -38,6 +57,45 @@ impl Pattern {
         (rest == ".*").then_some(Self::StartsWith(start))
     }
 
+    /// Reads and compiles a regular expression as Alertmanager does: the whole value must
+    /// match. A parenthesis that is closed but never opened closes Alertmanager's own.
+    pub(super) fn compile(pattern: &str) -> Result<Self, PatternFault> {
+        if let Some(simple) = Self::without_regex(pattern) {
+            return Ok(simple);
+        }
+        let hir = re2::parse(&format!("^(?:{pattern})$"))?;
+        let prefix = re2::leading_text(&hir);
+        let regex = meta::Builder::new().configure(engine()).build_from_hir(&hir).map_err(|error| {
+            if error.size_limit().is_some() {
+                PatternFault::TooLarge
+            } else {
+                PatternFault::Engine(error.to_string())
+            }
+        })?;
+        Ok(Self::Regex { regex, prefix })
+    }
+
+    /// How much memory it takes beyond its text.
+    pub(super) fn compiled_bytes(&self) -> usize {
+        match self {
+            Self::OneOf(_) | Self::StartsWith(_) => 0,
+            Self::Regex { regex, .. } => regex.memory_usage(),
+        }
+    }
+
+    /// What a value must be or begin with; `None` when it may be anything or missing.
+    pub(super) fn anchor(&self) -> Option<Anchor> {
+        match self {
+            Self::OneOf(literals) => {
+                let may_be_missing = literals.iter().any(String::is_empty);
+                (!may_be_missing).then(|| Anchor::OneOf(literals.clone()))
+            }
+            Self::StartsWith(prefix) | Self::Regex { prefix, .. } => {
+                (!prefix.is_empty()).then(|| Anchor::Prefix(prefix.clone()))
+            }
+        }
+    }
+
     /// Whether the whole value matches.
     pub(super) fn matches(&self, value: &str) -> bool {
         match self {
@@ -46,7 +104,7 @@ impl Pattern {
             Self::StartsWith(start) => {
                 value.strip_prefix(start.as_str()).is_some_and(|rest| !rest.contains('\n'))
             }
-            Self::Regex(regex) => regex.is_match(value),
+            Self::Regex { regex, .. } => regex.is_match(value),
         }
     }
 }
@@ -56,20 +114,12 @@ impl Anchor {
     pub(super) fn of_equality(value: &str) -> Option<Self> {
         (!value.is_empty()).then(|| Self::OneOf(vec![value.to_owned()]))
     }
+}
 
-    /// The anchor of `label =~ pattern`.
-    pub(super) fn of_pattern(pattern: &str) -> Option<Self> {
-        if let Some(alternatives) = literals(pattern) {
-            let may_be_missing = alternatives.iter().any(String::is_empty);
-            return (!may_be_missing).then_some(Self::OneOf(alternatives));
-        }
-        // An alternation that is not all literal may begin in several ways.
-        if pattern.contains('|') {
-            return None;
-        }
-        let (prefix, _) = leading_literal(pattern);
-        (!prefix.is_empty()).then_some(Self::Prefix(prefix))
-    }
+/// Label values are short and expressions many: without the engine's tables for long texts
+/// an expression takes half of the memory, and its first use a tenth of the time.
+fn engine() -> meta::Config {
+    meta::Config::new().hybrid(false).dfa(false).nfa_size_limit(Some(MAX_COMPILED_BYTES))
 }
 
 /// The alternatives of a pattern that consists of literals only.
@@ -102,7 +152,7 @@ fn next_literal(pattern: &str) -> Option<(char, &str)> {
     if first != '\\' {
         return (!META.contains(first)).then_some((first, characters.as_str()));
     }
-    // `\.` is a dot; `\d` is a class and `\<` a word boundary.
+    // `\.` is a dot; `\d` is a class.
     let escaped = characters.next()?;
     let is_plain = META.contains(escaped) || matches!(escaped, '-' | '/');
     is_plain.then_some((escaped, characters.as_str()))
@@ -120,28 +170,48 @@ mod tests {
         Some(Anchor::Prefix(text.to_owned()))
     }
 
+    fn anchor(pattern: &str) -> Option<Anchor> {
+        Pattern::compile(pattern).unwrap().anchor()
+    }
+
     #[test]
     fn literals_and_alternations_of_literals_are_exact() {
         assert_eq!(Anchor::of_equality("ml"), one_of(&["ml"]));
-        assert_eq!(Anchor::of_pattern("fraud"), one_of(&["fraud"]));
-        assert_eq!(Anchor::of_pattern("fraud|churn-v2"), one_of(&["fraud", "churn-v2"]));
-        assert_eq!(Anchor::of_pattern(r"a\.b"), one_of(&["a.b"]));
+        assert_eq!(anchor("fraud"), one_of(&["fraud"]));
+        assert_eq!(anchor("fraud|churn-v2"), one_of(&["fraud", "churn-v2"]));
+        assert_eq!(anchor(r"a\.b"), one_of(&["a.b"]));
     }
 
     #[test]
     fn a_leading_literal_is_a_prefix() {
-        assert_eq!(Anchor::of_pattern("fraud-.*"), prefix("fraud-"));
-        assert_eq!(Anchor::of_pattern("^fraud-[a-z]+$"), prefix("fraud-"));
-        assert_eq!(Anchor::of_pattern(r"ml\-pods?"), prefix("ml-pod"));
-        assert_eq!(Anchor::of_pattern("ab+"), prefix("ab"));
+        assert_eq!(anchor("fraud-.*"), prefix("fraud-"));
+        assert_eq!(anchor("^fraud-[a-z]+$"), prefix("fraud-"));
+        assert_eq!(anchor(r"ml\-pods?"), prefix("ml-pod"));
+        assert_eq!(anchor("ab+"), prefix("a"));
+        assert_eq!(anchor(r"\Qa.b\E[0-9]"), prefix("a.b"));
+        assert_eq!(anchor("fraud-a+|fraud-b+"), prefix("fraud-"));
     }
 
     #[test]
     fn what_could_be_missing_or_begin_otherwise_anchors_nothing() {
-        for pattern in
-            ["", ".*", "a?", "a*b", "a{0,1}", "a|", "a.*|b", "(?i)fraud", "[ab]c", r"\d+", "^", "(a)"]
-        {
-            assert_eq!(Anchor::of_pattern(pattern), None, "{pattern:?}");
+        for pattern in [
+            "",
+            ".*",
+            "a?",
+            "a*b",
+            "a{0,1}",
+            "a|",
+            "a.*|b",
+            "(?i)fraud",
+            "[ab]c",
+            r"\d+",
+            "^",
+            r"abc\Q\E*x|y",
+            "a(?i)*",
+            "abc)?(d",
+            "(a?)",
+        ] {
+            assert_eq!(anchor(pattern), None, "{pattern:?}");
         }
         assert_eq!(Anchor::of_equality(""), None);
     }
@@ -162,15 +232,15 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn simple_forms_and_anchors_agree_with_the_regular_expression(
-            pattern in r"([ab.\\|*?+(){}^$\[\]-]{0,8})|([ab]{1,3}\.\*)",
+            pattern in r"([ab.\\|*?+(){}^$\[\]QE-]{0,8})|([ab]{1,3}\.\*)",
             value in r"[ab.\n-]{0,6}",
         ) {
-            let Ok(regex) = Regex::new(&format!("^(?:{pattern})$")) else { return Ok(()) };
-            if let Some(simple) = Pattern::without_regex(&pattern) {
-                proptest::prop_assert_eq!(simple.matches(&value), regex.is_match(&value));
-            }
-            proptest::prop_assume!(regex.is_match(&value));
-            let holds = match Anchor::of_pattern(&pattern) {
+            let Ok(hir) = re2::parse(&format!("^(?:{pattern})$")) else { return Ok(()) };
+            let matches = meta::Builder::new().build_from_hir(&hir).unwrap().is_match(&value);
+            let pattern = Pattern::compile(&pattern).unwrap();
+            proptest::prop_assert_eq!(pattern.matches(&value), matches);
+            proptest::prop_assume!(matches);
+            let holds = match pattern.anchor() {
                 None => true,
                 Some(Anchor::OneOf(values)) => values.contains(&value),
                 Some(Anchor::Prefix(prefix)) => value.starts_with(&prefix),

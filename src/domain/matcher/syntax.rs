@@ -62,6 +62,11 @@ pub struct SyntaxError {
     pub found: String,
 }
 
+/// White space is what RE2's `\s` takes; a non-breaking space belongs to a value.
+pub(super) fn is_space(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\x0C' | '\r' | ' ')
+}
+
 /// A position in a text.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor<'a> {
@@ -111,7 +116,7 @@ impl<'a> Cursor<'a> {
     }
 
     pub fn skip_space(&mut self) {
-        self.take_while(char::is_whitespace);
+        self.take_while(is_space);
     }
 
     /// The operator that comes next, taken.

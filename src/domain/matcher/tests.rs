@@ -86,10 +86,10 @@ fn errors_name_the_column_and_what_was_expected() {
     insta::assert_snapshot!(refusal(r#"a.b=~"\d""#), @r#"column 7: expected an escape such as \" or \n (a backslash itself is written \\), found \d"#);
     insta::assert_snapshot!(refusal(r#"a.b="\ud800""#), @r#"column 6: expected an escape such as \" or \n (a backslash itself is written \\), found \u"#);
     insta::assert_snapshot!(refusal(r#"a.b="\xff""#), @r#"column 5: expected a text that is valid UTF-8 once its escapes are read, found '"'"#);
-    insta::assert_snapshot!(refusal("a=~(b"), @r#"the value for "a" is not a regular expression: unclosed group"#);
-    insta::assert_snapshot!(refusal(r#"a=~"\d(""#), @r#"the value for "a" is not a regular expression: unclosed group"#);
-    insta::assert_snapshot!(refusal("a=~\"b)|(c\""), @r#"the value for "a" is not a regular expression: unopened group"#);
-    insta::assert_snapshot!(refusal(r#"a=~"(\w{100}){100}""#), @r#"the value for "a" is not a regular expression: larger than 1 MiB when compiled"#);
+    insta::assert_snapshot!(refusal("a=~(b"), @r#"the regular expression for "a": missing closing parenthesis; write \( for the character itself"#);
+    insta::assert_snapshot!(refusal(r#"a=~"\d(""#), @r#"the regular expression for "a": missing closing parenthesis; write \( for the character itself"#);
+    insta::assert_snapshot!(refusal("a=~b)"), @r#"the regular expression for "a": unexpected closing parenthesis; write \) for the character itself"#);
+    insta::assert_snapshot!(refusal(r#"a=~"\pL{1000}""#), @r#"the regular expression for "a": takes more than 1024 KiB when compiled; write fewer or smaller repetitions, such as x+ for x{1,1000}"#);
 }
 
 #[test]
@@ -140,6 +140,37 @@ fn values_are_compared_as_alertmanager_compares_them() {
     }
 }
 
+#[test]
+fn white_space_is_what_re2_takes_for_it() {
+    assert_eq!(parsed("\t\n\u{c}\r a \t= \r b \n"), one("a", "=", "b"));
+    for space in ['\u{a0}', '\u{b}', '\u{85}', '\u{2003}', '\u{feff}'] {
+        for text in
+            [format!("a={space}b{space}"), format!("a = {space}b{space} "), format!("{{a={space}b{space},}}")]
+        {
+            assert_eq!(parsed(&text), one("a", "=", &format!("{space}b{space}")), "{text:?}");
+        }
+        assert_eq!(parsed(&format!("a.b={space}c")), one("a.b", "=", &format!("{space}c")));
+        assert!(Matchers::parse(&format!("a={space}b{space},c{space}")).is_err());
+    }
+}
+
+#[test]
+fn a_large_value_of_a_pattern_is_no_way_to_use_up_memory() {
+    for pattern in [r"a{1000}", "[a-z]{1,1000}", "(a|b|c){1,300}"] {
+        let matcher = Matcher::new("a", MatchOp::Matches, pattern).unwrap();
+        assert!(
+            (1..=1024 * 1024).contains(&matcher.compiled_bytes()),
+            "{pattern}: {}",
+            matcher.compiled_bytes()
+        );
+    }
+    assert_eq!(Matcher::new("a", MatchOp::Matches, "fraud|churn").unwrap().compiled_bytes(), 0);
+    for pattern in [r"\pL{1000}", r"\pL{1,900}", r"(?i)\p{L}{300}", r"(\pL{30}|\PN{40}){14}"] {
+        let refusal = Matcher::new("a", MatchOp::Matches, pattern).unwrap_err().to_string();
+        assert!(refusal.contains("more than 1024 KiB"), "{refusal}");
+    }
+}
+
 fn any_matcher() -> impl Strategy<Value = (String, MatchOp, String)> {
     let name =
         prop_oneof!["[a-z_]{1,8}", "\\PC{1,8}", any::<String>()].prop_filter("empty", |n| !n.is_empty());
@@ -165,6 +196,16 @@ proptest! {
             && let MatcherProblem::Syntax(problem) = error.problem()
         {
             prop_assert!(problem.column >= 1 && problem.column <= text.chars().count() + 1);
+        }
+    }
+
+    #[test]
+    fn expressions_of_re2s_letters_never_panic(
+        pattern in "(\\(\\?|\\(\\?P<|\\[\\[?:?|:\\]|\\{|\\\\[pPxQEdwsbBAz0-9]|[a-c0-2imsU{}()\\[\\]^$.*+?|,:<>&~\u{a0}é-]){0,16}",
+        value in "[a-c0-2\u{a0}é\n]{0,6}",
+    ) {
+        if let Ok(matcher) = Matcher::new("a", MatchOp::Matches, pattern) {
+            matcher.matches_value(&value);
         }
     }
 

@@ -2,7 +2,7 @@
 //! (no white space, none of ``{}!=~,\"'` ``) or as a double-quoted Go string; a value must
 //! be there; white space outside quotes is free; a trailing comma is allowed.
 
-use super::syntax::{Cursor, RawMatcher, SyntaxError};
+use super::syntax::{Cursor, RawMatcher, SyntaxError, is_space};
 
 /// Reads a list of matchers.
 pub(super) fn parse(text: &str) -> Result<Vec<RawMatcher>, SyntaxError> {
@@ -18,7 +18,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<RawMatcher>, SyntaxError> {
 
 /// Whether a character may not stand in an unquoted name or value.
 pub(super) fn is_reserved(c: char) -> bool {
-    c.is_whitespace() || "{}!=~,\\\"'`".contains(c)
+    is_space(c) || "{}!=~,\\\"'`".contains(c)
 }
 
 fn parse_list(cursor: &mut Cursor<'_>, braced: bool) -> Result<Vec<RawMatcher>, SyntaxError> {

@@ -4,12 +4,13 @@ use actix_web::error::PayloadError;
 use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
 use serde::Deserialize;
+use tokio::sync::OwnedMutexGuard;
 use utoipa::IntoParams;
 
 use super::catalog::wrong_fields;
 use crate::catalog::document::{Document, DocumentError, Format};
 use crate::catalog::plan::ImportReport;
-use crate::catalog::service::{ImportMode, ImportOptions, Missing};
+use crate::catalog::service::{CatalogService, ImportMode, ImportOptions, Missing};
 use crate::web::auth::{Read, Write};
 use crate::web::problem::{Kind, Problem};
 use crate::web::state::AppState;
@@ -47,7 +48,7 @@ pub struct ExportQuery {
 /// # Errors
 /// 415 for a body that does not say that it is YAML or JSON; 400 for a document that cannot be read,
 /// with line and column; 422 with every unknown and
-/// every wrong field of every entry.
+/// every wrong field of every entry; 503 while another import is under way.
 #[utoipa::path(
     post, path = "/api/v1/catalog/import", tag = "catalog", operation_id = "importCatalog",
     params(ImportQuery),
@@ -76,6 +77,7 @@ pub async fn import(
         Some(error) => Problem::from(error),
         None => Problem::bad_request(format!("the body could not be read: {error}")),
     })?;
+    let _turn = turn(&state.catalog)?;
     // Reading a large document takes too long for a thread that serves others.
     let document = web::block(move || Document::parse(&bytes)).await.map_err(Problem::internal)??;
     let options = ImportOptions {
@@ -122,6 +124,14 @@ pub async fn export(
         .insert_header((CONTENT_TYPE, media_type))
         .insert_header((CONTENT_DISPOSITION, disposition))
         .body(text))
+}
+
+/// The turn to import, or that another has it.
+pub fn turn(catalog: &CatalogService) -> Result<OwnedMutexGuard<()>, Problem> {
+    catalog.begin_import().ok_or_else(|| {
+        let detail = "another import is under way; try again when it has ended";
+        Problem::unavailable(detail, "only one import is read at a time")
+    })
 }
 
 impl From<DocumentError> for Problem {

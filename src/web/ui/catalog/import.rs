@@ -9,6 +9,7 @@ use super::changes;
 use crate::catalog::document::Document;
 use crate::catalog::plan::{ChangeAction, EntryChange, ImportReport};
 use crate::catalog::service::{ImportMode, ImportOptions, Missing};
+use crate::web::api::catalog_import::turn;
 use crate::web::problem::{Kind, Problem};
 use crate::web::state::AppState;
 use crate::web::ui::parts::badge::{self, Tone};
@@ -56,6 +57,7 @@ async fn run(
     state: &AppState,
     is_applied: bool,
 ) -> Result<ImportReport, Problem> {
+    let _turn = turn(&state.catalog)?;
     let text = form.document.clone();
     let document =
         web::block(move || Document::parse(text.as_bytes())).await.map_err(Problem::internal)??;
