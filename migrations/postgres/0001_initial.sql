@@ -147,6 +147,7 @@ CREATE TABLE notifications (
     series BIGINT NOT NULL,
     lease_owner TEXT,
     lease_until BIGINT,
+    lease_claim TEXT,
     finished_at BIGINT,
     reason TEXT NOT NULL,
     maybe_twice BOOLEAN NOT NULL,

@@ -39,7 +39,8 @@ pub struct Sent {
 }
 
 /// Renders and sends. Ends within the channel's time limit and [`GUARD`]; a panic in the
-/// channel's code is an ambiguous end, not a crash.
+/// channel's code is an ambiguous end, not a crash. What the provider wrote is cleaned here, for
+/// whatever becomes of it: the log, the channel's health, other channels' messages.
 pub async fn attempt(plan: &Plan, channel: &ChannelPlan, letter: Letter<'_>, now: Timestamp) -> Sent {
     let rendered = plan.render(channel, letter.snapshot, now);
     let message = Message {
@@ -58,5 +59,6 @@ pub async fn attempt(plan: &Plan, channel: &ChannelPlan, letter: Letter<'_>, now
         Ok(Err(_)) => SendReport::failed(SendOutcome::Ambiguous, None, "the channel's code panicked"),
         Err(_) => SendReport::failed(SendOutcome::Ambiguous, None, "the channel did not keep its time limit"),
     };
+    let report = report.cleaned();
     Sent { report, preview, template_problem: rendered.problem }
 }

@@ -187,9 +187,11 @@ impl Breaker {
         true
     }
 
-    /// The probe was not sent: there was nothing to send.
-    pub fn forgo_probe(&mut self, now: Timestamp) {
-        if let State::HalfOpen(outage) = &self.state {
+    /// The probe that would count as lost at `lost_at` was not sent.
+    pub fn forgo_probe(&mut self, now: Timestamp, lost_at: Timestamp) {
+        if let State::HalfOpen(outage) = &self.state
+            && outage.probe_at == lost_at
+        {
             self.state = State::Open(Outage { probe_at: now, ..outage.clone() });
         }
     }

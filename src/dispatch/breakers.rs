@@ -95,13 +95,19 @@ impl Breakers {
         Ok(is_ours)
     }
 
-    /// Gives the place of the probe back: there was nothing to send.
-    pub async fn forgo_probe(&self, channel: &str, now: Timestamp) -> Result<(), StoreError> {
+    /// Gives the place of the probe back that would count as lost at `lost_at`: nothing was sent.
+    pub async fn forgo_probe(
+        &self,
+        channel: &str,
+        now: Timestamp,
+        lost_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.store.forgo_probe(channel, now, lost_at).await?;
         if let Some(slot) = self.slots.lock().get_mut(channel) {
-            slot.breaker.forgo_probe(now);
+            slot.breaker.forgo_probe(now, lost_at);
             self.metrics.set_breaker(channel, slot.breaker.state().as_str());
         }
-        self.store.forgo_probe(channel, now).await
+        Ok(())
     }
 
     /// Lets the channel's breaker hear of an attempt, and its message of the breaker: while

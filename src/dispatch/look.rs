@@ -10,6 +10,7 @@ use super::breaker::Pass;
 use super::fold::fold;
 use super::plan::ChannelPlan;
 use super::shared::Shared;
+use super::unsure::{self, Unsure};
 use crate::domain::clock::Timestamp;
 use crate::domain::notification::NotificationState;
 use crate::domain::rate::{Rate, RateLimit};
@@ -71,6 +72,7 @@ pub(super) async fn look(
         paused_until: None,
         pass: wanted.pass,
     };
+    unsure::give_back(&shared, &shared.unsure_claims.new_ones(&channel.name)).await?;
     if !wanted.is_sure {
         let due = shared.store.next_due(&channel.name).await?;
         if due.is_none_or(|due| due > at) {
@@ -78,11 +80,9 @@ pub(super) async fn look(
         }
     }
     let is_probe = wanted.pass == Pass::Probe;
-    let lost_at = at.plus(channel.timeout + LEASE_MARGIN);
-    if is_probe && !shared.breakers.begin_probe(&channel.name, at, lost_at).await? {
+    let Some(WithinLimit { claimed, not_before, folded }) = take(&shared, &channel, wanted, at).await? else {
         return Ok(Found { look_at: at.plus(PAUSE), ..nothing });
-    }
-    let WithinLimit { claimed, not_before, folded } = claim(&shared, &channel, wanted, at).await?;
+    };
     shared.metrics.store_operation("claim_notifications", shared.clock.now().since(at));
     for ended in &folded {
         shared.metrics.notification_ended(&ended.channel, NotificationState::Superseded);
@@ -97,9 +97,6 @@ pub(super) async fn look(
     }
     let nothing = Found { paused_until, ..nothing };
     if is_probe {
-        if claimed.is_empty() {
-            shared.breakers.forgo_probe(&channel.name, at).await?;
-        }
         return Ok(Found { messages: claimed, look_at: at.plus(PAUSE), not_before, ..nothing });
     }
     let may_wait = match channel.rate_limit {
@@ -120,14 +117,57 @@ pub(super) async fn look(
     Ok(Found { look_at, ..nothing })
 }
 
+/// Leases messages, for a probe once its place is taken; `None` when another replica has that.
+async fn take(
+    shared: &Shared,
+    channel: &ChannelPlan,
+    wanted: Wanted,
+    now: Timestamp,
+) -> Result<Option<WithinLimit>, StoreError> {
+    let length = channel.timeout + LEASE_MARGIN;
+    let probe_lost_at = (wanted.pass == Pass::Probe).then(|| now.plus(length));
+    let unsure = Unsure { channel: channel.name.clone(), claim: shared.ids.next_id(), probe_lost_at };
+    if let Some(lost_at) = probe_lost_at {
+        let begun = shared.breakers.begin_probe(&channel.name, now, lost_at).await;
+        if begun.as_ref().is_err_and(StoreError::may_have_happened) {
+            shared.unsure_claims.keep(unsure.clone(), length);
+        }
+        if !begun? {
+            return Ok(None);
+        }
+    }
+    let taken = take_messages(shared, channel, wanted, now, &unsure).await;
+    if taken.as_ref().is_err_and(|error| error.may_have_happened() || probe_lost_at.is_some()) {
+        shared.unsure_claims.keep(unsure, length);
+    }
+    taken.map(Some)
+}
+
+/// Leases messages; a probe for which there is none gives its place back.
+async fn take_messages(
+    shared: &Shared,
+    channel: &ChannelPlan,
+    wanted: Wanted,
+    now: Timestamp,
+    Unsure { claim: id, probe_lost_at, .. }: &Unsure,
+) -> Result<WithinLimit, StoreError> {
+    let within = claim(shared, channel, wanted, now, id).await?;
+    if let (Some(lost_at), true) = (probe_lost_at, within.claimed.is_empty()) {
+        shared.breakers.forgo_probe(&channel.name, now, *lost_at).await?;
+    }
+    Ok(within)
+}
+
 async fn claim(
     shared: &Shared,
     channel: &ChannelPlan,
     wanted: Wanted,
     now: Timestamp,
+    id: &str,
 ) -> Result<WithinLimit, StoreError> {
     let lease = Lease {
         owner: &shared.owner,
+        claim: id,
         now,
         length: channel.timeout + LEASE_MARGIN,
         from_priority: wanted.from_priority,

@@ -31,6 +31,7 @@ mod sender;
 mod shared;
 mod steadiness;
 mod trial;
+mod unsure;
 
 mod worker;
 

@@ -96,8 +96,10 @@ async fn store(shared: &Shared, batch: &[Ended]) -> Result<(), StoreError> {
 }
 
 async fn write(shared: &Shared, recording: &Recording) -> Result<(), StoreError> {
+    let mut may_be_there = false;
     loop {
-        let outcome = shared.store.record_attempts(recording).await;
+        let outcome = write_once(shared, recording, may_be_there).await;
+        may_be_there |= outcome.as_ref().is_err_and(StoreError::may_have_happened);
         let now = shared.clock.now();
         if outcome.as_ref().err().is_some_and(|error| !error.is_unavailable()) {
             return outcome;
@@ -108,6 +110,18 @@ async fn write(shared: &Shared, recording: &Recording) -> Result<(), StoreError>
         }
         shared.clock.sleep_until(now.plus(RETRY)).await;
     }
+}
+
+/// Writes a recording, unless an earlier try whose answer was lost has done so: all of it is
+/// there or nothing.
+async fn write_once(shared: &Shared, recording: &Recording, may_be_there: bool) -> Result<(), StoreError> {
+    if let (true, Some(first)) = (may_be_there, recording.finished.first()) {
+        let is_there = shared.store.has_attempt(&first.notification_id, &first.attempt_id).await?;
+        if is_there {
+            return Ok(());
+        }
+    }
+    shared.store.record_attempts(recording).await
 }
 
 /// A channel may be removed while it sends: nobody would try again what failed then.

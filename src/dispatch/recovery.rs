@@ -12,6 +12,7 @@ use super::fallback::follow_up;
 use super::orphans::cancel_orphans;
 use super::plan::Plan;
 use super::shared::Shared;
+use super::unsure;
 use crate::config::OnAmbiguous;
 use crate::domain::clock::Timestamp;
 use crate::domain::notification::{NotificationKind, Snapshot};
@@ -20,7 +21,11 @@ use crate::store::outbox::{Finished, Next, Recording};
 use crate::store::{LostLease, StoreError, Tx};
 
 /// Why a test whose end nobody saw is not sent again.
-const TEST_LOST: &str = "a test is not repeated: the program stopped during it";
+const TEST_LOST: &str = "a test is not repeated: nobody saw its end";
+/// What is known of an attempt whose process is gone.
+const STOPPED: &str = "the program stopped during the send: the provider may have it";
+/// And of one whose process is this one.
+const UNRECORDED: &str = "the end of the send was not recorded in time: the provider may have it";
 /// How often to look.
 const EVERY: Duration = Duration::from_secs(5);
 /// How long a lease of this very process may seem to have run out before it counts as lost.
@@ -38,7 +43,9 @@ pub(super) async fn run(shared: Arc<Shared>) {
     loop {
         shared.clock.sleep_until(shared.clock.now().plus(EVERY)).await;
         show_queues(&shared).await;
+        let given_back = unsure::give_back(&shared, &shared.unsure_claims.all()).await;
         let now = shared.clock.now();
+        shared.store.watch().note("give back what unanswered claims leased", &given_back, now);
         let found = recover(&shared, now, &mut doubtful).await;
         shared.store.watch().note("look for lost leases", &found, now);
         if let Ok(found @ 1..) = found {
@@ -145,11 +152,8 @@ fn ended(
     // A test is told once: who asked for it has gone.
     let is_test = snapshot.is_some_and(|snapshot| snapshot.kind == NotificationKind::Test);
     let channel = plan.channel(&lease.channel);
-    let report = SendReport::failed(
-        SendOutcome::Ambiguous,
-        None,
-        "the program stopped during the send: the provider may have it",
-    );
+    let why = if lease.lease_owner == shared.owner { UNRECORDED } else { STOPPED };
+    let report = SendReport::failed(SendOutcome::Ambiguous, None, why);
     let terms = Terms {
         backoff: plan.backoff,
         // A channel that is gone cannot say: assume the worse.

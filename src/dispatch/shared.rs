@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use super::breakers::Breakers;
 use super::plan::Plan;
 use super::steadiness::Steadiness;
+use super::unsure::UnsureClaims;
 use crate::domain::clock::{SharedClock, Timestamp};
 use crate::domain::ids::IdMaker;
 use crate::domain::random::SharedRandom;
@@ -45,6 +46,7 @@ pub(super) struct Shared {
     pub owner: String,
     pub started_at: Timestamp,
     pub steadiness: Steadiness,
+    pub unsure_claims: UnsureClaims,
     plan: ArcSwap<Plan>,
     wakes: RwLock<HashMap<String, Arc<Notify>>>,
     triage: OnceLock<Arc<Notify>>,
@@ -62,6 +64,7 @@ impl Shared {
             ),
             started_at: parts.clock.now(),
             steadiness: Steadiness::default(),
+            unsure_claims: UnsureClaims::default(),
             store: parts.store,
             clock: parts.clock,
             random: parts.random,

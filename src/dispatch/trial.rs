@@ -8,6 +8,7 @@ use super::dispatcher::Dispatcher;
 use super::ended::Ended;
 use super::plan::{ChannelPlan, Plan};
 use super::sender::Sender;
+use super::shared::Shared;
 use crate::domain::alert::AlertStatus;
 use crate::domain::clock::{SharedClock, Timestamp};
 use crate::domain::ids::IdMaker;
@@ -74,7 +75,7 @@ impl Dispatcher {
             snapshot,
         };
         let lease_until = now.plus(target.timeout * 2);
-        shared.store.insert_leased(notification, &shared.owner, lease_until).await?;
+        insert_leased(shared, &notification, lease_until).await?;
         let mut ended =
             Sender::new(shared.clone(), target, records.clone()).attempt(&message, Pass::Trial).await;
         give_up(&mut ended);
@@ -127,6 +128,22 @@ fn millis_between(begin: Timestamp, end: Timestamp) -> u64 {
     u64::try_from(end.since(begin).as_millis()).unwrap_or(u64::MAX)
 }
 
+/// Puts a test into the log. When the answer to that is lost, asks again: it may be there.
+async fn insert_leased(
+    shared: &Shared,
+    test: &NewNotification,
+    lease_until: Timestamp,
+) -> Result<(), StoreError> {
+    let insert = async || shared.store.insert_leased(test, &shared.owner, lease_until).await;
+    match insert().await {
+        Err(error) if error.may_have_happened() => match insert().await {
+            Err(StoreError::Conflict { .. }) => Ok(()),
+            settled => settled,
+        },
+        settled => settled,
+    }
+}
+
 /// A test is told once: who asked sees the end and may ask again.
 fn give_up(ended: &mut Ended) {
     ended.about = None;
@@ -148,6 +165,7 @@ fn claimed(id: String, snapshot: &Snapshot, expires_at: Timestamp) -> Claimed {
         snapshot: serde_json::to_string(snapshot).unwrap_or_default(),
         maybe_twice: false,
         priority: 0,
+        lease_claim: String::new(),
         reference: None,
     }
 }

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::breaker::{Pass, Permit};
 use super::ended::Ended;
-use super::look::{Found, LEASE_MARGIN, PAUSE, POLL, Wanted, look};
+use super::look::{Found, PAUSE, POLL, Wanted, look};
 use super::pace::{Pace, Step};
 use super::plan::ChannelPlan;
 use super::sender::Sender;
@@ -29,6 +29,8 @@ pub(super) struct Worker {
     pace: Pace,
     /// Leased and not yet being sent, with the moment of the lease.
     ready: VecDeque<(Timestamp, Claimed)>,
+    /// Those are being given back, and the store did not say that it has them: they are not sent.
+    is_returning: bool,
     /// Leased to find out whether the channel works again.
     probe: Option<Claimed>,
     /// When to look into the outbox again.
@@ -57,6 +59,7 @@ impl Worker {
             stopped,
             pace: Pace::new(channel.concurrency, now),
             ready: VecDeque::new(),
+            is_returning: false,
             probe: None,
             look_at: now,
             not_before: now,
@@ -90,6 +93,10 @@ impl Worker {
             sends.spawn(self.sender.clone().deliver(message, Pass::Probe));
         }
         self.give_back().await;
+        while self.is_returning {
+            self.sender.shared.clock.sleep_until(self.now().plus(PAUSE)).await;
+            self.give_back().await;
+        }
         // A successor may have looked before this was given back.
         self.sender.shared.wake(&self.sender.channel.name);
         while sends.join_next().await.is_some() {}
@@ -102,6 +109,13 @@ impl Worker {
         self.bound_waits(poll);
         if let Some(message) = self.probe.take() {
             sends.spawn(self.sender.clone().deliver(message, Pass::Probe));
+        }
+        // No look is under way then: none is begun until the store has taken them back.
+        if self.is_returning {
+            self.give_back().await;
+        }
+        if self.is_returning {
+            return now.plus(PAUSE);
         }
         // A look under way may hold the only connection that giving back could have, and does
         // not go on before this returns.
@@ -199,21 +213,22 @@ impl Worker {
     }
 
     /// Leases of messages that will not be sent now are worth more to others. What the store
-    /// does not take back is kept for as long as its lease surely holds.
+    /// did not surely take back is given back again before anything else: it may have been leased
+    /// to another replica meanwhile.
     async fn give_back(&mut self) {
         if self.ready.is_empty() {
             return;
         }
         let shared = &self.sender.shared;
-        let ids: Vec<&str> = self.ready.iter().map(|(_, message)| message.id.as_str()).collect();
-        let taken = shared.store.give_back(&shared.owner, &ids).await;
+        let leased =
+            |(_, message): &'_ (Timestamp, Claimed)| (message.id.clone(), message.lease_claim.clone());
+        let messages: Vec<(String, String)> = self.ready.iter().map(leased).collect();
+        let taken = shared.store.give_back(&messages).await;
         let now = self.now();
         shared.store.watch().note("give back messages that were not sent", &taken, now);
-        match taken {
-            Ok(()) => self.ready.clear(),
-            Err(_) => {
-                self.ready.retain(|(leased_at, _)| now < leased_at.plus(LEASE_MARGIN / 2));
-            }
+        self.is_returning = taken.is_err();
+        if taken.is_ok() {
+            self.ready.clear();
         }
         self.look_at = now.max(self.not_before);
     }

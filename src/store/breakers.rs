@@ -35,7 +35,7 @@ const SAVE_SET: &str = "ON CONFLICT (channel) DO UPDATE SET breaker = excluded.b
 const CLAIM_PROBE: &str = "UPDATE channel_health SET breaker = 'half_open', probe_at = $3 \
      WHERE channel = $1 AND breaker <> 'closed' AND probe_at <= $2";
 const FORGO_PROBE: &str = "UPDATE channel_health SET breaker = 'open', probe_at = $2 \
-     WHERE channel = $1 AND breaker = 'half_open'";
+     WHERE channel = $1 AND breaker = 'half_open' AND probe_at = $3";
 const RESUME: &str = "UPDATE channel_health SET breaker = 'open', probe_at = $1 WHERE breaker = 'open' \
      OR (breaker = 'half_open' AND probe_at <= $2)";
 const CLOSE: &str = "UPDATE channel_health SET breaker = 'closed', opened_at = NULL, opened_reason = NULL, \
@@ -87,14 +87,20 @@ impl Store {
         Ok(claimed > 0)
     }
 
-    /// Gives the place of a channel's probe back unused.
+    /// Gives the place of a channel's probe that would count as lost at `lost_at` back unused.
     ///
     /// # Errors
     /// When the database does not answer; then the probe counts as lost in due time.
-    pub async fn forgo_probe(&self, channel: &str, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn forgo_probe(
+        &self,
+        channel: &str,
+        now: Timestamp,
+        lost_at: Timestamp,
+    ) -> Result<(), StoreError> {
         let mut tx = self.begin_write().await?;
         with_tx!(tx, |conn| {
-            let query = sqlx::query(FORGO_PROBE).bind(channel).bind(now.as_millis());
+            let query =
+                sqlx::query(FORGO_PROBE).bind(channel).bind(now.as_millis()).bind(lost_at.as_millis());
             query.execute(&mut *conn).await.map(|_| ())
         })
         .doing("give a channel's probe back")?;

@@ -2,6 +2,9 @@
 
 use sqlx::error::ErrorKind;
 
+/// What is attempted last in a transaction.
+pub(super) const COMMITTING: &str = "commit a transaction";
+
 /// A failed operation on the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -51,6 +54,11 @@ impl StoreError {
     /// Whether the same operation may succeed later without any change to it.
     pub fn is_unavailable(&self) -> bool {
         matches!(self, Self::Unavailable { .. })
+    }
+
+    /// Whether it may have happened all the same: the answer to the commit was lost.
+    pub fn may_have_happened(&self) -> bool {
+        matches!(self, Self::Unavailable { doing: COMMITTING, .. })
     }
 
     /// Whether only the waiting took too long, for whatever reason.

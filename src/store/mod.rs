@@ -284,7 +284,7 @@ impl Tx {
             TxKind::Sqlite(tx) => tx.commit().await,
             TxKind::Postgres(tx) => dialect::in_time(tx.commit()).await,
         }
-        .doing("commit a transaction")
+        .doing(error::COMMITTING)
     }
 
     /// Undoes the transaction's writes and lets go of its locks at once; a transaction that

@@ -40,6 +40,8 @@ pub struct Claimed {
     pub maybe_twice: bool,
     /// Its place in the queue.
     pub priority: i64,
+    /// By which claim it was leased.
+    pub lease_claim: String,
     /// What the conversation's last message left to refer to, as JSON.
     pub reference: Option<String>,
 }
@@ -49,6 +51,9 @@ pub struct Claimed {
 pub struct Lease<'a> {
     /// The claiming process.
     pub owner: &'a str,
+    /// Names this claim among all others: what it leased can be given back although its answer
+    /// was lost.
+    pub claim: &'a str,
     /// The present moment.
     pub now: Timestamp,
     /// How long the claim holds.
@@ -138,7 +143,8 @@ macro_rules! unblocked {
 macro_rules! claim_sql {
     ($lock:literal) => {
         concat!(
-            "UPDATE notifications SET state = 'sending', lease_owner = $1, lease_until = $2, attempts = attempts + 1 \
+            "UPDATE notifications SET state = 'sending', lease_owner = $1, lease_until = $2, lease_claim = $7, \
+             attempts = attempts + 1 \
              WHERE id IN (SELECT n.id FROM notifications n WHERE n.channel = $3 AND n.state = 'pending' \
              AND n.priority >= $6 AND n.due_at <= $4 AND ",
             // Whichever replica was asked to wait.
@@ -147,6 +153,7 @@ macro_rules! claim_sql {
             " ORDER BY n.priority, n.due_at, n.id LIMIT $5",
             $lock,
             ") RETURNING id, dedup_key, series, attempts, created_at, received_at, expires_at, snapshot, maybe_twice, priority, \
+             lease_claim, \
              CASE WHEN kind = 'folded' THEN NULL ELSE (SELECT c.reference FROM notification_incidents ni JOIN conversations c \
              ON c.incident_id = ni.incident_id AND c.channel = notifications.channel \
              WHERE ni.notification_id = notifications.id AND c.reference IS NOT NULL LIMIT 1) END AS reference"
@@ -155,8 +162,19 @@ macro_rules! claim_sql {
 }
 const CLAIM: PerDialect =
     PerDialect { sqlite: claim_sql!(""), postgres: claim_sql!(" FOR UPDATE OF n SKIP LOCKED") };
-const GIVE_BACK: &str = "UPDATE notifications SET state = 'pending', attempts = attempts - 1, lease_owner = NULL, \
-     lease_until = NULL WHERE state = 'sending' AND lease_owner = $1 AND id IN";
+macro_rules! give_back_sql {
+    ($which:literal) => {
+        concat!(
+            "UPDATE notifications SET state = 'pending', attempts = attempts - 1, lease_owner = NULL, \
+             lease_until = NULL, lease_claim = NULL ",
+            $which
+        )
+    };
+}
+const GIVE_BACK: &str = give_back_sql!("FROM (");
+const GIVE_BACK_WHERE: &str = ") AS v WHERE notifications.id = v.column1 AND notifications.lease_claim = v.column2 \
+     AND notifications.state = 'sending'";
+const GIVE_BACK_CLAIMS: &str = give_back_sql!("WHERE state = 'sending' AND lease_claim IN");
 /// One look into the index for each priority, whatever waits.
 const NEXT_DUE: &str = concat!(
     "SELECT MIN(due) FROM (SELECT (SELECT n.due_at FROM notifications n \
@@ -206,6 +224,7 @@ macro_rules! claim_query {
             .bind($lease.now.as_millis())
             .bind(i64::try_from($limit).unwrap_or(i64::MAX))
             .bind(i64::from($lease.from_priority))
+            .bind($lease.claim)
     };
 }
 
@@ -240,22 +259,31 @@ impl Store {
         Ok(in_order(claimed.doing("claim messages")?))
     }
 
-    /// Takes back a claim of messages that were not sent: as if it had not been.
+    /// Gives back messages that were leased and not sent, each as its id and its claim: as if
+    /// they had not been leased. Doing so twice changes nothing.
     ///
     /// # Errors
-    /// When the database does not answer; then the leases will run out.
-    pub async fn give_back(&self, owner: &str, ids: &[&str]) -> Result<(), StoreError> {
+    /// When the database does not answer; it may have done so all the same.
+    pub async fn give_back(&self, messages: &[(String, String)]) -> Result<(), StoreError> {
         let mut tx = self.begin_write().await?;
-        let sql = super::dialect::list_sql(GIVE_BACK, 2, ids.len());
-        with_tx!(tx, |conn| {
-            let mut query = sqlx::query(sql).bind(owner);
-            for id in ids {
-                query = query.bind(id);
-            }
-            query.execute(&mut *conn).await.map(|_| ())
-        })
+        write_rows!(tx, messages, 2, GIVE_BACK, GIVE_BACK_WHERE, |query, message| query
+            .bind(&message.0)
+            .bind(&message.1))
         .doing("give messages back")?;
         tx.commit().await
+    }
+
+    /// Gives back everything that these claims leased, and answers how much that was. For claims
+    /// of which nothing was sent, since nobody knows what they leased.
+    ///
+    /// # Errors
+    /// When the database does not answer; it may have done so all the same.
+    pub async fn give_back_claims(&self, claims: &[&str]) -> Result<u64, StoreError> {
+        let mut tx = self.begin_write().await?;
+        let given_back =
+            write_by_keys!(tx, claims, GIVE_BACK_CLAIMS).doing("give back what claims leased")?;
+        tx.commit().await?;
+        Ok(given_back)
     }
 
     /// When the next message of a channel that nothing older blocks is due.

@@ -113,12 +113,12 @@ impl Store {
     /// When the database does not take it.
     pub async fn insert_leased(
         &self,
-        notification: NewNotification,
+        notification: &NewNotification,
         owner: &str,
         lease_until: Timestamp,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin_write().await?;
-        tx.insert_notifications(std::slice::from_ref(&notification)).await?;
+        tx.insert_notifications(std::slice::from_ref(notification)).await?;
         with_tx!(tx, |conn| {
             let query =
                 sqlx::query(LEASE_NEW).bind(&notification.id).bind(owner).bind(lease_until.as_millis());

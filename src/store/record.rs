@@ -39,6 +39,7 @@ const HEALTH: Rows = Rows {
      delivered = channel_health.delivered + excluded.delivered, failed = channel_health.failed + excluded.failed, \
      given_up_at = COALESCE(excluded.given_up_at, channel_health.given_up_at)",
 };
+const HAS_ATTEMPT: &str = "SELECT COUNT(*) FROM attempts WHERE notification_id = $1 AND id = $2";
 macro_rules! references_sql {
     ($lock:literal) => {
         concat!(
@@ -116,6 +117,20 @@ impl Store {
         let mut tx = self.begin_write().await?;
         tx.record_attempts(recording).await?;
         tx.commit().await
+    }
+
+    /// Whether an attempt is recorded.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn has_attempt(&self, notification_id: &str, id: &str) -> Result<bool, StoreError> {
+        let (count,): (i64,) = with_reader!(self, |conn| sqlx::query_as(HAS_ATTEMPT)
+            .bind(notification_id)
+            .bind(id)
+            .fetch_one(&mut *conn)
+            .await)
+        .doing("look for an attempt")?;
+        Ok(count > 0)
     }
 }
 

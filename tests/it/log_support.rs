@@ -79,7 +79,8 @@ impl Site {
 
     /// Tries everything a channel is owed.
     pub async fn attempt(&self, channel: &str, end: &Next, now: Timestamp) {
-        let lease = Lease { owner: "test", now, length: Duration::from_secs(60), from_priority: 0 };
+        let lease =
+            Lease { owner: "test", claim: "test", now, length: Duration::from_secs(60), from_priority: 0 };
         let claimed = self.state.store.claim_notifications(channel, &lease, 5_000).await.unwrap();
         let finished = claimed
             .iter()

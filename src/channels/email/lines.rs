@@ -4,6 +4,9 @@
 //! man in the middle appends to the server's answer to `STARTTLS` therefore never waits in
 //! a buffer to be believed after the handshake, but breaks the handshake.
 //!
+//! Without TLS, a line that is not UTF-8 is read with question marks in it: mail servers write
+//! names and languages of old, and the code before the text is what matters.
+//!
 //! A server spoken to over TLS from the first byte is not read through this: it has shown
 //! its certificate before it says anything, and its bounds are the mail library's.
 
@@ -24,12 +27,20 @@ const MAX_SESSION: usize = 512 * 1024;
 pub struct LineStream {
     stream: TcpStream,
     left: usize,
+    /// All that comes is text: no TLS will be.
+    is_text: bool,
 }
 
 impl LineStream {
-    /// Over this connection.
+    /// Over this connection, on which TLS may begin.
     pub const fn new(stream: TcpStream) -> Self {
-        Self { stream, left: MAX_SESSION }
+        Self { stream, left: MAX_SESSION, is_text: false }
+    }
+
+    /// The same for a connection that stays without TLS.
+    #[must_use]
+    pub fn of_text(self) -> Self {
+        Self { is_text: true, ..self }
     }
 }
 
@@ -58,6 +69,9 @@ impl AsyncRead for LineStream {
         let mut line = ReadBuf::new(&mut seen[..wanted]);
         ready!(Pin::new(&mut self.stream).poll_read(cx, &mut line))?;
         let read = line.filled().len();
+        if self.is_text && std::str::from_utf8(line.filled()).is_err() {
+            line.filled_mut().iter_mut().filter(|byte| !byte.is_ascii()).for_each(|byte| *byte = b'?');
+        }
         buf.put_slice(line.filled());
         self.left -= read;
         Poll::Ready(Ok(()))

@@ -196,7 +196,8 @@ impl Session<'_> {
             .map_err(|_| self.late(Stage::Connecting))?
             .and_then(|stream| stream.set_nodelay(true).map(|()| stream))
             .map_err(|error| self.not_processed(format!("cannot connect: {error}")))?;
-        Ok(LineStream::new(stream))
+        let stream = LineStream::new(stream);
+        Ok(if self.server.protection == Protection::None { stream.of_text() } else { stream })
     }
 
     async fn hand_over(

@@ -263,6 +263,47 @@ async fn a_server_that_never_ends_its_line_is_left() {
     assert!(server.await.unwrap() < 64 * 1024 * 1024);
 }
 
+/// Takes a mail's recipient with this reply, and everything else with 250.
+async fn answer_recipient(listener: tokio::net::TcpListener, reply: &'static [u8]) {
+    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _};
+    let (stream, _) = listener.accept().await.unwrap();
+    let (read, mut write) = stream.into_split();
+    write.write_all(b"220 m\xfcller.example\r\n").await.unwrap();
+    let mut lines = tokio::io::BufReader::new(read).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        let reply = if line.starts_with("RCPT") { reply } else { b"250 m\xfcller.example\r\n" };
+        // Who has heard enough hangs up.
+        if write.write_all(reply).await.is_err() {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_is_understood_whatever_bytes_its_text_has() {
+    for (reply, told) in [
+        (&b"550 Postfach nicht verf\xfcgbar\r\n"[..], "Postfach nicht verf?gbar"),
+        (&b"550 mailbox\0gone\r\n"[..], "mailbox\0gone"),
+        (&b"550-\xff\xfe\r\n550 \x1b[31m\x80\r\n"[..], "[31m?"),
+        ("550 Postfach nicht verfügbar\r\n".as_bytes(), "Postfach nicht verfügbar"),
+    ] {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = tokio::spawn(answer_recipient(listener, reply));
+        let settings = json!({
+            "smtp": {"host": "127.0.0.1", "port": port, "tls": "none"},
+            "from": "a@example.org", "to": ["b@example.org"],
+        });
+        let channel = build(&config(settings)).ok().unwrap();
+
+        let report = send(&*channel, "n-1", None, LIMIT).await;
+
+        assert_eq!((report.outcome, report.status), (SendOutcome::Rejected, Some(550)), "{report:?}");
+        assert!(report.error.as_ref().is_some_and(|error| error.contains(told)), "{report:?}");
+        server.abort();
+    }
+}
+
 #[test]
 fn each_way_of_setting_it_up_wrong_is_told_under_its_key() {
     let cases = [

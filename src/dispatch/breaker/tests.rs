@@ -136,7 +136,7 @@ fn a_probe_that_never_came_back_makes_room_for_another() {
 fn a_probe_with_nothing_to_send_costs_no_time() {
     let mut breaker = refused_at(0);
     assert!(breaker.begin_probe(at(15), at(90)));
-    breaker.forgo_probe(at(15));
+    breaker.forgo_probe(at(15), at(90));
     assert_eq!(breaker.permit(at(15)), Permit::Probe);
 
     probed(&mut breaker, Evidence::None, 16);
@@ -267,8 +267,8 @@ proptest! {
                     breaker.note(&straggler, fraction);
                 }
                 Step::Forgo if probe.is_some() => {
-                    probe = None;
-                    breaker.forgo_probe(at(now));
+                    let lost_at = probe.take().map(at);
+                    breaker.forgo_probe(at(now), lost_at.unwrap());
                 }
                 Step::Reset => breaker.close(at(now)),
                 Step::End(_) | Step::Forgo => {}

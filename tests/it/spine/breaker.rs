@@ -327,7 +327,7 @@ async fn one_replica_sends_the_probe(fresh: Fresh) {
     assert!(!store.claim_probe("hook", later, lost_at).await.unwrap(), "a second one");
     assert!(stage.is_in("half_open").await);
 
-    store.forgo_probe("hook", later).await.unwrap();
+    store.forgo_probe("hook", later, lost_at).await.unwrap();
     assert!(store.claim_probe("hook", later, lost_at).await.unwrap());
     assert!(store.claim_probe("hook", lost_at, lost_at.plus(LIMIT)).await.unwrap(), "the probe was lost");
 }

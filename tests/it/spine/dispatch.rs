@@ -185,6 +185,7 @@ async fn a_message_whose_worker_died_is_sent_again_and_marked(fresh: Fresh) {
     stage.world.tell(&[firing("a", "high")]).await;
     let lease = modelpager::store::outbox::Lease {
         owner: "a process that is gone",
+        claim: "test",
         now: SystemClock.now(),
         length: Duration::from_secs(1),
         from_priority: 0,

@@ -297,7 +297,13 @@ async fn a_lease_that_was_lost_makes_no_stand_in(fresh: Fresh) {
     stage.dispatcher.stop(Duration::from_secs(1)).await;
     stage.world.tell(&[firing("a", "high")]).await;
     let store = &stage.world.store;
-    let lease = Lease { owner: "us", now: super::START, length: Duration::from_secs(60), from_priority: 0 };
+    let lease = Lease {
+        owner: "us",
+        claim: "test",
+        now: super::START,
+        length: Duration::from_secs(60),
+        from_priority: 0,
+    };
     let claimed = store.claim_notifications("hook", &lease, 1).await.unwrap().remove(0);
     let at = super::START.plus(Duration::from_secs(1));
     let recording = |owner: &str| Recording {

@@ -77,7 +77,7 @@ async fn replicas_share_the_limit_of_a_channel(fresh: Fresh) {
     let limit = Limit { rate, patience: 1_000, fold: None };
     let claim = async |store: &modelpager::store::Store, owner: &str, from_start: u64| {
         let now = super::START.plus(Duration::from_secs(from_start));
-        let lease = Lease { owner, now, length: Duration::from_secs(60), from_priority: 0 };
+        let lease = Lease { owner, claim: "test", now, length: Duration::from_secs(60), from_priority: 0 };
         let within = store.claim_within("console", &lease, 10, &limit).await.unwrap();
         (within.claimed.len(), within.not_before)
     };
@@ -98,7 +98,7 @@ async fn what_came_later_waits_for_the_message_that_stands_for_what_came_first(f
     world.tell(&problems("firing", 12)).await;
     let lease = |from_start: u64| {
         let now = super::START.plus(Duration::from_secs(from_start));
-        Lease { owner: "me", now, length: Duration::from_secs(60), from_priority: 0 }
+        Lease { owner: "me", claim: "test", now, length: Duration::from_secs(60), from_priority: 0 }
     };
     let first = world.store.claim_notifications("console", &lease(0), 1).await.unwrap();
     let like: Snapshot = serde_json::from_str(&first[0].snapshot).unwrap();

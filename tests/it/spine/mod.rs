@@ -6,11 +6,13 @@ mod dispatch;
 mod fallback;
 mod intake;
 mod limits;
+mod lost_answers;
 mod odd_bodies;
 mod order;
 mod outage;
 mod outbox;
 mod overtake;
+mod provider_texts;
 mod replicas;
 mod timers;
 mod triage;
@@ -224,6 +226,7 @@ impl World {
     pub async fn snapshot(&self, id: &str) -> Snapshot {
         let lease = Lease {
             owner: "reader",
+            claim: "test",
             now: self.clock.now(),
             length: Duration::from_secs(60),
             from_priority: 0,

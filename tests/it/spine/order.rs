@@ -56,6 +56,7 @@ async fn no_message_arrives_after_one_that_was_decided_later(fresh: Fresh) {
                 let owner = WORKERS[draw(3)];
                 let lease = Lease {
                     owner,
+                    claim: "test",
                     now: world.clock.now(),
                     length: Duration::from_secs(30),
                     from_priority: 0,

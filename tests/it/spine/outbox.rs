@@ -32,7 +32,7 @@ on_both_databases! {
 impl World {
     async fn claim(&self, owner: &str) -> Vec<Claimed> {
         use modelpager::domain::clock::Clock as _;
-        let lease = Lease { owner, now: self.clock.now(), length: MINUTE, from_priority: 0 };
+        let lease = Lease { owner, claim: "test", now: self.clock.now(), length: MINUTE, from_priority: 0 };
         self.store.claim_notifications("console", &lease, 10).await.unwrap()
     }
 
@@ -102,7 +102,7 @@ async fn the_urgent_are_handed_out_first_and_from_further_down_the_others(fresh:
         world.tell(&[alert(("firing", severity, severity, "a"))]).await;
     }
     let claim_one = async |from_priority| {
-        let lease = Lease { owner: "me", now: START, length: MINUTE, from_priority };
+        let lease = Lease { owner: "me", claim: "test", now: START, length: MINUTE, from_priority };
         let claimed = world.store.claim_notifications("console", &lease, 1).await.unwrap();
         let snapshot: Snapshot = serde_json::from_str(&claimed[0].snapshot).unwrap();
         snapshot.incident.severity.as_str()
@@ -119,9 +119,11 @@ async fn what_is_given_back_was_never_attempted(fresh: Fresh) {
     world.tell(&[firing("a", "high")]).await;
     let message = world.claim("me").await.remove(0);
 
-    world.store.give_back("somebody else", &[&message.id]).await.unwrap();
+    let leased = |claim: &str| [(message.id.clone(), claim.to_owned())];
+
+    world.store.give_back(&leased("somebody else's")).await.unwrap();
     assert!(world.claim("me").await.is_empty(), "only who leased it can give it back");
-    world.store.give_back("me", &[&message.id]).await.unwrap();
+    world.store.give_back(&leased(&message.lease_claim)).await.unwrap();
 
     let again = world.claim("me").await.remove(0);
     assert_eq!((again.id.as_str(), again.attempts), (message.id.as_str(), 1));

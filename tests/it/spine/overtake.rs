@@ -32,7 +32,8 @@ fn config(supersede: bool) -> Config {
 
 impl World {
     async fn claim_all(&self) -> Vec<Claimed> {
-        let lease = Lease { owner: "me", now: self.clock.now(), length: MINUTE, from_priority: 0 };
+        let lease =
+            Lease { owner: "me", claim: "test", now: self.clock.now(), length: MINUTE, from_priority: 0 };
         self.store.claim_notifications("console", &lease, 10).await.unwrap()
     }
 

@@ -253,7 +253,7 @@ async fn what_a_dead_replica_was_sending_need_not_wait_for_its_lease() {
     a.store.show_replica(&sign("lives"), START).await.unwrap();
     a.store.show_replica(&sign("dies"), START).await.unwrap();
     for (owner, channel) in [("lives", "console"), ("dies", "oncall")] {
-        let lease = Lease { owner, now: START, length: MINUTE * 5, from_priority: 0 };
+        let lease = Lease { owner, claim: "test", now: START, length: MINUTE * 5, from_priority: 0 };
         assert_eq!(a.store.claim_notifications(channel, &lease, 1).await.unwrap().len(), 1);
     }
     assert!(lost(START).await.is_empty());

@@ -5,6 +5,7 @@ pub mod browser;
 pub mod databases;
 pub mod http;
 pub mod postgres;
+pub mod postgres_cut;
 pub mod postgres_own;
 pub mod program;
 pub mod service;

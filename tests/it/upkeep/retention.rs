@@ -31,7 +31,7 @@ impl World {
     /// Delivers what is owed on a channel, now.
     async fn deliver_all(&self, channel: &str) {
         let now = self.clock.now();
-        let lease = Lease { owner: "me", now, length: DAY, from_priority: 0 };
+        let lease = Lease { owner: "me", claim: "test", now, length: DAY, from_priority: 0 };
         loop {
             let claimed = self.store.claim_notifications(channel, &lease, 100).await.unwrap();
             if claimed.is_empty() {
