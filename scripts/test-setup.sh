@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Installs the programs some tests talk to, when they are absent: a real Alertmanager and
-# Prometheus, a real mail server, PostgreSQL, openssl, a browser with its driver; and fetches
-# axe-core, which looks at pages as people who cannot see them do. Quiet when there is nothing
-# to do. Without apt or the right to install, or without the network, it says what is missing
-# and ends well: the tests that need it then skip loudly, and fail where CI=true.
+# Prometheus, a real mail server, PostgreSQL with PgBouncer, openssl, a browser with its driver;
+# and fetches axe-core, which looks at pages as people who cannot see them do. Quiet when there is
+# nothing to do. Without apt or the right to install, or without the network, it says what is
+# missing and ends well: the tests that need it then skip loudly, and fail where CI=true.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -43,6 +43,10 @@ if ! has_postgres; then
     # The metapackage of whatever version this release has.
     packages+=(postgresql)
     services+=(postgresql)
+fi
+if ! has pgbouncer && [ ! -x /usr/sbin/pgbouncer ]; then
+    packages+=(pgbouncer)
+    services+=(pgbouncer)
 fi
 has openssl || packages+=(openssl)
 [ -f "$axe" ] || has npm || has curl || has wget || packages+=(curl ca-certificates)

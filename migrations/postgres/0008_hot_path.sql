@@ -31,6 +31,21 @@ UPDATE members SET place = CASE status WHEN 'firing' THEN 0 ELSE 5 END
     + CASE severity WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 WHEN 'low' THEN 3 ELSE 4 END;
 CREATE INDEX members_by_place ON members (incident_id, place, starts_at, fingerprint);
 
+-- What is on its way changes its state a few times, and its state decides in which indexes it
+-- stands: each change leaves a dead row behind, over which whoever looks for the next must step.
+-- The usual fifth of a table is too many of them once the table is a log.
+ALTER TABLE events SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000,
+    autovacuum_analyze_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
+ALTER TABLE notifications SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000,
+    autovacuum_analyze_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
+ALTER TABLE conversations SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000,
+    autovacuum_analyze_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0, fillfactor = 85);
+ALTER TABLE incidents SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000,
+    autovacuum_analyze_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0, fillfactor = 85);
+-- One row each that every message changes, and no index over what changes in it.
+ALTER TABLE channel_health SET (fillfactor = 20, autovacuum_vacuum_threshold = 500);
+ALTER TABLE channel_budgets SET (fillfactor = 20, autovacuum_vacuum_threshold = 500);
+
 -- Empty: on PostgreSQL event_keys decides among twins. On SQLite the keys that each
 -- transaction of intake stored, as one value.
 CREATE TABLE event_key_batches (

@@ -86,7 +86,7 @@ impl Store {
     /// Then none of them is stored.
     pub async fn take_in(&self, ids: &IdMaker, events: &mut [NewEvent]) -> Result<Vec<Stored>, StoreError> {
         let Pool::Sqlite { write, .. } = &self.pool else {
-            let (tx, ()) = tokio::try_join!(self.begin_write(), self.go_on_with_event_ids(ids))?;
+            let (tx, ()) = tokio::try_join!(self.begin_intake(), self.go_on_with_event_ids(ids))?;
             name(events, ids);
             return insert_on_server(tx, events).await;
         };

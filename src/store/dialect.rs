@@ -31,6 +31,14 @@ macro_rules! with_tx {
 /// Runs a body on a connection for reading. Evaluates to the body's `Result<_, sqlx::Error>`.
 macro_rules! with_reader {
     ($store:expr, |$conn:ident| $body:expr) => {
+        with_connection!($store, read, |$conn| $body)
+    };
+}
+
+/// Runs a body on one of SQLite's connections for reading, or one of those of that pool of a
+/// server.
+macro_rules! with_connection {
+    ($store:expr, $pool:ident, |$conn:ident| $body:expr) => {
         match &$store.pool {
             $crate::store::Pool::Sqlite { read, .. } => match read.acquire().await {
                 Ok(mut acquired) => {
@@ -39,7 +47,7 @@ macro_rules! with_reader {
                 }
                 Err(error) => Err(error),
             },
-            $crate::store::Pool::Postgres(server) => match server.read.acquire().await {
+            $crate::store::Pool::Postgres(server) => match server.$pool.acquire().await {
                 Ok(mut acquired) => {
                     let $conn = &mut *acquired;
                     $crate::store::dialect::in_time(async { $body }).await
@@ -47,6 +55,14 @@ macro_rules! with_reader {
                 Err(error) => Err(error),
             },
         }
+    };
+}
+
+/// Runs a body on a connection for reading what the work depends on, not what somebody looks at.
+/// Evaluates to the body's `Result<_, sqlx::Error>`.
+macro_rules! with_worker {
+    ($store:expr, |$conn:ident| $body:expr) => {
+        with_connection!($store, write, |$conn| $body)
     };
 }
 

@@ -159,6 +159,18 @@ fn is_unavailable_code(code: &str) -> bool {
     code.parse::<u32>().is_ok_and(|n| SQLITE.contains(&(n & 0xFF)))
 }
 
+/// The server's own reason, and what an operator can do about it.
+pub(super) fn with_advice(error: &sqlx::Error) -> String {
+    let reason = match error {
+        sqlx::Error::Database(error) => error.message().to_owned(),
+        other => other.to_string(),
+    };
+    match advice(error) {
+        "" => reason,
+        advice => format!("{reason}: {advice}"),
+    }
+}
+
 /// What is wrong and what an operator can do about it, where the error tells.
 fn advice(error: &sqlx::Error) -> &'static str {
     match error {

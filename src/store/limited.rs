@@ -99,10 +99,10 @@ macro_rules! foldable_sql {
              FROM notifications n WHERE n.channel = $1 AND n.dedup_key <> 'modelpager:folded' AND ",
             never_sent!(),
             // What cannot be folded keeps what came after it.
-            " AND (SELECT 1 FROM notifications o WHERE o.channel = n.channel AND o.dedup_key = n.dedup_key \
+            " AND (SELECT COUNT(*) FROM notifications o WHERE o.channel = n.channel AND o.dedup_key = n.dedup_key \
              AND o.state IN ('pending', 'sending') AND o.id < n.id AND (o.state = 'sending' \
-             OR (SELECT 1 FROM attempts b WHERE b.notification_id = o.id \
-             AND b.outcome IN ('accepted', 'ambiguous') LIMIT 1) IS NOT NULL) LIMIT 1) IS NULL \
+             OR (SELECT COUNT(*) FROM attempts b WHERE b.notification_id = o.id \
+             AND b.outcome IN ('accepted', 'ambiguous')) > 0)) = 0 \
              ORDER BY n.id || '' LIMIT $2",
             $lock
         )

@@ -143,6 +143,13 @@ impl Store {
         self.begin_write_at_once().await
     }
 
+    /// Begins a transaction in which events are stored.
+    async fn begin_intake(&self) -> Result<Tx, StoreError> {
+        let Pool::Postgres(server) = &self.pool else { return self.begin_write_at_once().await };
+        let begun = dialect::in_time(server.intake.begin()).await;
+        begun.map(|tx| self.transaction(TxKind::Postgres(tx))).doing("begin a transaction")
+    }
+
     /// Begins a transaction that may write before all others that wait for their turn.
     async fn begin_write_at_once(&self) -> Result<Tx, StoreError> {
         let kind = match &self.pool {
@@ -233,6 +240,7 @@ impl Store {
             Pool::Postgres(server) => {
                 server.read.close().await;
                 server.write.close().await;
+                server.intake.close().await;
             }
         }
     }

@@ -4,7 +4,7 @@
 //! newest there is: at the start of the program and, where others write too, before an event
 //! gets its id and when the turn to triage was had.
 
-use super::dialect::PerDialect;
+use super::dialect::{self, PerDialect};
 use super::error::Doing as _;
 use super::{Pool, Store, StoreError, Tx, TxKind};
 use crate::domain::ids::IdMaker;
@@ -32,7 +32,8 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn go_on_with_ids(&self, ids: &IdMaker) -> Result<(), StoreError> {
-        self.rise(NEWEST.pick_for(self), ids).await
+        let sql = NEWEST.pick_for(self);
+        rise(ids, with_reader!(self, |conn| sqlx::query_as(sql).fetch_one(&mut *conn).await))
     }
 
     /// Lets `ids` go on above the events that others stored. A SQLite file has no others.
@@ -40,19 +41,16 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub(super) async fn go_on_with_event_ids(&self, ids: &IdMaker) -> Result<(), StoreError> {
-        match self.pool {
-            Pool::Sqlite { .. } => Ok(()),
-            Pool::Postgres(_) => self.rise(NEWEST_EVENT, ids).await,
-        }
+        let Pool::Postgres(server) = &self.pool else { return Ok(()) };
+        let newest = dialect::in_time(sqlx::query_as(NEWEST_EVENT).fetch_one(&server.intake)).await;
+        rise(ids, newest)
     }
+}
 
-    async fn rise(&self, sql: &'static str, ids: &IdMaker) -> Result<(), StoreError> {
-        let (newest,): (Option<String>,) =
-            with_reader!(self, |conn| sqlx::query_as(sql).fetch_one(&mut *conn).await)
-                .doing("look for the newest id")?;
-        newest.iter().for_each(|id| ids.rise_above(id));
-        Ok(())
-    }
+fn rise(ids: &IdMaker, newest: Result<(Option<String>,), sqlx::Error>) -> Result<(), StoreError> {
+    let (newest,) = newest.doing("look for the newest id")?;
+    newest.iter().for_each(|id| ids.rise_above(id));
+    Ok(())
 }
 
 impl Tx {

@@ -129,39 +129,46 @@ pub struct Recording {
 /// that stands for many and tells of its incident, too. Asked as one look into an index for each
 /// message: written as NOT EXISTS, PostgreSQL joins all that waits with all that waits, as long
 /// as its statistics do not know how much that is.
+///
+/// Here and in the claim each table is asked by itself, by the columns of an index and without
+/// LIMIT: where a table has no statistics, PostgreSQL takes half a percent of it for a match, and
+/// reads all of it from its beginning to find the first.
 macro_rules! unblocked {
     () => {
         "n.id = (SELECT MIN(o.id) FROM notifications o WHERE o.channel = n.channel AND o.dedup_key = n.dedup_key \
          AND o.state IN ('pending', 'sending')) \
-         AND (SELECT 1 FROM notifications f \
-         JOIN notification_incidents fi ON fi.notification_id = f.id \
-         JOIN notification_incidents ni ON ni.notification_id = n.id AND ni.incident_id = fi.incident_id \
-         WHERE f.channel = n.channel AND f.dedup_key = 'modelpager:folded' \
-         AND f.state IN ('pending', 'sending') AND f.id < n.id LIMIT 1) IS NULL"
+         AND (SELECT COUNT(*) FROM notifications f WHERE f.channel = n.channel \
+         AND f.dedup_key = 'modelpager:folded' AND f.state IN ('pending', 'sending') AND f.id < n.id \
+         AND (SELECT COUNT(*) FROM notification_incidents ni WHERE ni.notification_id = n.id \
+         AND (SELECT COUNT(*) FROM notification_incidents fi WHERE fi.notification_id = f.id \
+         AND fi.incident_id = ni.incident_id) > 0) > 0) = 0"
     };
 }
 macro_rules! claim_sql {
-    ($lock:literal) => {
+    ($is_one:literal, $end:literal) => {
         concat!(
             "UPDATE notifications SET state = 'sending', lease_owner = $1, lease_until = $2, lease_claim = $7, \
-             attempts = attempts + 1 \
-             WHERE id IN (SELECT n.id FROM notifications n WHERE n.channel = $3 AND n.state = 'pending' \
+             attempts = attempts + 1 WHERE id ",
+            $is_one,
+            " (SELECT n.id FROM notifications n WHERE n.channel = $3 AND n.state = 'pending' \
              AND n.priority >= $6 AND n.due_at <= $4 AND ",
             // Whichever replica was asked to wait.
             "(SELECT 1 FROM channel_health h WHERE h.channel = $3 AND h.paused_until > $4) IS NULL AND ",
             unblocked!(),
             " ORDER BY n.priority, n.due_at, n.id LIMIT $5",
-            $lock,
-            ") RETURNING id, dedup_key, series, attempts, created_at, received_at, expires_at, snapshot, maybe_twice, priority, \
-             lease_claim, \
-             CASE WHEN kind = 'folded' THEN NULL ELSE (SELECT c.reference FROM notification_incidents ni JOIN conversations c \
-             ON c.incident_id = ni.incident_id AND c.channel = notifications.channel \
-             WHERE ni.notification_id = notifications.id AND c.reference IS NOT NULL LIMIT 1) END AS reference"
+            $end,
+            " RETURNING id, dedup_key, series, attempts, created_at, received_at, expires_at, snapshot, maybe_twice, priority, \
+             lease_claim, CASE WHEN kind = 'folded' THEN NULL ELSE (SELECT MIN((SELECT c.reference FROM conversations c \
+             WHERE c.incident_id = ni.incident_id AND c.channel = notifications.channel)) \
+             FROM notification_incidents ni WHERE ni.notification_id = notifications.id) END AS reference"
         )
     };
 }
-const CLAIM: PerDialect =
-    PerDialect { sqlite: claim_sql!(""), postgres: claim_sql!(" FOR UPDATE OF n SKIP LOCKED") };
+const CLAIM: PerDialect = PerDialect {
+    sqlite: claim_sql!("IN", ")"),
+    // An array: how many are found is not guessed, and never thought to be a part of the table.
+    postgres: claim_sql!("= ANY (ARRAY", " FOR UPDATE OF n SKIP LOCKED))"),
+};
 macro_rules! give_back_sql {
     ($which:literal) => {
         concat!(
@@ -292,7 +299,7 @@ impl Store {
     /// When the database does not answer.
     pub async fn next_due(&self, channel: &str) -> Result<Option<Timestamp>, StoreError> {
         let (due,): (Option<i64>,) =
-            with_reader!(self, |conn| sqlx::query_as(NEXT_DUE).bind(channel).fetch_one(&mut *conn).await)
+            with_worker!(self, |conn| sqlx::query_as(NEXT_DUE).bind(channel).fetch_one(&mut *conn).await)
                 .doing("look for the next message")?;
         Ok(due.map(Timestamp::from_millis))
     }

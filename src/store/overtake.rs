@@ -30,8 +30,8 @@ pub struct Superseded {
 /// True of a message of which nothing can have reached the provider.
 macro_rules! never_sent {
     () => {
-        "n.state = 'pending' AND (SELECT 1 FROM attempts a WHERE a.notification_id = n.id \
-         AND a.outcome IN ('accepted', 'ambiguous') LIMIT 1) IS NULL"
+        "n.state = 'pending' AND (SELECT COUNT(*) FROM attempts a WHERE a.notification_id = n.id \
+         AND a.outcome IN ('accepted', 'ambiguous')) = 0"
     };
 }
 pub(super) use never_sent;

@@ -55,13 +55,23 @@ pub fn start(level: &str, format: LogFormat) -> Result<(), InvalidLogSetting> {
     started.map_err(|error| InvalidLogSetting(format!("start the log: {error}")))
 }
 
+/// What the database's driver says of connections that broke and of statements that took long is
+/// said by those who waited for them, and once: a failover would fill the log with it.
+const QUIET_DRIVER: &str = "sqlx=error,sqlx_core::pool=off,sqlx_postgres::options=warn";
+
 fn parse_filter(text: &str) -> Result<EnvFilter, InvalidLogSetting> {
-    EnvFilter::try_new(text)
+    let asks_for_driver = text.contains("sqlx");
+    let all = if asks_for_driver { text.to_owned() } else { format!("{QUIET_DRIVER},{text}") };
+    EnvFilter::try_new(all)
         .map_err(|error| InvalidLogSetting(format!("log level {text:?} is not understood: {error}")))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use parking_lot::Mutex;
+
     use super::*;
 
     #[test]
@@ -69,6 +79,48 @@ mod tests {
         assert!(parse_filter("info").is_ok());
         assert!(parse_filter("warn,modelpager::dispatch=debug").is_ok());
         assert!(parse_filter("modelpager=loudest").unwrap_err().to_string().contains("loudest"));
+    }
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What of the lines of a failover reaches the log at this level.
+    fn logged_at(level: &str) -> String {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let log = fmt().with_env_filter(parse_filter(level).unwrap()).with_writer(move || writer.clone());
+        tracing::subscriber::with_default(log.finish(), || {
+            tracing::warn!(target: "sqlx_core::pool::connection", "error from `after_release`");
+            tracing::error!(target: "sqlx_core::pool::inner", "error returned from after_connect");
+            tracing::warn!(target: "sqlx::query", "slow statement: execution time exceeded alert threshold");
+            tracing::warn!(target: "sqlx::pool::acquire", "acquired connection, but time to acquire was long");
+            tracing::warn!(target: "sqlx_postgres::options::parse", "ignoring unrecognized connect parameter");
+            tracing::error!("could not store what was posted, trying again");
+        });
+        let lines = lines.0.lock();
+        String::from_utf8(lines.clone()).unwrap()
+    }
+
+    #[test]
+    fn the_driver_does_not_drown_the_log_during_a_failover_unless_asked_to() {
+        for level in ["info", "debug", "warn", "warn,modelpager::dispatch=debug"] {
+            let logged = logged_at(level);
+            let said: Vec<&str> = logged.lines().collect();
+            assert_eq!(said.len(), 2, "{level}: {logged}");
+            assert!(said[0].contains("unrecognized connect parameter"), "{logged}");
+            assert!(said[1].contains("could not store what was posted"), "{logged}");
+        }
+        assert_eq!(logged_at("info,sqlx=warn").lines().count(), 6, "all who ask for it hear it");
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod outbox;
 mod overtake;
 mod provider_texts;
 mod replicas;
+mod server;
 mod timers;
 mod triage;
 mod twins;

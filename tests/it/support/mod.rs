@@ -4,6 +4,7 @@ pub mod alertmanager;
 pub mod browser;
 pub mod databases;
 pub mod http;
+pub mod pgbouncer;
 pub mod postgres;
 pub mod postgres_cut;
 pub mod postgres_own;

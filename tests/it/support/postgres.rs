@@ -71,6 +71,14 @@ struct Server {
 /// # Panics
 /// When a server that should be there does not work.
 pub async fn create_database(test: &str) -> Option<Database> {
+    create_database_with(test, "").await
+}
+
+/// The same with these options of `CREATE DATABASE`.
+///
+/// # Panics
+/// When a server that should be there does not work.
+pub async fn create_database_with(test: &str, options: &str) -> Option<Database> {
     static SERVER: OnceCell<Option<Server>> = OnceCell::const_new();
     let server = SERVER.get_or_init(find_server).await.as_ref();
     let Some(server) = server else {
@@ -78,7 +86,7 @@ pub async fn create_database(test: &str) -> Option<Database> {
         return None;
     };
     let name = format!("modelpager_test_{:016x}", SystemRandom.bits());
-    execute(&server.url, format!("CREATE DATABASE {name} TEMPLATE template0")).await.unwrap();
+    execute(&server.url, format!("CREATE DATABASE {name} TEMPLATE template0 {options}")).await.unwrap();
     Some(Database { url: with_database(&server.url, &name), name, server })
 }
 
