@@ -130,6 +130,18 @@ impl Document {
     /// At the first place that is not understood, named by line and column; or with every
     /// key that is unknown or of the wrong type.
     pub fn parse(bytes: &[u8]) -> Result<Self, DocumentError> {
+        let document = Self::read(bytes)?;
+        let in_entry = |(index, entry): (usize, &EntryDocument)| {
+            let place = move |problem: FieldProblem| {
+                FieldProblem::new(format!("entries[{index}].{}", problem.field), problem.message)
+            };
+            texts_with_nul(entry).into_iter().map(place)
+        };
+        let problems: Vec<FieldProblem> = document.entries.iter().enumerate().flat_map(in_entry).collect();
+        if problems.is_empty() { Ok(document) } else { Err(DocumentError::Wrong(problems)) }
+    }
+
+    fn read(bytes: &[u8]) -> Result<Self, DocumentError> {
         let text = std::str::from_utf8(bytes).map_err(|_| DocumentError::NotText)?;
         let text = text.trim_start_matches('\u{feff}');
         if text.trim_start().starts_with('{') {
@@ -138,6 +150,9 @@ impl Document {
                 Ok(document) => return Ok(document),
                 Err(error) if error.is_data() => {
                     return Err(explained(error.to_string(), serde_json::from_str(text).ok()));
+                }
+                Err(error) if is_lone_surrogate(&error) => {
+                    return Err(DocumentError::Unreadable(json_fault(&error)));
                 }
                 Err(_) => {}
             }
@@ -171,6 +186,24 @@ pub fn read_yaml(text: &str) -> Result<Value, String> {
 /// The same value as YAML.
 pub fn write_yaml(value: &impl Serialize) -> String {
     serde_saphyr::to_string(value).unwrap_or_default()
+}
+
+/// Why a text is not JSON, in words that say what to do.
+pub fn json_fault(error: &serde_json::Error) -> String {
+    if !is_lone_surrogate(error) {
+        return error.to_string();
+    }
+    let (line, column) = (error.line(), error.column());
+    format!(
+        "an escape such as \\ud83d stands for half a character (a lone surrogate) at line {line} column {column}: \
+         write both halves, or the character itself"
+    )
+}
+
+/// The JSON reader's two complaints about half of a pair of escapes.
+fn is_lone_surrogate(error: &serde_json::Error) -> bool {
+    let text = error.to_string();
+    text.contains("lone leading surrogate") || text.contains("unexpected end of hex escape")
 }
 
 /// A reader's complaint, with everything else that is wrong where the text can be read at all.
@@ -307,6 +340,7 @@ pub fn read_entry(body: Value, slug: Option<&str>) -> Result<Entry, Vec<FieldPro
     let mut map = object(body)?;
     map.retain(|key, _| !READ_ONLY.contains(&key.as_str()));
     let mut problems = settle_slug(&mut map, slug);
+    problems.extend(texts_with_nul(&map));
     let entry = match Entry::deserialize(&Value::Object(map.clone())) {
         Ok(entry) if problems.is_empty() => return Ok(entry),
         Ok(entry) => entry,
@@ -346,6 +380,10 @@ fn settle_slug(map: &mut Map<String, Value>, slug: Option<&str>) -> Vec<FieldPro
 /// Every key that is unknown or of the wrong type.
 pub fn read_record<T: for<'de> Deserialize<'de>>(body: Value) -> Result<T, Vec<FieldProblem>> {
     let map = object(body)?;
+    let problems = texts_with_nul(&map);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
     T::deserialize(&Value::Object(map.clone())).map_err(|_| wrong_keys::<T>(&map, &Map::new()))
 }
 
@@ -431,6 +469,10 @@ impl DeploymentDocument {
     }
 }
 
+mod nul;
 #[cfg(test)]
 mod tests;
 mod wrong;
+
+pub use nul::NUL_MESSAGE;
+use nul::texts_with_nul;

@@ -23,6 +23,7 @@ pub mod problem_pages;
 pub mod routes;
 pub mod server;
 pub mod state;
+pub mod text;
 pub mod tokens;
 pub mod ui;
 pub mod webhooks;

@@ -9,6 +9,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder};
 
 use super::problem::Problem;
+use super::text::refuse_nul;
 use super::ui::shared::shared;
 
 /// A path and what can be done with it.
@@ -20,6 +21,7 @@ pub struct Path {
     hint: &'static str,
     compressed: bool,
     shared: bool,
+    takes_any_address: bool,
     #[cfg_attr(not(test), expect(dead_code, reason = "compared with the API's description"))]
     pub(super) described: bool,
 }
@@ -42,6 +44,7 @@ pub fn path(pattern: &'static str) -> Path {
         hint: "",
         compressed: false,
         shared: false,
+        takes_any_address: false,
         described: true,
     }
 }
@@ -133,6 +136,11 @@ impl Path {
         Self { resource: self.resource.app_data(form_config(SMALL_FORM)), ..self }
     }
 
+    /// No address is refused for what it holds: an alert is worth more.
+    pub fn any_address(self) -> Self {
+        Self { takes_any_address: true, ..self }
+    }
+
     /// A page that people look at.
     pub fn page(self) -> Self {
         Self { shared: true, ..self.compressed().undescribed() }
@@ -161,11 +169,14 @@ impl Path {
             async move { Err::<HttpResponse, _>(problem) }
         }));
         if self.shared {
-            config.service(resource.wrap(Compress::default()).wrap(from_fn(shared)));
+            config
+                .service(resource.wrap(Compress::default()).wrap(from_fn(shared)).wrap(from_fn(refuse_nul)));
         } else if self.compressed {
-            config.service(resource.wrap(Compress::default()));
-        } else {
+            config.service(resource.wrap(Compress::default()).wrap(from_fn(refuse_nul)));
+        } else if self.takes_any_address {
             config.service(resource);
+        } else {
+            config.service(resource.wrap(from_fn(refuse_nul)));
         }
     }
 }

@@ -17,6 +17,7 @@ use serde::Serialize;
 
 use super::base_path::BasePath;
 use super::body::{is_crowded, is_late};
+use crate::catalog::document::json_fault;
 use crate::store::StoreError;
 
 /// The media type of every error.
@@ -338,7 +339,7 @@ impl From<&JsonPayloadError> for Problem {
                 Self::new(Kind::Validation, format!("the body does not fit: {cause}"))
             }
             JsonPayloadError::Deserialize(cause) => {
-                Self::bad_request(format!("the body is not JSON: {cause}"))
+                Self::bad_request(format!("the body is not JSON: {}", json_fault(cause)))
             }
             JsonPayloadError::Payload(cause) => Self::from(cause),
             other => Self::bad_request(other.to_string()),

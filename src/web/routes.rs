@@ -32,11 +32,13 @@ fn table() -> Vec<Path> {
         path("/webhooks/alertmanager")
             .post(webhooks::alertmanager)
             .put_as_post(webhooks::alertmanager)
-            .hint(WEBHOOK_HINT),
+            .hint(WEBHOOK_HINT)
+            .any_address(),
         path("/webhooks/alertmanager/{tail:.*}")
             .post(webhooks::alertmanager)
             .put_as_post(webhooks::alertmanager)
             .hint(WEBHOOK_HINT)
+            .any_address()
             .undescribed(),
         path("/api/v1/notifications").get(notifications::list).compressed(),
         path("/api/v1/notifications/{id}").get(notifications::get).compressed(),

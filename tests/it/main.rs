@@ -5,6 +5,7 @@
 mod api_catalog;
 mod api_envelope;
 mod api_log;
+mod api_nul;
 mod api_operation;
 mod api_webhooks;
 mod browser;

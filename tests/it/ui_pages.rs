@@ -278,14 +278,9 @@ async fn an_entry_without_a_name_for_the_database_is_not_found() {
         TestRequest::post().uri("/api/v1/catalog").insert_header(("Content-Type", "application/json"));
     assert_eq!(site.call(created.set_payload(entry)).await.status, StatusCode::CREATED);
 
-    for uri in [
-        "/catalog/%00",
-        "/catalog/nobody",
-        "/catalog/nobody/edit",
-        "/incidents/%00",
-        "/events/%FF",
-        "/channels/%00",
-    ] {
+    for uri in
+        ["/catalog/nobody", "/catalog/nobody/edit", "/incidents/nothing", "/events/%FF", "/channels/nothing"]
+    {
         let answer = site.call(TestRequest::get().uri(uri).insert_header(("Accept", "text/html"))).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{uri}");
     }

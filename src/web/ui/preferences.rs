@@ -1,8 +1,8 @@
 //! `/preferences`: colours and time zone, kept in the viewer's browser alone.
 
+use actix_web::HttpResponse;
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
-use actix_web::{HttpResponse, web};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
@@ -11,6 +11,7 @@ use super::shell;
 use super::viewer::{Asker, THEME_COOKIE, ZONE_CHOSEN_COOKIE, ZONE_COOKIE};
 use crate::web::path::{Path, path};
 use crate::web::problem::{FieldError, Problem};
+use crate::web::text::Form;
 
 /// The address.
 pub fn paths() -> Vec<Path> {
@@ -26,7 +27,7 @@ struct Preferences {
     next: String,
 }
 
-async fn keep(_: Asker, form: web::Form<Preferences>) -> Result<HttpResponse, Problem> {
+async fn keep(_: Asker, Form(form): Form<Preferences>) -> Result<HttpResponse, Problem> {
     let zone = form.zone.trim();
     if !zone.is_empty() && TimeZone::get(zone).is_err() {
         let message = format!("{zone:?} is no time zone: write one like Europe/Berlin, or nothing");

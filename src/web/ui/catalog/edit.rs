@@ -16,6 +16,7 @@ use crate::store::StoredEntry;
 use crate::web::api::query::checked_id;
 use crate::web::problem::{FieldError, Problem};
 use crate::web::state::AppState;
+use crate::web::text::Form;
 use crate::web::ui::parts::badge::Tone;
 use crate::web::ui::parts::query::{Address, segment};
 use crate::web::ui::parts::{head, notice};
@@ -122,7 +123,7 @@ pub struct Deletion {
 pub async fn delete(
     who: Editor,
     slug: web::Path<String>,
-    form: web::Form<Deletion>,
+    Form(form): Form<Deletion>,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
     let slug = checked_id("catalog entry", &slug)?;

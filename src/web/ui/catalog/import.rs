@@ -12,6 +12,7 @@ use crate::catalog::service::{ImportMode, ImportOptions, Missing};
 use crate::web::api::catalog_import::turn;
 use crate::web::problem::{Kind, Problem};
 use crate::web::state::AppState;
+use crate::web::text::Form;
 use crate::web::ui::parts::badge::{self, Tone};
 use crate::web::ui::parts::form::Field;
 use crate::web::ui::parts::{head, link, notice};
@@ -36,10 +37,9 @@ pub async fn show(viewer: Viewer) -> HttpResponse {
 /// Compares, or makes it so.
 pub async fn import(
     who: Editor,
-    form: web::Form<Import>,
+    Form(form): Form<Import>,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    let form = form.into_inner();
     let is_applied = form.act == "apply";
     match run(&who, &form, &state, is_applied).await {
         Ok(_) if is_applied => Ok(shell::see_other("/catalog?done=imported")),

@@ -12,6 +12,7 @@ use crate::web::page;
 use crate::web::path::{Path, path};
 use crate::web::problem::{Kind, Problem};
 use crate::web::state::AppState;
+use crate::web::text::Form;
 
 mod detail;
 mod list;
@@ -79,7 +80,7 @@ async fn show_one(
 /// though one cannot be.
 async fn redeliver(
     who: Editor,
-    form: web::Form<Vec<(String, String)>>,
+    Form(form): Form<Vec<(String, String)>>,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
     let values = |name: &'static str| form.iter().filter(move |(key, _)| key == name).map(|(_, value)| value);

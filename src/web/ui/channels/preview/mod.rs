@@ -14,6 +14,7 @@ use crate::web::api::events::read_one;
 use crate::web::path::{Path, path};
 use crate::web::problem::{Kind, Problem};
 use crate::web::state::AppState;
+use crate::web::text::Form;
 use crate::web::ui::parts::query::Address;
 use crate::web::ui::shell::{self, Page};
 use crate::web::ui::viewer::{Asker, Viewer};
@@ -64,10 +65,9 @@ async fn show(
 async fn preview(
     who: Asker,
     name: web::Path<String>,
-    form: web::Form<Edited>,
+    Form(mut edited): Form<Edited>,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    let mut edited = form.into_inner();
     // Browsers send lines as the mail of old did.
     edited.text = edited.text.replace("\r\n", "\n");
     let room = Room::of(&state, &name, &edited.field)?;
