@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Installs the programs some tests talk to, when they are absent: a real Alertmanager and
 # Prometheus, a real mail server, PostgreSQL with PgBouncer, openssl, a browser with its driver;
-# and fetches axe-core, which looks at pages as people who cannot see them do. Quiet when there is
-# nothing to do. Without apt or the right to install, or without the network, it says what is
-# missing and ends well: the tests that need it then skip loudly, and fail where CI=true.
+# and fetches axe-core, which looks at pages as people who cannot see them do, and a generator of
+# API clients with its compiler. Quiet when there is nothing to do. Without apt or the right to
+# install, or without the network, it says what is missing and ends well: the tests that need it
+# then skip loudly, and fail where CI=true.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -11,6 +12,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 readonly AXE_VERSION=4.10.3
 readonly AXE_SHA512=5e6edba515e70d25f6604d9815f064d859c5d1ea7ab661bbc4f87c88779ef0c21cae0abbeb636471ef39e9d62d2582e4b88a1866f19f4ecfcf6d986275e4dc12
 axe=${CARGO_TARGET_DIR:-target}/test-tools/axe-core-$AXE_VERSION/axe.min.js
+
+# A generator of API clients and a compiler, with every version in the folder's lock file. What
+# the lock file names is what the test runs.
+readonly CLIENT_SOURCE=tests/fixtures/api-client
+client=${CARGO_TARGET_DIR:-target}/test-tools/api-client
 
 has() { command -v "$1" >/dev/null 2>&1; }
 has_aiosmtpd() {
@@ -53,7 +59,10 @@ has openssl || packages+=(openssl)
 has_chromium || browser_packages+=(chromium)
 has chromedriver || browser_packages+=(chromium-driver)
 
-[ ${#packages[@]} -gt 0 ] || [ ${#browser_packages[@]} -gt 0 ] || [ ! -f "$axe" ] || exit 0
+has_client() { cmp -s "$CLIENT_SOURCE/package-lock.json" "$client/package-lock.json"; }
+has npm && has node || packages+=(nodejs npm)
+
+[ ${#packages[@]} -gt 0 ] || [ ${#browser_packages[@]} -gt 0 ] || [ ! -f "$axe" ] || ! has_client || exit 0
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -133,6 +142,24 @@ install_axe() {
     fi
 }
 
+# The lock file is copied last: it says that the rest is whole.
+install_client() {
+    echo "test-setup: installing the generator of API clients"
+    if ! {
+        rm -rf "$client" \
+            && mkdir -p "$client" \
+            && cp "$CLIENT_SOURCE/package.json" "$client/" \
+            && cp "$CLIENT_SOURCE/package-lock.json" "$scratch/" \
+            && cp "$CLIENT_SOURCE/package.json" "$scratch/" \
+            && npm ci --prefix "$scratch" --ignore-scripts --no-audit --no-fund \
+            && mv "$scratch/node_modules" "$client/node_modules" \
+            && cp "$CLIENT_SOURCE/package-lock.json" "$client/"
+    } >"$log" 2>&1; then
+        echo "test-setup: could not install the generator of API clients:" >&2
+        tail -n 20 "$log" >&2
+    fi
+}
+
 if [ ${#packages[@]} -gt 0 ] && install "${packages[@]}"; then
     for service in "${services[@]}"; do
         # There may be no init system at all, as in a container: then nothing was started.
@@ -144,3 +171,4 @@ if [ ${#browser_packages[@]} -gt 0 ]; then
     install "${browser_packages[@]}" || true
 fi
 [ -f "$axe" ] || install_axe
+has_client || install_client

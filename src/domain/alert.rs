@@ -6,7 +6,9 @@ use super::clock::Timestamp;
 use super::labels::{ALERTNAME, Labels};
 
 /// Whether an alert says that something is wrong or that it is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema, utoipa::ToSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum AlertStatus {
     /// The condition holds.

@@ -20,7 +20,7 @@ pub const GRAFANA_TEST: &str = "grafana-test";
 pub const TEST_LASTS: std::time::Duration = std::time::Duration::from_mins(5);
 
 /// Whether an incident goes on or is over, and why it is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum IncidentState {
     /// At least one member fires.
@@ -30,6 +30,9 @@ pub enum IncidentState {
 }
 
 impl IncidentState {
+    /// Every state.
+    pub const ALL: [Self; 2] = [Self::Open, Self::Resolved];
+
     /// The word used in the database, the API and filters.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -48,7 +51,7 @@ impl IncidentState {
 }
 
 /// What ended an incident. Absence is not among them: silence is not recovery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ResolveReason {
     /// The last firing member was reported resolved.

@@ -12,7 +12,7 @@ use super::severity::Severity;
 use super::words;
 
 /// Why a message is sent: the difference between what is true and what was told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NotificationKind {
     /// The first word about an incident on this channel.
@@ -75,7 +75,7 @@ impl NotificationKind {
 }
 
 /// Where a notification stands. It ends in one of the last four, with a reason.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NotificationState {
     /// Owed; waits for its time.

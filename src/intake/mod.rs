@@ -14,3 +14,5 @@ mod text;
 mod twin;
 mod verdict;
 mod wire;
+
+pub use wire::Verdict;

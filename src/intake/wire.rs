@@ -20,7 +20,7 @@ pub const MAX_VERDICTS_KEPT: usize = 100;
 const HEAD_BYTES: usize = 2_048;
 
 /// What became of an alert that is not simply taken as it is.
-#[derive(serde::Serialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(serde::Serialize, Clone, Copy, Debug, PartialEq, Eq, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Judgement {
     /// It could not be used.
@@ -30,7 +30,7 @@ pub enum Judgement {
 }
 
 /// Why an alert could not be used, or what there is to say about one that was.
-#[derive(serde::Serialize, Clone, Debug, PartialEq, Eq)]
+#[derive(serde::Serialize, Clone, Debug, PartialEq, Eq, utoipa::ToSchema)]
 pub struct Verdict {
     /// Its place in the body, from 0.
     pub index: usize,

@@ -21,6 +21,8 @@ mod links;
 mod notes;
 mod parts;
 
+pub use alerts::summary_and_value;
+
 /// What a message needs beyond its snapshot.
 #[derive(Clone, Copy, Debug)]
 pub struct ContextOptions<'a> {

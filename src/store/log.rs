@@ -48,10 +48,9 @@ impl Serialize for Moment {
     }
 }
 
-/// JSON as it was stored.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::Type, utoipa::ToSchema)]
+/// JSON as it was stored. The description of the API says at each field what it holds.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::Type)]
 #[sqlx(transparent)]
-#[schema(value_type = Object)]
 pub struct StoredJson(String);
 
 impl StoredJson {

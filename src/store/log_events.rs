@@ -9,6 +9,35 @@ use super::log_index::find::{Listed, Search};
 use super::{Store, StoreError};
 use crate::domain::clock::Timestamp;
 
+/// Where an event stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EventState {
+    /// Stored, not yet triaged.
+    Pending,
+    /// Triage is done with it.
+    Processed,
+    /// Its body was no alert body.
+    Rejected,
+    /// Triage could not work on it.
+    Failed,
+}
+
+impl EventState {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Pending, Self::Processed, Self::Rejected, Self::Failed];
+
+    /// The word used in the database, the API and filters.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Processed => "processed",
+            Self::Rejected => "rejected",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// An event as a list shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema, FromRow)]
 #[schema(example = json!({
@@ -23,6 +52,7 @@ pub struct EventSummary {
     /// When it arrived.
     pub received_at: Moment,
     /// `pending`, `processed`, `rejected`, `failed`.
+    #[schema(value_type = EventState)]
     pub state: String,
     /// `alertmanager`.
     pub source: String,

@@ -1,6 +1,8 @@
 //! Incidents as the API shows them: lists, and one with its members, its timeline and why
 //! each channel was told or not.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use sqlx::FromRow;
 use utoipa::ToSchema;
@@ -11,7 +13,9 @@ use super::log_index::words::{has_words, search_words};
 use super::log_index::{self, Field, Term, may_have_word};
 use super::log_notifications::{DecisionRecord, decision_columns};
 use super::{Store, StoreError};
-use crate::domain::incident::Told;
+use crate::domain::alert::AlertStatus;
+use crate::domain::incident::{IncidentState, ResolveReason, Told};
+use crate::domain::severity::Severity;
 
 /// An incident as a list shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema, FromRow)]
@@ -30,8 +34,10 @@ pub struct IncidentSummary {
     /// The name of the problem.
     pub dedup_key: String,
     /// `open` or `resolved`.
+    #[schema(value_type = IncidentState)]
     pub state: String,
     /// `critical`, `high`, `medium`, `low`, `info`: the highest among firing members.
+    #[schema(value_type = Severity)]
     pub severity: String,
     /// The word the alert used.
     pub severity_raw: String,
@@ -60,6 +66,7 @@ pub struct IncidentSummary {
     /// When it ended.
     pub resolved_at: Option<Moment>,
     /// `alert`, `person` or `stale`: what ended it.
+    #[schema(value_type = Option<ResolveReason>)]
     pub resolve_reason: Option<String>,
     /// How often it fired again after it had resolved.
     pub reopened: i64,
@@ -68,13 +75,15 @@ pub struct IncidentSummary {
     /// How many members it has.
     #[sqlx(rename = "members")]
     pub member_count: i64,
+    /// What its most severe firing alert says; the API tells summary and value of it.
+    #[serde(skip)]
+    pub lead_annotations: Option<StoredJson>,
 }
 
 /// An incident with everything about it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IncidentDetail {
     /// What a list shows.
-    #[serde(flatten)]
     pub summary: IncidentSummary,
     /// Its alerts, firing ones first; at most 500.
     pub members: Vec<MemberRecord>,
@@ -90,14 +99,18 @@ pub struct MemberRecord {
     /// Its identity.
     pub fingerprint: String,
     /// `firing` or `resolved`.
+    #[schema(value_type = AlertStatus)]
     pub status: String,
     /// Its own severity, normalised.
+    #[schema(value_type = Severity)]
     pub severity: String,
     /// The word it used.
     pub severity_raw: String,
     /// Its labels.
+    #[schema(value_type = BTreeMap<String, String>)]
     pub labels: StoredJson,
     /// Its annotations, as last heard while firing.
+    #[schema(value_type = BTreeMap<String, String>)]
     pub annotations: StoredJson,
     /// When its condition began.
     pub starts_at: Moment,
@@ -127,6 +140,7 @@ pub struct TimelineRecord {
     /// By whom: `alertmanager`, `modelpager`, or a token's name.
     pub actor: String,
     /// More about it.
+    #[schema(value_type = Object)]
     pub detail: StoredJson,
 }
 
@@ -149,8 +163,10 @@ pub struct ChannelWhy {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ToldRecord {
     /// `firing` or `resolved`.
+    #[schema(value_type = AlertStatus)]
     pub status: String,
     /// At which severity.
+    #[schema(value_type = Severity)]
     pub severity: String,
     /// When it was decided to tell it.
     pub at: Moment,
@@ -201,7 +217,9 @@ impl ConversationRow {
 macro_rules! summary_columns {
     () => {
         "id, dedup_key, state, severity, severity_raw, entry, version, alertname, source, receiver, external_url, \
-         truncated, started_at, opened_at, updated_at, last_seen_at, resolved_at, resolve_reason, reopened, firing, members"
+         truncated, started_at, opened_at, updated_at, last_seen_at, resolved_at, resolve_reason, reopened, firing, members, \
+         (SELECT m.annotations FROM members m WHERE m.incident_id = incidents.id \
+         ORDER BY m.place, m.starts_at, m.fingerprint LIMIT 1) AS lead_annotations"
     };
 }
 
@@ -263,7 +281,7 @@ impl Store {
 
 /// Puts together, channel by channel, what was said and what was last decided.
 fn explain(conversations: Vec<ConversationRow>, decisions: Vec<DecisionRecord>) -> Vec<ChannelWhy> {
-    let mut told: std::collections::BTreeMap<String, ConversationRow> =
+    let mut told: BTreeMap<String, ConversationRow> =
         conversations.into_iter().map(|row| (row.channel.clone(), row)).collect();
     let mut channels: Vec<ChannelWhy> = decisions
         .into_iter()

@@ -13,13 +13,16 @@ use super::log_index::words::{has_words, search_words};
 use super::log_index::{self, Field, Term, may_have_word};
 use super::{Store, StoreError};
 use crate::domain::clock::Timestamp;
+use crate::domain::incident::IncidentState;
+use crate::domain::notification::{NotificationKind, NotificationState};
+use crate::domain::severity::Severity;
 
 /// A notification as a list shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema, FromRow)]
 #[schema(example = json!({
     "id": "01990c1e-7c53-7d1c-8000-1c6b1d3f9a10", "channel": "ml-alerts", "kind": "firing", "state": "delivered",
     "severity": "critical", "entry": "fraud-detector", "alertname": "ModelLatencyHigh",
-    "dedup_key": "ModelLatencyHigh:fraud-detector", "title": "🔴 CRITICAL: ModelLatencyHigh on Fraud detector",
+    "dedup_key": "ModelLatencyHigh:fraud-detector", "incident_id": "01990c1e-7c53-7d1c-8000-4f0f7a2c5b21", "title": "🔴 CRITICAL: ModelLatencyHigh on Fraud detector",
     "received_at": "2026-08-20T10:00:03.125Z", "created_at": "2026-08-20T10:00:03.140Z",
     "due_at": "2026-08-20T10:00:03.140Z", "expires_at": "2026-08-21T10:00:03.140Z",
     "finished_at": "2026-08-20T10:00:03.402Z", "attempt_count": 1, "series": 1,
@@ -32,10 +35,13 @@ pub struct NotificationSummary {
     pub channel: String,
     /// Why it is sent: `firing`, `updated`, `severity_raised`, `severity_lowered`,
     /// `reopened`, `repeated`, `acknowledged`, `resolved`, `test`, `folded`.
+    #[schema(value_type = NotificationKind)]
     pub kind: String,
     /// `pending`, `sending`, `delivered`, `failed`, `superseded`, `cancelled`.
+    #[schema(value_type = NotificationState)]
     pub state: String,
     /// The incident's severity when it was decided.
+    #[schema(value_type = Severity)]
     pub severity: String,
     /// The catalog entry; empty when none matched.
     pub entry: String,
@@ -43,6 +49,8 @@ pub struct NotificationSummary {
     pub alertname: String,
     /// The incident's dedup key.
     pub dedup_key: String,
+    /// The incident it is about; of a message that stands for many it is null.
+    pub incident_id: Option<String>,
     /// The headline as rendered at the last attempt; null before the first.
     #[serde(rename = "title", serialize_with = "title_of")]
     #[schema(value_type = Option<String>)]
@@ -92,8 +100,8 @@ pub struct NotificationDetail {
     /// What a list shows.
     #[serde(flatten)]
     pub summary: NotificationSummary,
-    /// The message as rendered at the last attempt: `title`, `text` as its reader saw it,
-    /// `body` as the wire carried it without secrets, `content_type`.
+    /// The message as rendered at the last attempt.
+    #[schema(value_type = Option<RenderedMessage>)]
     pub rendered: Option<StoredJson>,
     /// The incidents it is about.
     pub incidents: Vec<IncidentRef>,
@@ -105,6 +113,19 @@ pub struct NotificationDetail {
     pub fallback: Option<FallbackRef>,
 }
 
+/// A message as it was rendered.
+#[derive(Clone, Debug, PartialEq, Eq, ToSchema)]
+pub struct RenderedMessage {
+    /// The subject or headline.
+    pub title: String,
+    /// What its reader saw, as plain text.
+    pub text: String,
+    /// The body as the wire carried it, without secrets.
+    pub body: String,
+    /// The body's media type.
+    pub content_type: String,
+}
+
 /// A message as the one that it stands in for names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema, FromRow)]
 pub struct FallbackRef {
@@ -113,6 +134,7 @@ pub struct FallbackRef {
     /// The fallback channel.
     pub channel: String,
     /// `pending`, `sending`, `delivered`, `failed`, `superseded`, `cancelled`.
+    #[schema(value_type = NotificationState)]
     pub state: String,
 }
 
@@ -124,8 +146,10 @@ pub struct IncidentRef {
     /// Its dedup key.
     pub dedup_key: String,
     /// `open` or `resolved`: now, not when the notification was sent.
+    #[schema(value_type = IncidentState)]
     pub state: String,
     /// Its severity now.
+    #[schema(value_type = Severity)]
     pub severity: String,
 }
 
@@ -143,6 +167,7 @@ pub struct DecisionRecord {
     /// `send`, `wait` or `nothing`.
     pub outcome: String,
     /// The kind of notification, when one is sent.
+    #[schema(value_type = Option<NotificationKind>)]
     pub kind: Option<String>,
     /// Until when it waits.
     #[sqlx(rename = "until_at")]
@@ -152,6 +177,7 @@ pub struct DecisionRecord {
     /// What was sent.
     pub notification_id: Option<String>,
     /// The path through the routing tree, root first.
+    #[schema(value_type = Vec<String>)]
     pub route: StoredJson,
 }
 
@@ -212,9 +238,16 @@ pub struct NotificationFilter {
     pub text: Option<String>,
 }
 
-const SUMMARY_COLUMNS: &str = "id, channel, kind, state, severity, entry, alertname, dedup_key, preview, received_at, \
-     created_at, due_at, expires_at, finished_at, attempts, series, reason, maybe_twice, \
-     fallback_of";
+/// The columns of [`NotificationSummary`].
+macro_rules! summary_columns {
+    () => {
+        "id, channel, kind, state, severity, entry, alertname, dedup_key, \
+         CASE kind WHEN 'folded' THEN NULL ELSE (SELECT MIN(i.incident_id) FROM notification_incidents i \
+         WHERE i.notification_id = notifications.id) END AS incident_id, preview, received_at, \
+         created_at, due_at, expires_at, finished_at, attempts, series, reason, maybe_twice, fallback_of"
+    };
+}
+
 const FILTER_COLUMNS: &str =
     "channel, state, severity, entry, alertname, dedup_key, created_at, reason, preview";
 const OF_INCIDENT: &str = "id IN (SELECT notification_id FROM notification_incidents WHERE incident_id = ?)";
@@ -222,9 +255,7 @@ const OF_INCIDENT: &str = "id IN (SELECT notification_id FROM notification_incid
 const MAY_HAVE_WORD: &str = "(LOWER(dedup_key) LIKE ? ESCAPE '!' OR LOWER(alertname) LIKE ? ESCAPE '!' \
      OR LOWER(entry) LIKE ? ESCAPE '!' OR LOWER(channel) LIKE ? ESCAPE '!' OR LOWER(reason) LIKE ? ESCAPE '!' \
      OR LOWER(preview) LIKE ? ESCAPE '!')";
-const ONE: &str = "SELECT id, channel, kind, state, severity, entry, alertname, dedup_key, preview, received_at, \
-     created_at, due_at, expires_at, finished_at, attempts, series, reason, maybe_twice, \
-     fallback_of FROM notifications WHERE id = $1";
+const ONE: &str = concat!("SELECT ", summary_columns!(), " FROM notifications WHERE id = $1");
 const INCIDENTS: &str = "SELECT i.id, i.dedup_key, i.state, i.severity FROM notification_incidents n \
      JOIN incidents i ON i.id = n.incident_id WHERE n.notification_id = $1 ORDER BY i.id LIMIT 500";
 const DECISIONS: &str = concat!(
@@ -316,7 +347,7 @@ fn search(filter: &NotificationFilter) -> Search {
     Search {
         doing: "list notifications",
         table: "notifications",
-        columns: SUMMARY_COLUMNS,
+        columns: summary_columns!(),
         filter_columns: FILTER_COLUMNS,
         list: Some(&log_index::NOTIFICATIONS),
         driver,

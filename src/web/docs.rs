@@ -50,7 +50,7 @@ const FILES: [File; 3] = [
 
 /// The API's description as a page. Needs no token and no other network.
 #[utoipa::path(
-    get, path = "/docs", tag = "operation", security(()),
+    get, path = "/docs", tag = "operation", operation_id = "get_docs", security(()),
     responses((status = 200, description = "A page", content_type = "text/html", body = String))
 )]
 pub async fn index(state: web::Data<AppState>) -> HttpResponse {

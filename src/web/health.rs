@@ -16,7 +16,7 @@ const PING_LIMIT: Duration = Duration::from_secs(2);
 
 /// Whether the process is alive. Asks for nothing but that; needs no token.
 #[utoipa::path(
-    get, path = "/-/healthy", tag = "operation", security(()),
+    get, path = "/-/healthy", tag = "operation", operation_id = "get_health", security(()),
     responses((status = 200, description = "The process serves requests", content_type = "text/plain", body = String))
 )]
 pub async fn healthy() -> &'static str {
@@ -29,10 +29,9 @@ pub async fn healthy() -> &'static str {
 /// # Errors
 /// 503 with what is amiss.
 #[utoipa::path(
-    get, path = "/-/ready", tag = "operation", security(()),
+    get, path = "/-/ready", tag = "operation", operation_id = "get_readiness", security(()),
     responses(
         (status = 200, description = "Ready to take alerts and to deliver", content_type = "text/plain", body = String),
-        (status = 503, description = "Not ready"),
     )
 )]
 pub async fn ready(state: web::Data<AppState>) -> Result<&'static str, Problem> {
@@ -56,10 +55,9 @@ pub async fn ready(state: web::Data<AppState>) -> Result<&'static str, Problem> 
 /// # Errors
 /// 422 with what is wrong with the file; the configuration before stays in force.
 #[utoipa::path(
-    post, path = "/-/reload", tag = "operation",
+    post, path = "/-/reload", tag = "operation", operation_id = "reload_configuration",
     responses(
         (status = 200, description = "The new configuration is in force", content_type = "text/plain", body = String),
-        (status = 422, description = "The file is wrong; nothing changed"),
     )
 )]
 pub async fn reload(admin: Admin, state: web::Data<AppState>) -> Result<&'static str, Problem> {
@@ -73,7 +71,7 @@ pub async fn reload(admin: Admin, state: web::Data<AppState>) -> Result<&'static
 /// Everything counted, in the Prometheus text format. Any token with the scope `read` or
 /// `ingest` will do.
 #[utoipa::path(
-    get, path = "/metrics", tag = "operation",
+    get, path = "/metrics", tag = "operation", operation_id = "get_metrics",
     responses((status = 200, description = "Prometheus text format 0.0.4", content_type = "text/plain", body = String))
 )]
 pub async fn metrics(_: Scrape, state: web::Data<AppState>) -> HttpResponse {

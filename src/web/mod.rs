@@ -26,4 +26,5 @@ pub mod state;
 pub mod text;
 pub mod tokens;
 pub mod ui;
+pub mod webhook_body;
 pub mod webhooks;

@@ -1,22 +1,25 @@
-//! The API's description: OpenAPI 3.1, made from the handlers' own annotations.
+//! The API's description: OpenAPI 3.1, made from the handlers' own annotations and completed by
+//! the same rules for all of them ([`complete`]).
 //!
 //! `docs/openapi.json` is a committed copy, so that a change of the API shows in review;
 //! a test compares it, and another compares the description with the routes.
 
 use std::sync::LazyLock;
 
-use actix_web::HttpResponse;
+use actix_web::http::Uri;
 use actix_web::http::header::ContentType;
-use utoipa::openapi::path::{Operation, PathItem};
+use actix_web::{HttpResponse, web};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
 use super::api::{
     catalog, catalog_history, catalog_import, channels, events, incidents, notifications, status,
 };
-use super::problem::{PROBLEM_JSON, ProblemBody};
+use super::problem::ProblemBody;
+use super::state::AppState;
 use super::{health, problem_pages, webhooks};
+
+mod complete;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -69,7 +72,8 @@ use super::{health, problem_pages, webhooks};
         (name = "operation", description = "Health, metrics, status, reload"),
     ),
     components(schemas(ProblemBody)),
-    modifiers(&SecuritySchemes, &Errors),
+    modifiers(&SecuritySchemes),
+    servers((url = "/", description = "The server this description comes from")),
     security(("bearer" = []), ("basic" = [])),
 )]
 struct Description;
@@ -90,35 +94,19 @@ impl Modify for SecuritySchemes {
     }
 }
 
-/// Gives every operation the answer it may always give, and cuts what its doc comment
-/// tells programmers alone.
-struct Errors;
-
-impl Modify for Errors {
-    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
-        let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("ProblemBody"))).build();
-        let answer = ResponseBuilder::new()
-            .description("What went wrong: the types are listed under `/problems/{name}`")
-            .content(PROBLEM_JSON, problem)
-            .build();
-        let operations = openapi.paths.paths.values_mut().flat_map(operations_of);
-        for operation in operations {
-            operation.responses.responses.insert("default".to_owned(), answer.clone().into());
-            let told = operation.description.as_deref().and_then(|text| text.split("# Errors").next());
-            operation.description = told.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-        }
-    }
-}
-
-fn operations_of(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    let PathItem { get, put, post, delete, patch, .. } = item;
-    [get, put, post, delete, patch].into_iter().flatten()
+/// The description as a server gives it that is reached at `external_url`: its paths are below
+/// the path of that.
+fn document_at(external_url: &str) -> String {
+    let path = external_url.parse::<Uri>().map_or_else(|_| "/".to_owned(), |url| url.path().to_owned());
+    document().replacen("\"url\": \"/\"", &format!("\"url\": {}", serde_json::json!(path)), 1)
 }
 
 /// The description as pretty JSON with a final line feed.
 pub fn document() -> &'static str {
     static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
-        let mut text = Description::openapi().to_pretty_json().unwrap_or_default();
+        let mut document = serde_json::to_value(Description::openapi()).unwrap_or_default();
+        complete::complete(&mut document);
+        let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
         text.push('\n');
         text
     });
@@ -127,9 +115,27 @@ pub fn document() -> &'static str {
 
 /// The description of this API, OpenAPI 3.1. Needs no token.
 #[utoipa::path(
-    get, path = "/api/v1/openapi.json", tag = "operation", security(()),
+    get, path = "/api/v1/openapi.json", tag = "operation", operation_id = "get_openapi", security(()),
     responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json", body = serde_json::Value))
 )]
-pub async fn get_openapi() -> HttpResponse {
-    HttpResponse::Ok().insert_header(ContentType::json()).body(document())
+pub async fn get_openapi(state: web::Data<AppState>) -> HttpResponse {
+    let live = state.live.load();
+    HttpResponse::Ok().insert_header(ContentType::json()).body(document_at(&live.config.server.external_url))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_description_names_the_path_below_which_the_server_is_reached() {
+        let server = |url: &str| {
+            let document: serde_json::Value = serde_json::from_str(&document_at(url)).unwrap();
+            document["servers"][0]["url"].as_str().unwrap().to_owned()
+        };
+
+        assert_eq!(server("http://127.0.0.1:9095"), "/");
+        assert_eq!(server("https://x.example/pager"), "/pager");
+        assert_eq!(server("not a url"), "/");
+    }
 }

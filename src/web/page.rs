@@ -50,11 +50,12 @@ impl PageRequest {
     /// # Errors
     /// 422 for a limit out of range, 400 for a cursor that this server did not make.
     pub fn parse(list: &str, limit: Option<&str>, cursor: Option<&str>) -> Result<Self, Problem> {
-        let limit = match limit {
+        let given = |text: &&str| !text.is_empty();
+        let limit = match limit.filter(given) {
             None => DEFAULT_LIMIT,
             Some(text) => parse_limit(text)?,
         };
-        let after = cursor.map(|cursor| decode(list, cursor)).transpose()?;
+        let after = cursor.filter(given).map(|cursor| decode(list, cursor)).transpose()?;
         Ok(Self { limit, after })
     }
 }

@@ -42,7 +42,7 @@ const fn advice(kind: Kind) -> &'static str {
 /// # Errors
 /// 404 for a name that no problem has.
 #[utoipa::path(
-    get, path = "/problems/{name}", tag = "operation", security(()),
+    get, path = "/problems/{name}", tag = "operation", operation_id = "get_problem_type", security(()),
     params(("name" = String, Path, description = "The last segment of a problem's `type`", example = "validation")),
     responses((status = 200, description = "What it means and what helps", content_type = "text/plain", body = String))
 )]

@@ -18,6 +18,7 @@ use super::auth::Ingest;
 use super::body::{is_crowded, is_late};
 use super::problem::{Kind, Problem};
 use super::state::AppState;
+use super::webhook_body::WebhookBody;
 use crate::intake::alertmanager::Refusal;
 use crate::intake::inbox::{Accepted, IntakeError};
 
@@ -59,8 +60,8 @@ impl From<Accepted> for Receipt {
 /// used, 413 beyond the limit, 415
 /// for a compressed body, 503 when it cannot be stored now.
 #[utoipa::path(
-    post, path = "/webhooks/alertmanager", tag = "webhooks", operation_id = "postAlertmanager",
-    request_body(content = serde_json::Value, content_type = "application/json",
+    post, path = "/webhooks/alertmanager", tag = "webhooks", operation_id = "post_alertmanager",
+    request_body(content = WebhookBody, content_type = "application/json",
         description = "The body Alertmanager's webhook_config sends",
         example = json!({
             "version": "4", "groupKey": "{}:{alertname=\"ModelLatencyHigh\"}", "truncatedAlerts": 0,

@@ -77,7 +77,9 @@ async fn every_filter_chooses_what_it_names(database: Fresh) {
         ("channel=console", vec![&c, &a]),
         ("severity=critical", vec![&b]),
         ("entry=fraud-detector", vec![&a]),
-        ("entry=", vec![&c]),
+        ("entry=(none)", vec![&c]),
+        ("entry=&state=&severity=&since=&until=&q=&channel=", vec![&c, &b, &a]),
+        ("limit=&cursor=&format=", vec![&c, &b, &a]),
         ("alertname=ErrorBudget", vec![&c, &b]),
         ("alertname=ErrorBudget&channel=console", vec![&c]),
         (format!("incident={incident}").as_str(), vec![&b]),
@@ -186,9 +188,10 @@ async fn a_notification_of_a_channel_that_is_gone_is_not_redelivered(database: F
 
 async fn the_log_comes_whole_as_lines_or_for_a_spreadsheet(database: Fresh) {
     let site = Site::over(database, Config::default()).await;
-    for _ in 0..3 {
+    for _ in 0..2 {
         site.tell(&told("console", "=HYPERLINK(1)")).await;
     }
+    let last = site.tell(&told("console", "=HYPERLINK(1)")).await;
 
     let lines = site.get("/api/v1/notifications?format=ndjson").await;
     assert_eq!(lines.header("content-type"), "application/x-ndjson");
@@ -205,6 +208,8 @@ async fn the_log_comes_whole_as_lines_or_for_a_spreadsheet(database: Fresh) {
     let rows: Vec<&str> = sheet.text().lines().collect();
     assert_eq!(rows.len(), 4);
     assert!(rows[0].starts_with("\"id\",\"created_at\",\"channel\""));
+    assert!(rows[0].ends_with("\"incident_id\""), "{}", rows[0]);
+    assert!(rows[1].ends_with(&format!("\"{}\"", last.incident)), "{}", rows[1]);
     assert!(
         rows[1].contains("\"'=HYPERLINK(1)\"") && rows[1].contains("\"'=Latency is high\""),
         "{}",

@@ -78,7 +78,7 @@ impl Site {
             "channel=console",
             "channel=nowhere",
             "severity=low",
-            "entry=",
+            "entry=(none)",
             "entry=churn&channel=mail",
             "entry=churn&channel=mail&state=delivered",
             "alertname=LatencyHigh&severity=critical&channel=console",
@@ -96,7 +96,7 @@ impl Site {
             all.push((query.to_owned(), self.whole("notifications", query).await));
         }
         for query in
-            ["", "entry=churn", "entry=churn&alertname=Stale", "q=gpu%20churn", "severity=low&entry="]
+            ["", "entry=churn", "entry=churn&alertname=Stale", "q=gpu%20churn", "severity=low&entry=(none)"]
         {
             all.push((format!("incidents {query}"), self.whole("incidents", query).await));
         }

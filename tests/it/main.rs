@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on ends here")]
 
 mod api_catalog;
+mod api_client;
+mod api_description;
 mod api_envelope;
 mod api_log;
 mod api_nul;

@@ -83,13 +83,21 @@ pub(super) fn all(
 
 /// Summary and description of one alert, from the annotations that are not broken.
 pub(super) fn texts(member: Option<&Member>) -> Texts {
-    let Some(member) = member else { return Texts::default() };
-    let usable = |name: &'static str| first_usable(&member.annotations, &[name]).map(|text| (name, text));
+    member.map(|member| texts_of(&member.annotations)).unwrap_or_default()
+}
+
+/// The summary and the value that annotations tell, as messages show them.
+pub fn summary_and_value(annotations: &Labels) -> (String, String) {
+    (texts_of(annotations).summary, value(annotations))
+}
+
+fn texts_of(annotations: &Labels) -> Texts {
+    let usable = |name: &'static str| first_usable(annotations, &[name]).map(|text| (name, text));
     let Some((name, summary)) = ["summary", "message", "title", "description"].into_iter().find_map(usable)
     else {
         return Texts::default();
     };
-    let description = (name != "description").then(|| first_usable(&member.annotations, &["description"]));
+    let description = (name != "description").then(|| first_usable(annotations, &["description"]));
     Texts {
         summary: clean_line(&bounded(summary, MAX_ANNOTATION)).into_owned(),
         description: clean_text(&bounded(description.flatten().unwrap_or(""), MAX_ANNOTATION))

@@ -30,18 +30,20 @@ pub const LIST: &str = "catalog";
 #[into_params(parameter_in = Query)]
 pub struct CatalogQuery {
     /// `model`, `llm`, `prompt`, `pipeline` or `feature_store`.
-    #[param(example = "model")]
+    #[param(inline, value_type = Option<EntryKind>, example = "model")]
     kind: Option<String>,
-    /// The owner, exactly.
+    /// The owner, exactly; `(none)` for entries without one.
     owner: Option<String>,
-    /// The team, exactly.
+    /// The team, exactly; `(none)` for entries without one.
     team: Option<String>,
-    /// 1 to 5.
+    /// 1 (most important) to 5.
+    #[param(value_type = Option<u8>, minimum = 1, maximum = 5)]
     tier: Option<String>,
     /// A text in the slug, names, description, owner, team or tags.
     #[serde(alias = "text")]
     q: Option<String>,
     /// How many items a page has: 1 to 500, default 50.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 500, default = 50)]
     limit: Option<String>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
@@ -66,8 +68,8 @@ impl CatalogQuery {
         let tier = checked.word("tier", self.tier, &["1", "2", "3", "4", "5"]);
         let filter = CatalogFilter {
             kind: kind.and_then(|word| EntryKind::ALL.into_iter().find(|kind| kind.as_str() == word)),
-            owner: checked.text("owner", self.owner),
-            team: checked.text("team", self.team),
+            owner: checked.value("owner", self.owner),
+            team: checked.value("team", self.team),
             tier: tier.and_then(|digit| digit.parse().ok()),
             text: checked.text("q", self.q),
         };
@@ -80,7 +82,7 @@ impl CatalogQuery {
 /// # Errors
 /// 422 for wrong parameters, 400 for a foreign cursor.
 #[utoipa::path(
-    get, path = "/api/v1/catalog", tag = "catalog", operation_id = "listCatalog",
+    get, path = "/api/v1/catalog", tag = "catalog", operation_id = "list_catalog_entries",
     params(CatalogQuery),
     responses((status = 200, description = "A page of entries", body = Page<CatalogItem>))
 )]
@@ -105,7 +107,7 @@ pub async fn list(
 /// # Errors
 /// 409 when the slug is taken, 422 with every wrong field.
 #[utoipa::path(
-    post, path = "/api/v1/catalog", tag = "catalog", operation_id = "createCatalogEntry",
+    post, path = "/api/v1/catalog", tag = "catalog", operation_id = "create_catalog_entry",
     request_body(content = Entry, example = json!({
         "slug": "fraud-detector", "kind": "model", "owner": "ada@example.org", "tier": 1,
         "aliases": ["fraud_detector_v2"],
@@ -131,7 +133,7 @@ pub async fn create(
 /// # Errors
 /// 404 for an unknown slug.
 #[utoipa::path(
-    get, path = "/api/v1/catalog/{slug}", tag = "catalog", operation_id = "getCatalogEntry",
+    get, path = "/api/v1/catalog/{slug}", tag = "catalog", operation_id = "get_catalog_entry",
     params(
         ("slug" = String, Path, description = "The entry's slug", example = "fraud-detector"),
         ("If-None-Match" = Option<String>, Header, description = "Answers 304 when the entry is still at this revision"),
@@ -162,7 +164,7 @@ pub async fn get(
 /// # Errors
 /// 412 when the entry is not at the revision of `If-Match`, 422 with every wrong field.
 #[utoipa::path(
-    put, path = "/api/v1/catalog/{slug}", tag = "catalog", operation_id = "putCatalogEntry",
+    put, path = "/api/v1/catalog/{slug}", tag = "catalog", operation_id = "put_catalog_entry",
     params(
         ("slug" = String, Path, description = "The entry's slug; the body may repeat it", example = "fraud-detector"),
         ("If-Match" = Option<String>, Header, description = "Write only at this revision; `*`: only if it exists"),
@@ -196,7 +198,7 @@ pub async fn put(
 /// 404 for an unknown slug, 412 when the entry is not at the revision of `If-Match`, 422
 /// with every wrong field.
 #[utoipa::path(
-    patch, path = "/api/v1/catalog/{slug}", tag = "catalog", operation_id = "patchCatalogEntry",
+    patch, path = "/api/v1/catalog/{slug}", tag = "catalog", operation_id = "patch_catalog_entry",
     params(
         ("slug" = String, Path, description = "The entry's slug", example = "fraud-detector"),
         ("If-Match" = Option<String>, Header, description = "Change only at this revision"),
@@ -224,7 +226,7 @@ pub async fn patch(
 /// # Errors
 /// 404 for an unknown slug, 412 when the entry is not at the revision of `If-Match`.
 #[utoipa::path(
-    delete, path = "/api/v1/catalog/{slug}", tag = "catalog", operation_id = "deleteCatalogEntry",
+    delete, path = "/api/v1/catalog/{slug}", tag = "catalog", operation_id = "delete_catalog_entry",
     params(
         ("slug" = String, Path, description = "The entry's slug", example = "fraud-detector"),
         ("If-Match" = Option<String>, Header, description = "Delete only at this revision"),

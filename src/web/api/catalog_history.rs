@@ -23,6 +23,7 @@ use crate::web::state::AppState;
 #[into_params(parameter_in = Query)]
 pub struct HistoryQuery {
     /// How many items a page has: 1 to 500, default 50.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 500, default = 50)]
     limit: Option<String>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
@@ -33,7 +34,7 @@ pub struct HistoryQuery {
 /// # Errors
 /// 404 for an unknown slug, 400 for a foreign cursor.
 #[utoipa::path(
-    get, path = "/api/v1/catalog/{slug}/versions", tag = "catalog", operation_id = "listVersions",
+    get, path = "/api/v1/catalog/{slug}/versions", tag = "catalog", operation_id = "list_versions",
     params(("slug" = String, Path, description = "The entry's slug"), HistoryQuery),
     responses((status = 200, description = "A page of versions", body = Page<VersionDocument>))
 )]
@@ -55,7 +56,7 @@ pub async fn list_versions(
 /// # Errors
 /// 404 for an unknown slug, 422 with every wrong field.
 #[utoipa::path(
-    post, path = "/api/v1/catalog/{slug}/versions", tag = "catalog", operation_id = "recordVersion",
+    post, path = "/api/v1/catalog/{slug}/versions", tag = "catalog", operation_id = "record_version",
     params(("slug" = String, Path, description = "The entry's slug")),
     request_body(content = VersionDocument, example = json!({"version": "2.4.1", "url": "https://mlflow.example.org/#/models/fraud/versions/12"})),
     responses(
@@ -80,7 +81,7 @@ pub async fn record_version(
 /// # Errors
 /// 404 for an unknown slug, 400 for a foreign cursor.
 #[utoipa::path(
-    get, path = "/api/v1/catalog/{slug}/deployments", tag = "catalog", operation_id = "listDeployments",
+    get, path = "/api/v1/catalog/{slug}/deployments", tag = "catalog", operation_id = "list_deployments",
     params(("slug" = String, Path, description = "The entry's slug"), HistoryQuery),
     responses((status = 200, description = "A page of deployments", body = Page<DeploymentDocument>))
 )]
@@ -103,7 +104,7 @@ pub async fn list_deployments(
 /// # Errors
 /// 404 for an unknown slug, 422 with every wrong field.
 #[utoipa::path(
-    post, path = "/api/v1/catalog/{slug}/deployments", tag = "catalog", operation_id = "recordDeployment",
+    post, path = "/api/v1/catalog/{slug}/deployments", tag = "catalog", operation_id = "record_deployment",
     params(("slug" = String, Path, description = "The entry's slug")),
     request_body(content = DeploymentDocument, example = json!({
         "external_id": "github-run-4711", "version": "2.4.1", "actor": "ada", "commit": "9f2c1e7",

@@ -8,6 +8,7 @@ use tokio::sync::OwnedMutexGuard;
 use utoipa::IntoParams;
 
 use super::catalog::wrong_fields;
+use super::query::Checked;
 use crate::catalog::document::{Document, DocumentError, Format};
 use crate::catalog::plan::ImportReport;
 use crate::catalog::service::{CatalogService, ImportMode, ImportOptions, Missing};
@@ -21,9 +22,11 @@ use crate::web::state::AppState;
 #[into_params(parameter_in = Query)]
 pub struct ImportQuery {
     /// Only say what would change.
-    dry_run: bool,
+    #[param(value_type = Option<bool>, default = false)]
+    dry_run: Option<String>,
     /// Delete entries that the document does not have.
-    prune: bool,
+    #[param(value_type = Option<bool>, default = false)]
+    prune: Option<String>,
 }
 
 /// How to export.
@@ -32,8 +35,20 @@ pub struct ImportQuery {
 #[into_params(parameter_in = Query)]
 pub struct ExportQuery {
     /// `yaml` (default) or `json`.
-    #[param(inline)]
-    format: Format,
+    #[param(inline, value_type = Option<Format>)]
+    format: Option<String>,
+}
+
+impl ImportQuery {
+    fn options(self) -> Result<ImportOptions, Problem> {
+        let mut checked = Checked::default();
+        let dry_run = checked.flag("dry_run", self.dry_run);
+        let prune = checked.flag("prune", self.prune);
+        checked.finish().map(|()| ImportOptions {
+            mode: if dry_run { ImportMode::DryRun } else { ImportMode::Apply },
+            missing: if prune { Missing::Delete } else { Missing::Keep },
+        })
+    }
 }
 
 /// Makes the catalog as a document has it: entries are created or replaced; versions and
@@ -50,7 +65,7 @@ pub struct ExportQuery {
 /// with line and column; 422 with every unknown and
 /// every wrong field of every entry; 503 while another import is under way.
 #[utoipa::path(
-    post, path = "/api/v1/catalog/import", tag = "catalog", operation_id = "importCatalog",
+    post, path = "/api/v1/catalog/import", tag = "catalog", operation_id = "import_catalog",
     params(ImportQuery),
     request_body(content(
         (String = "application/yaml", example = "entries:\n  - slug: fraud-detector\n    owner: ada@example.org\n    versions:\n      - {version: 2.4.1, valid_from: 2026-08-20T10:00:00Z}\n"),
@@ -71,6 +86,7 @@ pub async fn import(
             "an import is YAML or JSON and says so: Content-Type: application/yaml or application/json",
         ));
     }
+    let options = query.into_inner().options()?;
     let limit = state.live.load().config.server.max_body_bytes;
     let bytes = body.to_bytes_limited(limit).await.map_err(|_| Problem::payload_too_large(limit))?;
     let bytes = bytes.map_err(|error| match error.as_error::<PayloadError>() {
@@ -80,10 +96,6 @@ pub async fn import(
     let _turn = turn(&state.catalog)?;
     // Reading a large document takes too long for a thread that serves others.
     let document = web::block(move || Document::parse(&bytes)).await.map_err(Problem::internal)??;
-    let options = ImportOptions {
-        mode: if query.dry_run { ImportMode::DryRun } else { ImportMode::Apply },
-        missing: if query.prune { Missing::Delete } else { Missing::Keep },
-    };
     Ok(web::Json(state.catalog.import(&actor.0.name, document, options).await?))
 }
 
@@ -100,7 +112,7 @@ fn is_document(req: &HttpRequest) -> bool {
 /// # Errors
 /// 422 for an unknown format.
 #[utoipa::path(
-    get, path = "/api/v1/catalog/export", tag = "catalog", operation_id = "exportCatalog",
+    get, path = "/api/v1/catalog/export", tag = "catalog", operation_id = "export_catalog",
     params(ExportQuery),
     responses((status = 200, description = "The document", content(
         (String = "application/yaml"),
@@ -112,7 +124,10 @@ pub async fn export(
     query: web::Query<ExportQuery>,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    let format = query.format;
+    let mut checked = Checked::default();
+    let word = checked.word("format", query.into_inner().format, &["yaml", "json"]);
+    checked.finish()?;
+    let format = if word.as_deref() == Some("json") { Format::Json } else { Format::Yaml };
     let document = state.catalog.export().await?;
     let text = web::block(move || document.write(format)).await.map_err(Problem::internal)?;
     let text = text.map_err(Problem::internal)?;

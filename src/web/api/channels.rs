@@ -140,7 +140,7 @@ impl From<Trial> for TestResult {
 /// # Errors
 /// When the database does not answer.
 #[utoipa::path(
-    get, path = "/api/v1/channels", tag = "channels", operation_id = "listChannels",
+    get, path = "/api/v1/channels", tag = "channels", operation_id = "list_channels",
     responses((status = 200, description = "Every channel", body = ChannelList))
 )]
 pub async fn list(_: Read, state: web::Data<AppState>) -> Result<web::Json<ChannelList>, Problem> {
@@ -172,7 +172,7 @@ pub async fn all(state: &AppState) -> Result<Vec<ChannelView>, Problem> {
 /// # Errors
 /// 404 for a channel that is unknown.
 #[utoipa::path(
-    get, path = "/api/v1/channels/{name}", tag = "channels", operation_id = "getChannel",
+    get, path = "/api/v1/channels/{name}", tag = "channels", operation_id = "get_channel",
     params(("name" = String, Path, description = "The channel's name", example = "ml-alerts")),
     responses((status = 200, description = "The channel", body = ChannelView))
 )]
@@ -247,7 +247,7 @@ fn state_of(channel: &ChannelConfig, health: Option<&ChannelHealth>, now: Timest
 /// # Errors
 /// 404 for a channel that is unknown or disabled.
 #[utoipa::path(
-    post, path = "/api/v1/channels/{name}/test", tag = "channels", operation_id = "testChannel",
+    post, path = "/api/v1/channels/{name}/test", tag = "channels", operation_id = "test_channel",
     params(("name" = String, Path, description = "The channel's name", example = "ml-alerts")),
     responses((status = 200, description = "How it ended", body = TestResult))
 )]
@@ -278,7 +278,7 @@ pub async fn try_out(state: &AppState, actor: &str, name: &str) -> Result<Trial,
 /// # Errors
 /// 404 for a channel that is unknown or disabled.
 #[utoipa::path(
-    post, path = "/api/v1/channels/{name}/reset", tag = "channels", operation_id = "resetChannel",
+    post, path = "/api/v1/channels/{name}/reset", tag = "channels", operation_id = "reset_channel",
     params(("name" = String, Path, description = "The channel's name", example = "ml-alerts")),
     responses((status = 200, description = "The channel as it stands now", body = ChannelView))
 )]

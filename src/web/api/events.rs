@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::query::{Checked, checked_id};
+use crate::intake::Verdict;
 use crate::intake::inbox::Accepted;
 use crate::store::log::StoredJson;
-use crate::store::log_events::{EventDetail, EventFilter, EventSummary};
+use crate::store::log_events::{EventDetail, EventFilter, EventState, EventSummary};
 use crate::web::auth::{Read, Write};
 use crate::web::page::{Page, PageRequest};
 use crate::web::problem::Problem;
@@ -26,16 +27,18 @@ pub const LIST: &str = "events";
 #[into_params(parameter_in = Query)]
 pub struct EventQuery {
     /// `pending`, `processed`, `rejected` or `failed`.
-    #[param(example = "rejected")]
+    #[param(inline, value_type = Option<EventState>, example = "rejected")]
     state: Option<String>,
-    /// Alertmanager's receiver.
+    /// Alertmanager's receiver; `(none)` for events without one.
     receiver: Option<String>,
     /// Received at this time (RFC 3339) or later.
-    #[param(example = "2026-08-20T00:00:00Z")]
+    #[param(value_type = Option<String>, format = DateTime, example = "2026-08-20T00:00:00Z")]
     since: Option<String>,
     /// Received at this time (RFC 3339) or earlier.
+    #[param(value_type = Option<String>, format = DateTime)]
     until: Option<String>,
     /// How many items a page has: 1 to 500, default 50.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 500, default = 50)]
     limit: Option<String>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
@@ -57,8 +60,8 @@ impl EventQuery {
     pub fn filter(self) -> Result<EventFilter, Problem> {
         let mut checked = Checked::default();
         let filter = EventFilter {
-            state: checked.word("state", self.state, &["pending", "processed", "rejected", "failed"]),
-            receiver: checked.text("receiver", self.receiver),
+            state: checked.word("state", self.state, &EventState::ALL.map(EventState::as_str)),
+            receiver: checked.value("receiver", self.receiver),
             since: checked.time("since", self.since),
             until: checked.time("until", self.until),
         };
@@ -74,6 +77,7 @@ pub struct EventDocument {
     summary: EventSummary,
     /// The alerts that were unusable and why, then notes on what stands in for something unreadable
     /// in alerts that were taken: `index`, `verdict` (`rejected` or `noted`), `reason`, `head`.
+    #[schema(value_type = Vec<Verdict>)]
     verdicts: StoredJson,
     /// The body as it came, byte for byte; of a rejected event its first 64 KiB.
     body: String,
@@ -96,7 +100,7 @@ impl From<EventDetail> for EventDocument {
 /// # Errors
 /// 422 for wrong parameters, 400 for a foreign cursor.
 #[utoipa::path(
-    get, path = "/api/v1/events", tag = "events", operation_id = "listEvents",
+    get, path = "/api/v1/events", tag = "events", operation_id = "list_events",
     params(EventQuery),
     responses((status = 200, description = "A page of events", body = Page<EventSummary>))
 )]
@@ -116,7 +120,7 @@ pub async fn list(
 /// # Errors
 /// 404 for an unknown id.
 #[utoipa::path(
-    get, path = "/api/v1/events/{id}", tag = "events", operation_id = "getEvent",
+    get, path = "/api/v1/events/{id}", tag = "events", operation_id = "get_event",
     params(("id" = String, Path, description = "The event's id")),
     responses((status = 200, description = "The event as it came", body = EventDocument))
 )]
@@ -134,7 +138,7 @@ pub async fn get(
 /// 404 for an unknown id, 409 when the body was not kept whole, 422 when it is still no
 /// alert body.
 #[utoipa::path(
-    post, path = "/api/v1/events/{id}/replay", tag = "events", operation_id = "replayEvent",
+    post, path = "/api/v1/events/{id}/replay", tag = "events", operation_id = "replay_event",
     params(("id" = String, Path, description = "The event's id")),
     responses((status = 202, description = "Stored as a new event", body = Receipt))
 )]

@@ -6,7 +6,8 @@ use actix_web::http::header::ACCEPT;
 use crate::web::problem::{FieldError, Kind, Problem};
 
 /// How a list is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Format {
     /// One page with a cursor.
     Json,
@@ -31,7 +32,7 @@ impl Format {
     /// # Errors
     /// 422 for an unknown `format`, 406 when nothing in `Accept` can be given.
     pub fn asked_for(req: &HttpRequest, parameter: Option<&str>) -> Result<Self, Problem> {
-        if let Some(word) = parameter {
+        if let Some(word) = parameter.filter(|word| !word.is_empty()) {
             return Self::from_word(word).ok_or_else(|| {
                 Problem::validation(vec![FieldError::new("format", "must be one of json, ndjson, csv")])
             });

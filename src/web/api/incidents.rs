@@ -2,12 +2,19 @@
 //! or not.
 
 use actix_web::web;
-use serde::Deserialize;
-use utoipa::IntoParams;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::query::{Checked, checked_id};
+use crate::catalog::Catalog;
+use crate::domain::incident::IncidentState;
+use crate::domain::labels::Labels;
 use crate::domain::severity::Severity;
-use crate::store::log_incidents::{IncidentDetail, IncidentFilter, IncidentSummary};
+use crate::render::context::summary_and_value;
+use crate::store::log::StoredJson;
+use crate::store::log_incidents::{
+    ChannelWhy, IncidentDetail, IncidentFilter, IncidentSummary, MemberRecord, TimelineRecord,
+};
 use crate::web::auth::Read;
 use crate::web::page::{Page, PageRequest};
 use crate::web::problem::Problem;
@@ -22,18 +29,20 @@ pub const LIST: &str = "incidents";
 #[into_params(parameter_in = Query)]
 pub struct IncidentQuery {
     /// `open` or `resolved`.
-    #[param(example = "open")]
+    #[param(inline, value_type = Option<IncidentState>, example = "open")]
     state: Option<String>,
     /// `critical`, `high`, `medium`, `low` or `info`.
+    #[param(inline, value_type = Option<Severity>)]
     severity: Option<String>,
-    /// The catalog entry's slug; empty for alerts that matched none.
+    /// The catalog entry's slug; `(none)` for alerts that matched none.
     entry: Option<String>,
-    /// The rule's name.
+    /// The rule's name; `(none)` for alerts without one.
     alertname: Option<String>,
     /// Words, all of which must stand in the dedup key, the rule's name or the entry; the
     /// beginning of a word will do.
     q: Option<String>,
     /// How many items a page has: 1 to 500, default 50.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 500, default = 50)]
     limit: Option<String>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
@@ -55,13 +64,62 @@ impl IncidentQuery {
     pub fn filter(self) -> Result<IncidentFilter, Problem> {
         let mut checked = Checked::default();
         let filter = IncidentFilter {
-            state: checked.word("state", self.state, &["open", "resolved"]),
+            state: checked.word("state", self.state, &IncidentState::ALL.map(IncidentState::as_str)),
             severity: checked.word("severity", self.severity, &Severity::ALL.map(Severity::as_str)),
-            entry: checked.text("entry", self.entry),
-            alertname: checked.text("alertname", self.alertname),
+            entry: checked.value("entry", self.entry),
+            alertname: checked.value("alertname", self.alertname),
             text: checked.text("q", self.q),
         };
         checked.finish().map(|()| filter)
+    }
+}
+
+/// An incident as a list shows it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct IncidentItem {
+    /// What is stored of it.
+    #[serde(flatten)]
+    incident: IncidentSummary,
+    /// What its most severe firing alert says, in a line; may be empty.
+    #[schema(example = "p99 latency is 2.4 s")]
+    summary: String,
+    /// The value that this alert tells; may be empty.
+    #[schema(example = "2.4 s")]
+    value: String,
+    /// Who answers for the catalog entry now; may be empty.
+    #[schema(example = "ada@example.org")]
+    owner: String,
+}
+
+/// An incident with everything about it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct IncidentDocument {
+    /// What a list shows.
+    #[serde(flatten)]
+    item: IncidentItem,
+    /// Its alerts, firing ones first; at most 500.
+    members: Vec<MemberRecord>,
+    /// What happened, oldest first; at most the newest 1,000.
+    timeline: Vec<TimelineRecord>,
+    /// Why each channel was told or not.
+    channels: Vec<ChannelWhy>,
+}
+
+impl IncidentItem {
+    fn of(incident: IncidentSummary, catalog: &Catalog) -> Self {
+        let annotations = incident.lead_annotations.as_ref().map(StoredJson::value).unwrap_or_default();
+        let annotations: Labels = serde_json::from_value(annotations).unwrap_or_default();
+        let (summary, value) = summary_and_value(&annotations);
+        let entry = catalog.find_by_name(&incident.entry);
+        let owner = entry.map(|record| record.entry.owner.clone()).unwrap_or_default();
+        Self { incident, summary, value, owner }
+    }
+}
+
+impl IncidentDocument {
+    fn of(detail: IncidentDetail, catalog: &Catalog) -> Self {
+        let IncidentDetail { summary, members, timeline, channels } = detail;
+        Self { item: IncidentItem::of(summary, catalog), members, timeline, channels }
     }
 }
 
@@ -70,19 +128,22 @@ impl IncidentQuery {
 /// # Errors
 /// 422 for wrong parameters, 400 for a foreign cursor.
 #[utoipa::path(
-    get, path = "/api/v1/incidents", tag = "incidents", operation_id = "listIncidents",
+    get, path = "/api/v1/incidents", tag = "incidents", operation_id = "list_incidents",
     params(IncidentQuery),
-    responses((status = 200, description = "A page of incidents", body = Page<IncidentSummary>))
+    responses((status = 200, description = "A page of incidents", body = Page<IncidentItem>))
 )]
 pub async fn list(
     _: Read,
     query: web::Query<IncidentQuery>,
     state: web::Data<AppState>,
-) -> Result<web::Json<Page<IncidentSummary>>, Problem> {
+) -> Result<web::Json<Page<IncidentItem>>, Problem> {
     let mut query = query.into_inner();
     let page = query.take_page()?;
     let slice = state.store.list_incidents(&query.filter()?, &page.into()).await?;
-    Ok(web::Json(Page::from_slice(LIST, slice)))
+    let page = Page::from_slice(LIST, slice);
+    let catalog = state.catalog.catalog();
+    let items = page.items.into_iter().map(|incident| IncidentItem::of(incident, catalog)).collect();
+    Ok(web::Json(Page { items, next_cursor: page.next_cursor }))
 }
 
 /// One incident: its member alerts, its timeline, and why each channel was told or not.
@@ -90,16 +151,17 @@ pub async fn list(
 /// # Errors
 /// 404 for an unknown id.
 #[utoipa::path(
-    get, path = "/api/v1/incidents/{id}", tag = "incidents", operation_id = "getIncident",
+    get, path = "/api/v1/incidents/{id}", tag = "incidents", operation_id = "get_incident",
     params(("id" = String, Path, description = "The incident's id")),
-    responses((status = 200, description = "Everything about it", body = IncidentDetail))
+    responses((status = 200, description = "Everything about it", body = IncidentDocument))
 )]
 pub async fn get(
     _: Read,
     id: web::Path<String>,
     state: web::Data<AppState>,
-) -> Result<web::Json<IncidentDetail>, Problem> {
+) -> Result<web::Json<IncidentDocument>, Problem> {
     let id = checked_id("incident", &id)?;
     let found = state.store.find_incident(id).await?;
-    found.map(web::Json).ok_or_else(|| Problem::not_found("incident", id))
+    let found = found.ok_or_else(|| Problem::not_found("incident", id))?;
+    Ok(web::Json(IncidentDocument::of(found, state.catalog.catalog())))
 }

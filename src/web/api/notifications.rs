@@ -32,32 +32,36 @@ pub const LIST: &str = "notifications";
 #[into_params(parameter_in = Query)]
 pub struct NotificationQuery {
     /// `pending`, `sending`, `delivered`, `failed`, `superseded` or `cancelled`.
-    #[param(example = "failed")]
+    #[param(inline, value_type = Option<NotificationState>, example = "failed")]
     state: Option<String>,
     /// The channel's name.
     channel: Option<String>,
     /// `critical`, `high`, `medium`, `low` or `info`.
+    #[param(inline, value_type = Option<Severity>)]
     severity: Option<String>,
-    /// The catalog entry's slug; empty for alerts that matched none.
+    /// The catalog entry's slug; `(none)` for alerts that matched none.
     entry: Option<String>,
-    /// The rule's name.
+    /// The rule's name; `(none)` for alerts without one.
     alertname: Option<String>,
     /// The incident's dedup key.
     dedup_key: Option<String>,
     /// The incident's id.
     incident: Option<String>,
     /// Decided at this time (RFC 3339) or later.
-    #[param(example = "2026-08-20T00:00:00Z")]
+    #[param(value_type = Option<String>, format = DateTime, example = "2026-08-20T00:00:00Z")]
     since: Option<String>,
     /// Decided at this time (RFC 3339) or earlier.
+    #[param(value_type = Option<String>, format = DateTime)]
     until: Option<String>,
     /// Words, all of which must stand in the dedup key, the rule's name, the entry, the
     /// channel, the reason or the rendered message; the beginning of a word will do.
     #[serde(alias = "text")]
     q: Option<String>,
     /// `json` (default), `ndjson` or `csv`; goes before the header `Accept`.
+    #[param(inline, value_type = Option<Format>)]
     format: Option<String>,
-    /// How many items a page has: 1 to 500, default 50. NDJSON and CSV have no pages.
+    /// How many items a page has: 1 to 500, default 50; NDJSON and CSV have no pages.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 500, default = 50)]
     limit: Option<String>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
@@ -82,8 +86,8 @@ impl NotificationQuery {
             state: checked.word("state", self.state, &NotificationState::ALL.map(NotificationState::as_str)),
             severity: checked.word("severity", self.severity, &Severity::ALL.map(Severity::as_str)),
             channel: checked.text("channel", self.channel),
-            entry: checked.text("entry", self.entry),
-            alertname: checked.text("alertname", self.alertname),
+            entry: checked.value("entry", self.entry),
+            alertname: checked.value("alertname", self.alertname),
             dedup_key: checked.text("dedup_key", self.dedup_key),
             incident: checked.text("incident", self.incident),
             since: checked.time("since", self.since),
@@ -99,7 +103,7 @@ impl NotificationQuery {
 /// # Errors
 /// 422 for wrong parameters, 400 for a foreign cursor.
 #[utoipa::path(
-    get, path = "/api/v1/notifications", tag = "notifications", operation_id = "listNotifications",
+    get, path = "/api/v1/notifications", tag = "notifications", operation_id = "list_notifications",
     params(NotificationQuery),
     responses((status = 200, description = "The matching notifications", content(
         (Page<NotificationSummary> = "application/json"),
@@ -130,7 +134,7 @@ pub async fn list(
 /// # Errors
 /// 404 for an unknown id.
 #[utoipa::path(
-    get, path = "/api/v1/notifications/{id}", tag = "notifications", operation_id = "getNotification",
+    get, path = "/api/v1/notifications/{id}", tag = "notifications", operation_id = "get_notification",
     params(("id" = String, Path, description = "The notification's id")),
     responses((status = 200, description = "Everything about it", body = NotificationDetail))
 )]
@@ -167,7 +171,7 @@ pub struct Redelivered {
 /// 404 for an unknown id, 409 while it is still being delivered.
 #[utoipa::path(
     post, path = "/api/v1/notifications/{id}/redeliver", tag = "notifications",
-    operation_id = "redeliverNotification",
+    operation_id = "redeliver_notification",
     params(("id" = String, Path, description = "The notification's id")),
     responses((status = 202, description = "It waits for its channel anew", body = Redelivered))
 )]
@@ -270,7 +274,7 @@ impl Export {
     }
 }
 
-const CSV_HEADER: [&str; 16] = [
+const CSV_HEADER: [&str; 17] = [
     "id",
     "created_at",
     "channel",
@@ -287,6 +291,7 @@ const CSV_HEADER: [&str; 16] = [
     "series",
     "reason",
     "maybe_sent_twice",
+    "incident_id",
 ];
 
 fn line_of(row: &NotificationSummary, format: Format) -> String {
@@ -296,7 +301,7 @@ fn line_of(row: &NotificationSummary, format: Format) -> String {
         return line;
     }
     let moment = |at: Option<crate::store::log::Moment>| at.map(|at| at.to_string()).unwrap_or_default();
-    let cells: [&str; 16] = [
+    let cells: [&str; 17] = [
         &row.id,
         &row.created_at.to_string(),
         &row.channel,
@@ -313,6 +318,7 @@ fn line_of(row: &NotificationSummary, format: Format) -> String {
         &row.series.to_string(),
         &row.reason,
         if row.maybe_sent_twice { "true" } else { "false" },
+        row.incident_id.as_deref().unwrap_or_default(),
     ];
     csv_line(cells)
 }

@@ -6,6 +6,9 @@ use crate::web::problem::{FieldError, Problem};
 /// The longest text a filter may have, in characters.
 const LONGEST: usize = 300;
 
+/// What a filter asks for that wants what has no value; an empty one asks for nothing.
+pub const NONE: &str = "(none)";
+
 /// Collects what is wrong while parameters are read.
 #[derive(Debug, Default)]
 pub struct Checked {
@@ -13,9 +16,15 @@ pub struct Checked {
 }
 
 impl Checked {
+    /// A value that must be had exactly: the empty text where [`NONE`] is asked for.
+    pub fn value(&mut self, field: &str, value: Option<String>) -> Option<String> {
+        let value = self.text(field, value)?;
+        Some(if value == NONE { String::new() } else { value })
+    }
+
     /// Any text that is not too long.
     pub fn text(&mut self, field: &str, value: Option<String>) -> Option<String> {
-        let value = value?;
+        let value = given(value)?;
         if value.chars().count() > LONGEST {
             return self.wrong(field, format!("is longer than {LONGEST} characters"));
         }
@@ -24,16 +33,21 @@ impl Checked {
 
     /// One of `words`.
     pub fn word(&mut self, field: &str, value: Option<String>, words: &[&str]) -> Option<String> {
-        let value = value?;
+        let value = given(value)?;
         if words.contains(&value.as_str()) {
             return Some(value);
         }
         self.wrong(field, format!("must be one of {}", words.join(", ")))
     }
 
+    /// Whether it is asked for: `true` or `false`, by default not.
+    pub fn flag(&mut self, field: &str, value: Option<String>) -> bool {
+        self.word(field, value, &["true", "false"]).is_some_and(|word| word == "true")
+    }
+
     /// An RFC 3339 time. A `+` that became a space on its way is understood.
     pub fn time(&mut self, field: &str, value: Option<String>) -> Option<Timestamp> {
-        let value = value?;
+        let value = given(value)?;
         let parsed =
             Timestamp::parse_rfc3339(&value).or_else(|_| Timestamp::parse_rfc3339(&value.replace(' ', "+")));
         match parsed {
@@ -54,6 +68,11 @@ impl Checked {
     pub fn finish(self) -> Result<(), Problem> {
         if self.errors.is_empty() { Ok(()) } else { Err(Problem::validation(self.errors)) }
     }
+}
+
+/// What is empty was not given.
+fn given(value: Option<String>) -> Option<String> {
+    value.filter(|text| !text.is_empty())
 }
 
 /// An id from a path: anything that cannot be one is simply not found.

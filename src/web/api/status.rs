@@ -92,7 +92,7 @@ impl QueueStatus {
 /// # Errors
 /// When the database does not answer.
 #[utoipa::path(
-    get, path = "/api/v1/status", tag = "operation", operation_id = "getStatus",
+    get, path = "/api/v1/status", tag = "operation", operation_id = "get_status",
     responses((status = 200, description = "What runs here", body = Status))
 )]
 pub async fn get_status(_: Read, state: web::Data<AppState>) -> Result<web::Json<Status>, Problem> {

@@ -5,6 +5,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde::de::DeserializeOwned;
 
+pub use crate::web::api::query::NONE;
 use crate::web::problem::Problem;
 
 /// A path with its query.
@@ -63,8 +64,6 @@ impl Address {
     }
 }
 
-/// In a form an empty field asks for nothing; this asks for what has no value.
-pub const NONE: &str = "(none)";
 /// Parameters of pages that no list knows.
 const OF_PAGES: [&str; 1] = ["done"];
 
@@ -84,7 +83,6 @@ pub fn asked<T: DeserializeOwned>(here: &Address, zone: &TimeZone) -> Result<T, 
     let given =
         here.pairs.iter().filter(|(key, value)| !value.is_empty() && !OF_PAGES.contains(&key.as_str()));
     let meant = given.map(|(key, value)| match value.as_str() {
-        NONE => (key, String::new()),
         moment if MOMENTS.contains(&key.as_str()) => (key, with_zone(moment, zone)),
         text => (key, text.to_owned()),
     });
