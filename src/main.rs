@@ -20,7 +20,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("modelpager: {error:#}");
+            eprintln!("modelpager: {}", modelpager::cli::in_one_line(&error));
             ExitCode::FAILURE
         }
     }

@@ -17,6 +17,8 @@ use super::classify::{self, RetryHint};
 use super::redact::Redactor;
 use super::retry_after::{self, Hints, RateLimit};
 use crate::domain::clock::Timestamp;
+use crate::domain::connection;
+use crate::domain::duration::PromDuration;
 use crate::domain::outcome::{SendOutcome, SendReport};
 use crate::domain::secret::Secret;
 
@@ -155,18 +157,26 @@ pub enum InvalidHeader {
 
 /// The moment by which a send must have ended. Several requests may share one.
 #[derive(Clone, Copy, Debug)]
-pub struct Deadline(Instant);
+pub struct Deadline {
+    at: Instant,
+    limit: Duration,
+}
 
 impl Deadline {
     /// The moment `limit` from now.
     pub fn after(limit: Duration) -> Self {
         // A limit beyond a day is as good as none and could overflow the clock.
-        Self(Instant::now() + limit.min(Duration::from_secs(86_400)))
+        Self { at: Instant::now() + limit.min(Duration::from_secs(86_400)), limit }
     }
 
     /// As an instant.
     pub const fn instant(self) -> Instant {
-        self.0
+        self.at
+    }
+
+    /// `timed out after 10s`
+    pub fn exceeded(self) -> String {
+        timed_out(self.limit)
     }
 }
 
@@ -343,12 +353,12 @@ impl HttpClient {
         endpoint: &Endpoint,
         deadline: Deadline,
     ) -> Result<Answer, Failure> {
-        match timeout_at(deadline.0, request.send()).await {
+        match timeout_at(deadline.at, request.send()).await {
             Err(_) => Err(Failure {
                 outcome: SendOutcome::Ambiguous,
-                message: format!("no answer from {} in time", endpoint.origin()),
+                message: format!("no answer from {}: {}", endpoint.origin(), deadline.exceeded()),
             }),
-            Ok(Err(error)) => Err(describe(error, endpoint)),
+            Ok(Err(error)) => Err(describe(error, endpoint, self.connect_limit)),
             Ok(Ok(response)) => Ok(read_answer(response, self.answer_limit, deadline).await),
         }
     }
@@ -370,7 +380,7 @@ fn build_client(connect_limit: Duration) -> Result<reqwest::Client, String> {
         .connect_timeout(connect_limit)
         .pool_idle_timeout(IDLE)
         .build()
-        .map_err(|error| error_chain(&error.without_url()))
+        .map_err(|error| connection::reason(&error.without_url()))
 }
 
 async fn read_answer(mut response: reqwest::Response, limit: usize, deadline: Deadline) -> Answer {
@@ -389,7 +399,7 @@ async fn read_answer(mut response: reqwest::Response, limit: usize, deadline: De
         body: Vec::new(),
         body_end: BodyEnd::Broken,
     };
-    while let Ok(Ok(chunk)) = timeout_at(deadline.0, response.chunk()).await {
+    while let Ok(Ok(chunk)) = timeout_at(deadline.at, response.chunk()).await {
         let Some(chunk) = chunk else {
             answer.body_end = BodyEnd::Complete;
             break;
@@ -404,33 +414,27 @@ async fn read_answer(mut response: reqwest::Response, limit: usize, deadline: De
     answer
 }
 
-fn describe(error: reqwest::Error, endpoint: &Endpoint) -> Failure {
+fn describe(error: reqwest::Error, endpoint: &Endpoint, connect_limit: Duration) -> Failure {
     let error = error.without_url();
     let origin = endpoint.origin();
-    let (outcome, what) = if error.is_dns() {
-        (SendOutcome::NotProcessed, format!("cannot resolve the host of {origin}"))
-    } else if error.is_connect() {
+    let (outcome, what) = if error.is_connect() || error.is_dns() {
         (SendOutcome::NotProcessed, format!("cannot connect to {origin}"))
     } else if error.is_builder() {
         (SendOutcome::Rejected, format!("cannot make a request to {origin}"))
     } else {
         (SendOutcome::Ambiguous, format!("the exchange with {origin} broke off"))
     };
-    Failure { outcome, message: format!("{what}: {}", error_chain(&error)) }
+    let why = match connection::plain_words(&error) {
+        Some(words) => words.to_owned(),
+        None if error.is_dns() => "host not found".to_owned(),
+        None if error.is_timeout() => timed_out(connect_limit),
+        None => connection::reason(&error),
+    };
+    Failure { outcome, message: format!("{what}: {why}") }
 }
 
-/// The causes of an error in one line, outermost first, each once.
-fn error_chain(error: &dyn std::error::Error) -> String {
-    let mut text = String::new();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let part = error.to_string();
-        if !text.contains(&part) {
-            text = if text.is_empty() { part } else { format!("{text}: {part}") };
-        }
-        cause = error.source();
-    }
-    if text.is_empty() { error.to_string() } else { text }
+fn timed_out(limit: Duration) -> String {
+    format!("timed out after {}", PromDuration(limit))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 use serde::Serialize;
 
 use crate::dispatch::plan::{ChannelPlan, Plan};
+use crate::domain::connection;
 
 mod backup;
 mod catalog;
@@ -103,6 +104,27 @@ pub(crate) struct FormatArg {
     pub json: bool,
 }
 
+/// An error and what caused it in one line, outermost first, each said once; plain words stand
+/// for what a library says of a connection that failed.
+pub fn in_one_line(error: &anyhow::Error) -> String {
+    let mut told: Vec<String> = Vec::new();
+    for cause in error.chain() {
+        let text = cause.to_string();
+        // Where the system is quoted, by itself or by a library, our own words end.
+        let is_of_system = cause.is::<std::io::Error>() || text.contains("(os error ");
+        let words = connection::plain_words(cause).filter(|_| is_of_system);
+        let is_last = words.is_some();
+        let text = words.map_or(text, str::to_owned);
+        if !told.iter().any(|said| said.contains(&text)) {
+            told.push(text);
+        }
+        if is_last {
+            break;
+        }
+    }
+    told.join(": ")
+}
+
 /// The bytes of a file; `-` is the standard input.
 fn read_input(file: &Path) -> anyhow::Result<Vec<u8>> {
     if file == Path::new("-") {
@@ -131,4 +153,33 @@ fn print_json(out: &mut dyn Write, value: &impl Serialize) -> anyhow::Result<()>
     serde_json::to_writer_pretty(&mut *out, value)?;
     writeln!(out)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the target: {0}")]
+    struct Side(#[source] Inner);
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("could not open the database: no such file")]
+    struct Inner;
+
+    #[test]
+    fn what_an_error_says_of_its_cause_is_said_once() {
+        let told = in_one_line(&anyhow::Error::new(Side(Inner)).context("could not copy"));
+
+        assert_eq!(told, "could not copy: the target: could not open the database: no such file");
+    }
+
+    #[test]
+    fn a_connection_that_failed_is_told_in_plain_words() {
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+
+        let told = in_one_line(&anyhow::Error::new(refused).context("could not reach the server"));
+
+        assert_eq!(told, "could not reach the server: connection refused");
+    }
 }

@@ -10,6 +10,7 @@
 pub mod alert;
 pub mod backoff;
 pub mod clock;
+pub mod connection;
 pub mod duration;
 pub mod entry;
 pub mod ids;

@@ -16,6 +16,7 @@ use super::dialect::{STATEMENT_LIMIT, in_time};
 use super::error::{is_unavailable, with_advice};
 use super::watch::Watch;
 use super::{StoreError, WAIT_LIMIT};
+use crate::domain::connection;
 
 /// Room for every statement there is.
 pub(super) const STATEMENT_CACHE: usize = 512;
@@ -107,6 +108,11 @@ pub(super) async fn open(
     })
 }
 
+/// What the server or the connection to it says.
+fn told(error: &sqlx::Error) -> String {
+    connection::plain_words(error).map_or_else(|| error.to_string(), str::to_owned)
+}
+
 /// A server and its replicas are often started together.
 async fn first_connection(options: &PgConnectOptions, limit: Duration) -> Result<PgConnection, StoreError> {
     let mut why = String::new();
@@ -122,7 +128,7 @@ async fn first_connection(options: &PgConnectOptions, limit: Duration) -> Result
                     }
                     tokio::time::sleep(START_PAUSE).await;
                 }
-                settled => return settled.map_err(|error| StoreError::Open(error.to_string())),
+                settled => return settled.map_err(|error| StoreError::Open(told(&error))),
             }
         }
     };

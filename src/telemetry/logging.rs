@@ -8,6 +8,9 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+/// The words for how much is logged, least first.
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
 /// How a line looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
@@ -59,11 +62,32 @@ pub fn start(level: &str, format: LogFormat) -> Result<(), InvalidLogSetting> {
 /// said by those who waited for them, and once: a failover would fill the log with it.
 const QUIET_DRIVER: &str = "sqlx=error,sqlx_core::pool=off,sqlx_postgres::options=warn";
 
+/// A level or a filter as it was given.
+///
+/// # Errors
+/// With the levels there are, when it is none.
+pub fn check_level(text: &str) -> Result<String, InvalidLogSetting> {
+    parse_filter(text).map(|_| text.to_owned())
+}
+
 fn parse_filter(text: &str) -> Result<EnvFilter, InvalidLogSetting> {
+    let wrong = || {
+        InvalidLogSetting(format!(
+            "log level {text:?} is not one of {}, nor a filter such as info,modelpager::dispatch=debug",
+            LEVELS.join(", ")
+        ))
+    };
+    // The library takes any single word for the name of a module.
+    let is_meant = |part: &str| {
+        let is_level = LEVELS.iter().any(|level| level.eq_ignore_ascii_case(part));
+        is_level || part.contains(['=', ':', '[']) || part == "modelpager"
+    };
+    if text.trim().is_empty() || !text.split(',').all(|part| is_meant(part.trim())) {
+        return Err(wrong());
+    }
     let asks_for_driver = text.contains("sqlx");
     let all = if asks_for_driver { text.to_owned() } else { format!("{QUIET_DRIVER},{text}") };
-    EnvFilter::try_new(all)
-        .map_err(|error| InvalidLogSetting(format!("log level {text:?} is not understood: {error}")))
+    EnvFilter::try_new(all).map_err(|_| wrong())
 }
 
 #[cfg(test)]
@@ -79,6 +103,11 @@ mod tests {
         assert!(parse_filter("info").is_ok());
         assert!(parse_filter("warn,modelpager::dispatch=debug").is_ok());
         assert!(parse_filter("modelpager=loudest").unwrap_err().to_string().contains("loudest"));
+        for wrong in ["bogus", "inf", "", "info,bogus", "info,,"] {
+            let told = parse_filter(wrong).unwrap_err().to_string();
+            assert!(told.contains("off, error, warn, info, debug, trace"), "{told}");
+        }
+        assert!(parse_filter("WARN").is_ok());
     }
 
     #[derive(Clone, Default)]

@@ -129,7 +129,11 @@ async fn what_the_server_refuses_is_told_and_exits_1() {
     assert!(!told.contains("read-token-0123456"), "{told}");
     let (code, _, told) = run(modelpager(&["export", "--server", "http://127.0.0.1:9"])).await;
     assert_eq!(code, 1);
-    assert!(told.contains("cannot connect to http://127.0.0.1:9") && told.contains("--server"), "{told}");
+    assert!(
+        told.contains("cannot connect to http://127.0.0.1:9: connection refused;")
+            && told.contains("--server"),
+        "{told}"
+    );
 }
 
 #[actix_web::test]

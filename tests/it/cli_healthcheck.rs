@@ -34,7 +34,10 @@ async fn a_running_server_is_ready_and_a_stopped_one_is_not() {
 
     assert_eq!(ready, (true, format!("http://{address} is ready\n")));
     assert!(
-        !gone.0 && gone.1.starts_with(&format!("http://{address} is not ready: cannot connect")),
+        !gone.0
+            && gone.1.starts_with(&format!(
+                "http://{address} is not ready: cannot connect to http://{address}: connection refused\n"
+            )),
         "{gone:?}"
     );
     assert_eq!(gone.1.lines().count(), 1);
@@ -54,5 +57,5 @@ async fn a_server_that_says_no_or_nothing_is_not_ready() {
     let document: serde_json::Value = serde_json::from_str(&told.1).unwrap();
     assert_eq!(document, serde_json::json!({"server": url, "ready": false, "reason": "it answered 503"}));
     assert!(!told.0);
-    assert_eq!(silent, (false, format!("{url} is not ready: no answer from {url} in time\n")));
+    assert_eq!(silent, (false, format!("{url} is not ready: no answer from {url}: timed out after 200ms\n")));
 }

@@ -17,6 +17,7 @@ use tokio::time::{Duration, Instant, timeout_at};
 
 use super::lines::LineStream;
 use crate::channels::http::Deadline;
+use crate::domain::connection;
 use crate::domain::outcome::SendOutcome;
 
 /// How long the farewell may take: the mail is delivered or refused by then.
@@ -131,11 +132,11 @@ impl Smtp {
     /// # Errors
     /// When the server took it for nobody, or that cannot be known.
     pub async fn deliver(&self, envelope: &Envelope<'_>, deadline: Deadline) -> Result<Delivery, Failure> {
-        let session = Session { server: self, deadline: deadline.instant() };
+        let session = Session { server: self, deadline };
         let mut connection = session.open().await?;
         let delivery = session.hand_over(&mut connection, envelope).await;
         // The server has said what counts; whether it answers the farewell does not.
-        let farewell = session.deadline.min(Instant::now() + FAREWELL);
+        let farewell = session.deadline.instant().min(Instant::now() + FAREWELL);
         let _ = timeout_at(farewell, connection.quit()).await;
         delivery
     }
@@ -160,7 +161,7 @@ impl Smtp {
 /// One dialogue.
 struct Session<'a> {
     server: &'a Smtp,
-    deadline: Instant,
+    deadline: Deadline,
 }
 
 impl Session<'_> {
@@ -191,11 +192,11 @@ impl Session<'_> {
 
     async fn connect(&self) -> Result<LineStream, Failure> {
         let address = (self.server.host.as_str(), self.server.port);
-        let connected = timeout_at(self.deadline, TcpStream::connect(address)).await;
+        let connected = timeout_at(self.deadline.instant(), TcpStream::connect(address)).await;
         let stream = connected
             .map_err(|_| self.late(Stage::Connecting))?
             .and_then(|stream| stream.set_nodelay(true).map(|()| stream))
-            .map_err(|error| self.not_processed(format!("cannot connect: {error}")))?;
+            .map_err(|error| self.not_processed(format!("cannot connect: {}", connection::reason(&error))))?;
         let stream = LineStream::new(stream);
         Ok(if self.server.protection == Protection::None { stream.of_text() } else { stream })
     }
@@ -270,7 +271,7 @@ impl Session<'_> {
         stage: Stage,
         step: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Failure> {
-        match timeout_at(self.deadline, step).await {
+        match timeout_at(self.deadline.instant(), step).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(failure(stage, &error)),
             Err(_) => Err(self.late(stage)),
@@ -280,7 +281,7 @@ impl Session<'_> {
     fn late(&self, stage: Stage) -> Failure {
         let outcome =
             if stage == Stage::Content { SendOutcome::Ambiguous } else { SendOutcome::NotProcessed };
-        Failure { outcome, ..self.not_processed(format!("no answer in time while {stage}")) }
+        Failure { outcome, ..self.not_processed(format!("while {stage}: {}", self.deadline.exceeded())) }
     }
 
     fn not_processed(&self, message: String) -> Failure {
@@ -302,9 +303,14 @@ fn failure(stage: Stage, error: &Error) -> Failure {
     Failure {
         outcome,
         status,
-        message: format!("while {stage}: {error}"),
+        message: format!("while {stage}: {}", told(error)),
         slows_channel: matches!(status, Some(421 | 454)),
     }
+}
+
+/// What the server replied, or plain words for a connection that failed.
+fn told(error: &Error) -> String {
+    connection::plain_words(error).map_or_else(|| error.to_string(), str::to_owned)
 }
 
 fn nobody(delivery: Delivery) -> Failure {

@@ -109,6 +109,7 @@ async fn a_refused_connection_had_no_effect() {
 
     assert_eq!(failure.outcome, SendOutcome::NotProcessed);
     assert!(failure.message.starts_with("cannot connect to http://127.0.0.1:"), "{failure}");
+    assert!(failure.message.ends_with(": connection refused"), "{failure}");
     assert!(!failure.message.contains("secret-path"), "{failure}");
 }
 
@@ -119,6 +120,10 @@ async fn a_host_without_an_address_had_no_effect() {
     let failure = post(&endpoint, LONG).await.unwrap_err();
 
     assert_eq!(failure.outcome, SendOutcome::NotProcessed);
+    assert!(
+        failure.message.starts_with("cannot connect to http://nobody.invalid: host not found"),
+        "{failure}"
+    );
     assert!(!failure.message.contains("secret-path"), "{failure}");
 }
 
