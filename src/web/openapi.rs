@@ -6,7 +6,6 @@
 
 use std::sync::LazyLock;
 
-use actix_web::http::Uri;
 use actix_web::http::header::ContentType;
 use actix_web::{HttpResponse, web};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -15,6 +14,7 @@ use utoipa::{Modify, OpenApi};
 use super::api::{
     catalog, catalog_history, catalog_import, channels, events, incidents, notifications, status,
 };
+use super::base_path::BasePath;
 use super::problem::ProblemBody;
 use super::state::AppState;
 use super::{health, problem_pages, webhooks};
@@ -94,10 +94,9 @@ impl Modify for SecuritySchemes {
     }
 }
 
-/// The description as a server gives it that is reached at `external_url`: its paths are below
-/// the path of that.
-fn document_at(external_url: &str) -> String {
-    let path = external_url.parse::<Uri>().map_or_else(|_| "/".to_owned(), |url| url.path().to_owned());
+/// The description as a server gives it that is reached below a path.
+fn document_below(base_path: &BasePath) -> String {
+    let path = if base_path.as_str().is_empty() { "/" } else { base_path.as_str() };
     document().replacen("\"url\": \"/\"", &format!("\"url\": {}", serde_json::json!(path)), 1)
 }
 
@@ -120,7 +119,7 @@ pub fn document() -> &'static str {
 )]
 pub async fn get_openapi(state: web::Data<AppState>) -> HttpResponse {
     let live = state.live.load();
-    HttpResponse::Ok().insert_header(ContentType::json()).body(document_at(&live.config.server.external_url))
+    HttpResponse::Ok().insert_header(ContentType::json()).body(document_below(&live.base_path))
 }
 
 #[cfg(test)]
@@ -130,7 +129,8 @@ mod tests {
     #[test]
     fn the_description_names_the_path_below_which_the_server_is_reached() {
         let server = |url: &str| {
-            let document: serde_json::Value = serde_json::from_str(&document_at(url)).unwrap();
+            let document: serde_json::Value =
+                serde_json::from_str(&document_below(&BasePath::of(url))).unwrap();
             document["servers"][0]["url"].as_str().unwrap().to_owned()
         };
 

@@ -135,10 +135,12 @@ async fn empty_parameters_are_as_if_they_were_not_given() {
         let answer = site.get(uri).await;
         assert_eq!(answer.status, 200, "{uri}: {}", answer.text());
     }
-    let import = TestRequest::post().uri("/api/v1/catalog/import?dry_run=&prune=");
-    assert_eq!(site.call(import.set_payload("entries: []")).await.status, 200);
-    let wrong =
-        TestRequest::post().uri("/api/v1/catalog/import?dry_run=yes&prune=1").set_payload("entries: []");
+    let import = |query: &str| {
+        let request = TestRequest::post().uri(&format!("/api/v1/catalog/import?{query}"));
+        request.insert_header(("Content-Type", "application/yaml")).set_payload("entries: []")
+    };
+    assert_eq!(site.call(import("dry_run=&prune=")).await.status, 200);
+    let wrong = import("dry_run=yes&prune=1");
     assert_eq!(site.call(wrong).await.json()["errors"].as_array().map(Vec::len), Some(2));
 }
 

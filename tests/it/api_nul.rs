@@ -205,7 +205,9 @@ async fn half_a_character_in_json_is_refused_in_words() {
         let entry = format!(r#"{{"slug": "fraud", "owner": "{text}"}}"#);
         let posted = TestRequest::post().uri(CATALOG).insert_header(("Content-Type", "application/json"));
         let document = format!(r#"{{"entries": [{entry}]}}"#);
-        let import = TestRequest::post().uri("/api/v1/catalog/import");
+        let import = TestRequest::post()
+            .uri("/api/v1/catalog/import")
+            .insert_header(("Content-Type", "application/json"));
         for (request, body) in [(posted, entry), (import, document)] {
             let answer = site.call(request.set_payload(body)).await;
             assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{text}: {}", answer.text());
@@ -213,7 +215,8 @@ async fn half_a_character_in_json_is_refused_in_words() {
             assert!(detail.contains("lone surrogate) at line 1 column"), "{detail}");
         }
     }
-    let yaml = TestRequest::post().uri("/api/v1/catalog/import");
+    let yaml =
+        TestRequest::post().uri("/api/v1/catalog/import").insert_header(("Content-Type", "application/yaml"));
     let answer = site.call(yaml.set_payload("entries:\n- slug: a\n  owner: \"\\ud800\"\n")).await;
     assert!(matches!(answer.status.as_u16(), 400 | 422), "{}", answer.text());
     assert!(answer.json()["detail"].as_str().unwrap().contains("line 3"), "{}", answer.text());
