@@ -119,6 +119,7 @@ pub struct MemberRecord {
     /// The link to its expression; may be empty.
     pub generator_url: String,
     /// What Grafana adds: values and links; an empty object for other senders.
+    #[schema(value_type = Object)]
     pub extras: StoredJson,
     /// The event by which it was last heard; of an ended incident it may be gone from the log.
     pub event_id: String,
