@@ -26,6 +26,7 @@ use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
 use crate::triage::processor::{self, Processor};
 use crate::web::body::BodyBudget;
+use crate::web::connections::{Connections, raise_file_limit};
 use crate::web::hour_counts::HourCounts;
 use crate::web::live_views::LiveViews;
 use crate::web::state::{AppState, Live};
@@ -45,6 +46,9 @@ use operations::Control;
 
 /// What each part may take to end in order when those before it used up the time.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// How long bodies that are being sent at a stop may take to come to their end.
+const LAST_BYTES: Duration = Duration::from_secs(1);
 
 /// What a program is started with.
 pub struct Start {
@@ -66,6 +70,7 @@ pub struct App {
     tasks: Tasks,
     control: Arc<Control>,
     live_views: LiveViews,
+    connections: Connections,
 }
 
 /// Every task but the server's own.
@@ -190,8 +195,9 @@ impl App {
             live_views: live_views.clone(),
             hour_counts: HourCounts::default(),
         };
-        let server = crate::web::server::serve(listener, state)?;
-        Ok(Self { address, server, inbox, tasks, control, live_views })
+        let connections = Connections::new(raise_file_limit());
+        let server = crate::web::server::serve(listener, state, connections.clone())?;
+        Ok(Self { address, server, inbox, tasks, control, live_views, connections })
     }
 
     /// Where it listens.
@@ -210,7 +216,7 @@ impl App {
     /// # Errors
     /// When a part ended that should not have: better restarted whole than half alive.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { server, inbox, mut tasks, control, live_views, .. } = self;
+        let Self { server, inbox, mut tasks, control, live_views, connections, .. } = self;
         let handle = server.handle();
         let mut server = tokio::spawn(server);
         let failure = tokio::select! {
@@ -230,7 +236,7 @@ impl App {
         }
         // Before the server waits for its answers to end: those to open pages never do.
         live_views.end();
-        wind_down(handle, server, inbox, tasks, &control).await;
+        wind_down(handle, server, inbox, tasks, &control, &connections).await;
         match failure {
             None => Ok(()),
             Some(failure) => Err(anyhow::anyhow!(failure)),
@@ -264,11 +270,17 @@ async fn wind_down(
     inbox: Inbox,
     tasks: Tasks,
     control: &Control,
+    connections: &Connections,
 ) {
     let grace = control.live.load().config.server.shutdown_grace.0;
     let ends_by = Instant::now() + grace;
     let left = || ends_by.saturating_duration_since(Instant::now());
-    handle.stop(true).await;
+    let stopping = handle.stop(true);
+    tokio::pin!(stopping);
+    if timeout(LAST_BYTES, &mut stopping).await.is_err() {
+        connections.close_unfinished();
+        stopping.await;
+    }
     if !server.is_finished() {
         let _ = server.await;
     }

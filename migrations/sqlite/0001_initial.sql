@@ -263,6 +263,12 @@ CREATE TABLE audit_log (
 );
 CREATE INDEX audit_log_by_subject ON audit_log (subject_kind, subject, id);
 
+-- Sessions of people that were ended before their time; a row goes when that is over.
+CREATE TABLE ended_sessions (
+    id TEXT NOT NULL PRIMARY KEY,
+    expires_at BIGINT NOT NULL
+);
+
 CREATE TABLE meta (
     key TEXT NOT NULL PRIMARY KEY,
     value BIGINT NOT NULL

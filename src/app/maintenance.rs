@@ -53,6 +53,8 @@ impl Upkeep {
     async fn look_after(&self, mut stopped: watch::Receiver<bool>) {
         while !*stopped.borrow() {
             self.try_writing().await;
+            let file = self.store.check_file();
+            self.store.watch().note("find the database file", &file, self.clock.now());
             let round = self.round().await;
             self.store.watch().note("do maintenance", &round, self.clock.now());
             tokio::select! {
@@ -119,6 +121,7 @@ impl Upkeep {
         self.show(Queue::Events, self.store.events_waiting().await?, now);
         self.show(Queue::Notifications, self.store.notifications_waiting().await?, now);
         self.store.forget_twin_keys(now).await?;
+        self.store.forget_ended_sessions(now).await?;
         self.catalog.refresh().await?;
         self.metrics.set_catalog_entries(self.catalog.catalog().len());
         Ok(())

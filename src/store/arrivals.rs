@@ -91,7 +91,10 @@ impl Store {
             return insert_on_server(tx, events).await;
         };
         name(events, ids);
-        self.insert_in_file(write, events).await
+        let stored = self.insert_in_file(write, events).await?;
+        // After the commit: what went into a file that nobody finds again was not stored.
+        self.check_file()?;
+        Ok(stored)
     }
 
     /// Stores events that have their ids in one transaction; the answers are in the order of

@@ -37,6 +37,12 @@ pub enum StoreError {
         /// What is wrong with it.
         detail: String,
     },
+    /// The SQLite file is not the one that was opened. Putting it back helps.
+    #[error("the database file {path} was deleted, renamed or replaced while it was open")]
+    FileGone {
+        /// Where it was.
+        path: String,
+    },
     /// The database could not be opened.
     #[error("could not open the database: {0}")]
     Open(String),
@@ -53,7 +59,7 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the same operation may succeed later without any change to it.
     pub fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Unavailable { .. })
+        matches!(self, Self::Unavailable { .. } | Self::FileGone { .. })
     }
 
     /// Whether it may have happened all the same: the answer to the commit was lost.
@@ -86,7 +92,11 @@ impl StoreError {
 
     /// What keeps the database from serving and what an operator can do about it.
     pub fn advice(&self) -> Option<&'static str> {
-        let Self::Unavailable { source, .. } = self else { return None };
+        let source = match self {
+            Self::Unavailable { source, .. } => source,
+            Self::FileGone { .. } => return Some(FILE_GONE),
+            _ => return None,
+        };
         Some(advice(source)).filter(|advice| !advice.is_empty())
     }
 
@@ -170,6 +180,9 @@ pub(super) fn with_advice(error: &sqlx::Error) -> String {
         advice => format!("{reason}: {advice}"),
     }
 }
+
+const FILE_GONE: &str = "the database file was deleted, renamed or replaced while it was open: put it back, or \
+     restart modelpager to go on with the file that is there now";
 
 /// What is wrong and what an operator can do about it, where the error tells.
 fn advice(error: &sqlx::Error) -> &'static str {

@@ -32,6 +32,7 @@ mod catalog_rows;
 pub mod changes;
 pub mod copy;
 pub mod events;
+mod file_watch;
 #[macro_use]
 mod rows;
 pub mod log;
@@ -62,12 +63,14 @@ mod probe;
 mod record;
 mod script;
 mod server;
+pub mod sessions;
 mod twins;
 mod wal;
 
 pub use catalog_rows::StoredEntry;
 use error::Doing as _;
 pub use error::StoreError;
+use file_watch::FileWatch;
 pub use leases::LostLease;
 pub use overtake::Superseded;
 use precedence::Precedence;
@@ -90,6 +93,8 @@ pub struct Store {
     /// Held on SQLite by what changes incidents and conversations, from its first reading to its
     /// commit: the reading happens before the transaction that writes. Counts these changes.
     triage: Arc<Mutex<u64>>,
+    /// Whether the SQLite file is still there.
+    file: Option<Arc<FileWatch>>,
     /// Holds the lock on the SQLite file for as long as any clone lives.
     _lock: Option<Arc<File>>,
 }
@@ -205,8 +210,17 @@ impl Store {
     /// # Errors
     /// When it gives none.
     pub async fn ping(&self) -> Result<(), StoreError> {
+        self.check_file()?;
         with_reader!(self, |conn| sqlx::query("SELECT 1").execute(&mut *conn).await.map(|_| ()))
             .doing("ping the database")
+    }
+
+    /// Whether the SQLite file is still the one that was opened; always so on a server.
+    ///
+    /// # Errors
+    /// When it was deleted, renamed or replaced: what is stored then is gone after a restart.
+    pub fn check_file(&self) -> Result<(), StoreError> {
+        self.file.as_ref().map_or(Ok(()), |file| file.check())
     }
 
     /// By how many milliseconds the database's clock is ahead of `clock`; `None` on SQLite, and

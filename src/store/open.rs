@@ -10,6 +10,7 @@ use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use super::error::StoreError;
+use super::file_watch::FileWatch;
 use super::news::Announcer;
 use super::server::{self, STATEMENT_CACHE, Terms};
 use super::watch::Watch;
@@ -111,7 +112,8 @@ async fn open_sqlite(url: &str, max_connections: u32, purpose: Purpose) -> Resul
     let read = reading.clone().max_connections(max_connections.max(1)).connect_lazy_with(options.clone());
     // Its own connection: readers of the log must not keep triage waiting.
     let triage = reading.max_connections(1).idle_timeout(None).max_lifetime(None).connect_lazy_with(options);
-    Ok(store(Pool::Sqlite { read, triage, write, checkpoint }, watch, Some(lock)))
+    let kept = Some((lock, FileWatch::new(&file)));
+    Ok(store(Pool::Sqlite { read, triage, write, checkpoint }, watch, kept))
 }
 
 /// Creates the file, readable by its owner alone, and locks its neighbour `FILE.lock`:
@@ -169,7 +171,8 @@ async fn open_postgres(url: &str, max_connections: u32, purpose: Purpose) -> Res
     Ok(store(Pool::Postgres(Arc::new(server)), watch, None))
 }
 
-fn store(pool: Pool, watch: Arc<Watch>, lock: Option<File>) -> Store {
+fn store(pool: Pool, watch: Arc<Watch>, kept: Option<(File, FileWatch)>) -> Store {
+    let (lock, file) = kept.unzip();
     Store {
         pool,
         watch,
@@ -177,6 +180,7 @@ fn store(pool: Pool, watch: Arc<Watch>, lock: Option<File>) -> Store {
         precedence: Arc::default(),
         recent: Arc::default(),
         triage: Arc::default(),
+        file: file.map(Arc::new),
         _lock: lock.map(Arc::new),
     }
 }

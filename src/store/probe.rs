@@ -17,6 +17,7 @@ impl Store {
     /// # Errors
     /// When the database does not take it.
     pub async fn probe_writing(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.check_file()?;
         let key = format!("probe:{}:{}", std::process::id(), now.as_millis());
         let ballast = ballast();
         let mut tx = self.begin_write().await?;

@@ -130,8 +130,8 @@ impl Stream for WatchedBody {
         let next = Pin::new(&mut inner.payload).poll_next(cx);
         if let (Some(connection), Poll::Ready(next)) = (&inner.connection, &next) {
             match next {
-                Some(_) => connection.heard(),
-                None => connection.is_served(),
+                Some(_) => connection.reading(),
+                None => connection.serving(),
             }
         }
         match next {

@@ -56,8 +56,18 @@ struct Open {
     /// A second handle of the connection's socket.
     socket: TcpStream,
     heard: u64,
-    /// The client waits for us, not we for the client.
-    is_served: bool,
+    phase: Phase,
+}
+
+/// Who waits for whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// For a request, or for its client to read an answer.
+    Idle,
+    /// We wait for the rest of a body.
+    Reading,
+    /// The client waits for its answer.
+    Serving,
 }
 
 /// One connection, as its requests see it. It is forgotten when the last of them is dropped.
@@ -89,13 +99,21 @@ impl Connections {
         }
     }
 
+    /// Closes the connections whose clients have not sent their bodies to the end: nothing of those was
+    /// taken, and their clients see that.
+    pub fn close_unfinished(&self) {
+        for open in self.0.lock().open.values().filter(|open| open.phase == Phase::Reading) {
+            let _ = open.socket.shutdown(Shutdown::Both);
+        }
+    }
+
     fn insert(&self, socket: TcpStream) -> Connection {
         let mut table = self.0.lock();
         if table.open.len() >= table.most {
             table.make_room();
         }
         let number = table.next();
-        table.open.insert(number, Open { socket, heard: number, is_served: false });
+        table.open.insert(number, Open { socket, heard: number, phase: Phase::Idle });
         Connection(Arc::new(Member { number, table: self.0.clone() }))
     }
 }
@@ -107,7 +125,7 @@ impl Table {
     }
 
     fn make_room(&mut self) {
-        let silent = self.open.iter().filter(|(_, open)| !open.is_served);
+        let silent = self.open.iter().filter(|(_, open)| open.phase != Phase::Serving);
         let Some(number) = silent.min_by_key(|(_, open)| open.heard).map(|(number, _)| *number) else {
             return;
         };
@@ -119,22 +137,27 @@ impl Table {
 }
 
 impl Connection {
-    /// The client sent something.
-    pub fn heard(&self) {
-        self.mark(false);
+    /// A part of a body came, and there is more to come.
+    pub fn reading(&self) {
+        self.mark(Phase::Reading);
     }
 
-    /// The client waits for its answer.
-    pub fn is_served(&self) {
-        self.mark(true);
+    /// A request is complete: the client waits for its answer.
+    pub fn serving(&self) {
+        self.mark(Phase::Serving);
     }
 
-    fn mark(&self, is_served: bool) {
+    /// The answer has begun.
+    pub fn answered(&self) {
+        self.mark(Phase::Idle);
+    }
+
+    fn mark(&self, phase: Phase) {
         let mut table = self.0.table.lock();
         let heard = table.next();
         if let Some(open) = table.open.get_mut(&self.0.number) {
             open.heard = heard;
-            open.is_served = is_served;
+            open.phase = phase;
         }
     }
 }
@@ -173,8 +196,8 @@ mod tests {
         let (first, second, _third) =
             (servers.next().unwrap(), servers.next().unwrap(), servers.next().unwrap());
 
-        first.is_served();
-        second.heard();
+        first.serving();
+        second.reading();
         let _fourth = servers.next().unwrap();
 
         assert_eq!(clients.iter().map(is_open).collect::<Vec<_>>(), [true, true, false, true]);

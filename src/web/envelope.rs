@@ -23,13 +23,16 @@ use super::connections::Connection;
 use super::origin::{Sender, sender_of};
 use super::problem::{Kind, Problem};
 use super::state::AppState;
-use super::ui::errors;
+use super::ui::{errors, viewer};
 
 /// Carries a request's id in and out.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Pages that need more (the UI, the API's documentation) set their own policy.
 const STRICT_POLICY: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+/// How much of a request's path the log has, in bytes.
+const LOGGED_PATH: usize = 200;
 
 /// How long a body may take where no configuration says so.
 const BODY_LIMIT: Duration = Duration::from_secs(30);
@@ -59,16 +62,21 @@ pub async fn envelop(
     let connection = req.conn_data::<Connection>().cloned();
     if let Some(connection) = &connection {
         // With a body it is served once that has come.
-        if body.is_some() { connection.heard() } else { connection.is_served() }
+        if body.is_some() { connection.reading() } else { connection.serving() }
     }
 
-    let response = match misuse(&req, state.as_ref()) {
-        Some(detail) => req.error_response(Problem::new(Kind::Forbidden, detail)),
+    let refusal = match (misuse(&req, state.as_ref()), &state) {
+        (Some(detail), _) => Some(Problem::new(Kind::Forbidden, detail)),
+        (None, Some(state)) => viewer::check_session(req.request(), state).await.err(),
+        (None, None) => None,
+    };
+    let response = match refusal {
+        Some(problem) => req.error_response(problem),
         None => next.call(req).instrument(span.clone()).await?.map_into_boxed_body(),
     };
 
     if let Some(connection) = &connection {
-        connection.heard();
+        connection.answered();
     }
 
     let cause = causes(&response);
@@ -196,6 +204,11 @@ fn add_headers(headers: &mut HeaderMap, id: &str) {
     }
 }
 
+/// At most `limit` bytes of a text, cut between characters.
+fn head(text: &str, limit: usize) -> &str {
+    &text[..text.floor_char_boundary(limit)]
+}
+
 /// What was seen of a request once it was answered.
 struct Seen {
     took: Duration,
@@ -217,7 +230,7 @@ fn is_first_for_a_while() -> bool {
 impl Seen {
     fn log(&self, response: &ServiceResponse) {
         let request = response.request();
-        let (method, path) = (request.method(), request.path());
+        let (method, path) = (request.method(), head(request.path(), LOGGED_PATH));
         let (status, took_ms) = (response.status().as_u16(), self.took.as_secs_f64() * 1_000.0);
         let cause = self.cause.as_deref().unwrap_or_default();
         // What is amiss has a line of its own; this would be one for each request that meets it.

@@ -10,7 +10,7 @@ use actix_web::middleware::from_fn;
 use actix_web::rt::net::TcpStream;
 use actix_web::{App, Error, HttpServer, web};
 
-use super::connections::{Connections, raise_file_limit};
+use super::connections::Connections;
 use super::state::AppState;
 use super::{envelope, routes};
 
@@ -28,10 +28,9 @@ const LEAVE: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// When the listener cannot be used.
-pub fn serve(listener: TcpListener, state: AppState) -> io::Result<Server> {
+pub fn serve(listener: TcpListener, state: AppState, connections: Connections) -> io::Result<Server> {
     let limits = state.live.load().config.server.clone();
     let state = web::Data::new(state);
-    let connections = Connections::new(raise_file_limit());
     let server = HttpServer::new(move || app(state.clone()))
         .client_request_timeout(limits.client_timeout.0)
         .client_disconnect_timeout(LEAVE)

@@ -15,6 +15,7 @@ mod kill;
 mod ledger;
 mod load;
 mod long_texts;
+mod lost_file;
 mod provider;
 mod receiver;
 mod small_disk;

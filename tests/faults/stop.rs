@@ -120,6 +120,36 @@ fn reloads(service: &Service) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn half_sent_requests_do_not_hold_up_a_stop() {
+    let mut service = Service::start(&json!({"server": {"shutdown_grace": "60s"}})).await;
+    let address = service.url().trim_start_matches("http://").to_owned();
+    let head =
+        "POST /webhooks/alertmanager HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+    let beginnings = [
+        "POST /webhooks".to_owned(),
+        head.to_owned(),
+        format!("{head}Content-Length: 1000\r\n\r\n"),
+        format!("{head}Content-Length: 1000\r\n\r\n{{\"alerts\": ["),
+        format!("{head}Transfer-Encoding: chunked\r\n\r\n5\r\n{{\"ale\r\n"),
+    ];
+    let mut streams = Vec::new();
+    for beginning in &beginnings {
+        let mut stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+        stream.write_all(beginning.as_bytes()).await.unwrap();
+        streams.push(stream);
+    }
+    // All of them have arrived once one that came later was answered.
+    assert_eq!(service.call("GET", "/-/healthy", "").await.unwrap().status, 200);
+
+    let began = Instant::now();
+    service.signal("TERM");
+    let status = service.wait_for_end().await;
+
+    assert_eq!(status.code(), Some(0), "{}", service.log());
+    assert!(began.elapsed() < Duration::from_secs(10), "it took {:?}", began.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_nobody_uses_does_not_hold_up_a_stop() {
     let config = json!({"server": {"shutdown_grace": "20s"}});
     let mut service = Service::start(&config).await;

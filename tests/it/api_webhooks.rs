@@ -7,6 +7,7 @@ use actix_web::test::TestRequest;
 use bytes::Bytes;
 use modelpager::config::Config;
 use modelpager::domain::duration::PromDuration;
+use modelpager::web::connections::Connections;
 use serde_json::{Value, json};
 
 use crate::web_support::{Answer, Site, config_with_tokens};
@@ -203,7 +204,8 @@ async fn serve(config: Config) -> (Site, std::net::SocketAddr, actix_web::dev::S
     let site = Site::with_config(config).await;
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let server = modelpager::web::server::serve(listener, site.state.clone()).unwrap();
+    let server =
+        modelpager::web::server::serve(listener, site.state.clone(), Connections::new(1_024)).unwrap();
     let handle = server.handle();
     tokio::spawn(server);
     (site, address, handle)

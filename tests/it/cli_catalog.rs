@@ -5,6 +5,7 @@ use std::net::TcpListener;
 
 use actix_web::{rt, web};
 use assert_cmd::Command;
+use modelpager::web::connections::Connections;
 use modelpager::web::server;
 use predicates::prelude::*;
 use predicates::str::contains;
@@ -45,7 +46,7 @@ async fn serve() -> (Site, String) {
     let site = Site::with_config(config_with_tokens()).await;
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
-    rt::spawn(server::serve(listener, site.state.clone()).unwrap());
+    rt::spawn(server::serve(listener, site.state.clone(), Connections::new(1_024)).unwrap());
     (site, address)
 }
 

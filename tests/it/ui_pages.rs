@@ -127,6 +127,32 @@ async fn every_form_needs_its_scope_and_a_page_of_our_own() {
     }
 }
 
+/// Who logs out is out everywhere at once, and alone.
+async fn logging_out_ends_the_session_on_every_replica(database: Fresh) {
+    let site = Site::over(database, config_with_tokens()).await;
+    let (session, other) = (log_in(&site, "read").await, log_in(&site, "read").await);
+    assert_ne!(session, other);
+    let status = async |cookie: &str| {
+        let request = TestRequest::get().uri("/incidents").insert_header(("Cookie", cookie.to_owned()));
+        site.call(request).await.status
+    };
+    assert_eq!(status(&session).await, StatusCode::OK);
+
+    let out = site.call(form("/logout").insert_header(("Cookie", session.clone()))).await;
+
+    assert_eq!((out.status, out.header("location")), (StatusCode::SEE_OTHER, "/login"));
+    assert!(out.header("set-cookie").contains("Max-Age=0"), "{}", out.header("set-cookie"));
+    assert_eq!(status(&session).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(status(&other).await, StatusCode::OK);
+    // What is remembered of it goes when the session would have ended by itself.
+    site.state.store.forget_ended_sessions(site.state.clock.now()).await.unwrap();
+    assert_eq!(status(&session).await, StatusCode::UNAUTHORIZED);
+    site.clock.advance(Duration::from_secs(8 * 24 * 3_600));
+    site.state.store.forget_ended_sessions(site.state.clock.now()).await.unwrap();
+    let id = session.split('.').nth(3).unwrap();
+    assert!(!site.state.store.is_session_ended(id).await.unwrap());
+}
+
 #[actix_web::test]
 async fn a_session_opens_pages_and_not_the_api() {
     let site = Site::with_config(config_with_tokens()).await;
@@ -357,6 +383,7 @@ on_both_databases! {
     the_overview_counts_what_is_wrong_and_what_was_told,
     every_list_is_shown_whatever_the_database,
     a_commit_by_anybody_is_noticed,
+    logging_out_ends_the_session_on_every_replica,
 }
 
 async fn the_overview_counts_what_is_wrong_and_what_was_told(database: Fresh) {

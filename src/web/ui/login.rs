@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::session;
 use super::shell::{self, Page};
-use super::viewer::{OwnForm, Taste};
+use super::viewer::{self, OwnForm, Taste};
 use crate::config::Scope;
 use crate::web::path::{Path, path};
 use crate::web::problem::{Kind, Problem};
@@ -63,7 +63,7 @@ async fn log_in(
         }
     };
     let until = state.clock.now().plus(session::LIFE);
-    let value = session::issue(&live.tokens, &actor.name, until).unwrap_or_default();
+    let value = session::issue(&live.tokens, &actor.name, &state.ids.next_id(), until).unwrap_or_default();
     let is_secure = live.config.server.external_url.starts_with("https:");
     let mut response = shell::see_other(own_path(&form.next));
     let life = Duration::seconds(i64::try_from(session::LIFE.as_secs()).unwrap_or_default());
@@ -71,7 +71,10 @@ async fn log_in(
     Ok(response)
 }
 
-async fn log_out(_: OwnForm) -> Result<HttpResponse, Problem> {
+async fn log_out(_: OwnForm, req: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
+    if let Some(session) = viewer::session_of(&req, &state) {
+        state.store.end_session(&session.id, session.until).await?;
+    }
     let mut response = shell::see_other("/login");
     add_cookie(&mut response, session_cookie(String::new(), Duration::ZERO, false))?;
     Ok(response)

@@ -29,7 +29,7 @@ mod preferences;
 mod session;
 pub mod shared;
 mod shell;
-mod viewer;
+pub mod viewer;
 
 /// A page with all that belongs to it.
 struct Room {

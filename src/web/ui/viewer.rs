@@ -8,10 +8,10 @@ use std::future::{Ready, ready};
 use actix_web::dev::Payload;
 use actix_web::http::header::{AUTHORIZATION, COOKIE, HOST, HeaderValue, IF_NONE_MATCH};
 use actix_web::http::uri::Authority;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use jiff::tz::TimeZone;
 
-use super::session;
+use super::session::{self, Session};
 use crate::config::Scope;
 use crate::domain::clock::Timestamp;
 use crate::web::base_path::BasePath;
@@ -86,11 +86,10 @@ impl Viewer {
         };
         let now = state.clock.now();
         let live = state.live.load();
-        let by_cookie =
-            cookie(req, session::COOKIE).and_then(|cookie| session::read(&live.tokens, cookie, now));
-        let has_session = by_cookie.is_some();
-        let actor = match by_cookie {
-            Some(actor) => actor.allowed(&[needed])?,
+        let session = session_of(req, state);
+        let has_session = session.is_some();
+        let actor = match session {
+            Some(session) => session.actor.allowed(&[needed])?,
             None => {
                 let header = req.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
                 live.tokens.authorize(header, &[needed])?
@@ -134,6 +133,31 @@ impl Taste {
 
 fn as_authority(text: &str) -> Option<String> {
     text.parse::<Authority>().ok().map(|authority| authority.to_string())
+}
+
+/// Marks a request whose session was ended before its time.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionEnded;
+
+/// The session that a request shows, unless it was ended.
+pub fn session_of(req: &HttpRequest, state: &AppState) -> Option<Session> {
+    if req.extensions().contains::<SessionEnded>() {
+        return None;
+    }
+    session::read(&state.live.load().tokens, cookie(req, session::COOKIE)?, state.clock.now())
+}
+
+/// Looks up whether the session that a request shows was ended, and marks the request if so. It
+/// stands before everything that asks who is there.
+///
+/// # Errors
+/// When the database does not answer: then nobody knows.
+pub async fn check_session(req: &HttpRequest, state: &AppState) -> Result<(), Problem> {
+    let Some(session) = session_of(req, state) else { return Ok(()) };
+    if state.store.is_session_ended(&session.id).await? {
+        req.extensions_mut().insert(SessionEnded);
+    }
+    Ok(())
 }
 
 /// The value of a cookie. Pages set few and simple ones.
