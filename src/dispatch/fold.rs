@@ -36,6 +36,7 @@ pub(super) fn fold(waiting: &[Waiting], limit: RateLimit, now: Timestamp) -> Sna
         entry: None,
         route: Vec::new(),
         by_default_route: false,
+        severity_unknown: false,
         stands_in: None,
         overtook: None,
     }

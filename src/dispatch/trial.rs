@@ -208,6 +208,7 @@ pub fn test_snapshot(channel: &Arc<ChannelPlan>, actor: &str, now: Timestamp) ->
         entry: None,
         route: Vec::new(),
         by_default_route: false,
+        severity_unknown: false,
         stands_in: None,
         overtook: None,
     }

@@ -144,6 +144,9 @@ pub struct Snapshot {
     /// No child of the routing tree took it: the root's channels stand in.
     #[serde(default)]
     pub by_default_route: bool,
+    /// The word in `incident.severity_raw` is in no table: the default severity stands in.
+    #[serde(default)]
+    pub severity_unknown: bool,
     /// Older messages that were never sent and that this one stands for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overtook: Option<Overtaken>,

@@ -71,39 +71,72 @@ impl FromStr for Severity {
 #[error("{0:?} is not one of critical, high, medium, low, info")]
 pub struct UnknownSeverity(String);
 
-/// What the words stand for that senders use most, unless a configuration says otherwise.
-const BUILT_IN: [(&str, Severity); 27] = [
+/// What the words stand for that senders use most, unless a configuration says otherwise:
+/// those of Prometheus, PagerDuty, Opsgenie, Zabbix, Jira and syslog. Folded, see [`fold`].
+const BUILT_IN: [(&str, Severity); 58] = [
     ("page", Severity::Critical),
     ("p0", Severity::Critical),
+    ("priority0", Severity::Critical),
     ("sev0", Severity::Critical),
     ("sev1", Severity::Critical),
+    ("s0", Severity::Critical),
+    ("s1", Severity::Critical),
+    ("severity0", Severity::Critical),
+    ("severity1", Severity::Critical),
     ("crit", Severity::Critical),
     ("fatal", Severity::Critical),
     ("emergency", Severity::Critical),
+    ("emerg", Severity::Critical),
+    ("panic", Severity::Critical),
+    ("alert", Severity::Critical),
+    ("disaster", Severity::Critical),
+    ("blocker", Severity::Critical),
     ("p1", Severity::High),
+    ("priority1", Severity::High),
     ("sev2", Severity::High),
+    ("s2", Severity::High),
+    ("severity2", Severity::High),
     ("error", Severity::High),
+    ("err", Severity::High),
     ("major", Severity::High),
     ("urgent", Severity::High),
     ("p2", Severity::Medium),
+    ("priority2", Severity::Medium),
     ("sev3", Severity::Medium),
+    ("s3", Severity::Medium),
+    ("severity3", Severity::Medium),
     ("warning", Severity::Medium),
     ("warn", Severity::Medium),
     ("moderate", Severity::Medium),
+    ("average", Severity::Medium),
     ("minor", Severity::Medium),
     ("p3", Severity::Low),
+    ("priority3", Severity::Low),
     ("sev4", Severity::Low),
+    ("s4", Severity::Low),
+    ("severity4", Severity::Low),
+    ("trivial", Severity::Low),
     ("p4", Severity::Info),
+    ("p5", Severity::Info),
+    ("priority4", Severity::Info),
+    ("priority5", Severity::Info),
     ("sev5", Severity::Info),
+    ("s5", Severity::Info),
+    ("severity5", Severity::Info),
     ("none", Severity::Info),
     ("notice", Severity::Info),
     ("debug", Severity::Info),
+    ("trace", Severity::Info),
+    ("verbose", Severity::Info),
+    ("ok", Severity::Info),
+    ("notclassified", Severity::Info),
     ("informational", Severity::Info),
     ("information", Severity::Info),
 ];
 
-/// Maps the words that senders use onto severities; case and surrounding white space
-/// do not matter, canonical words need no line in the table.
+/// Maps the words that senders use onto severities. Case, white space and separators do not
+/// matter (`SEV_1`, `sev-1` and `Sev 1` are one word); canonical words need no line in the
+/// table.
 #[derive(Clone, Debug)]
 pub struct SeverityTable {
     aliases: BTreeMap<String, Severity>,
@@ -123,15 +156,32 @@ impl SeverityTable {
         Self::new(built_in.into_iter().chain(aliases), default)
     }
 
+    /// The severity that `word` stands for; `None` when it is not known.
+    pub fn find(&self, word: &str) -> Option<Severity> {
+        let word = fold(word);
+        self.aliases.get(&word).copied().or_else(|| word.parse().ok())
+    }
+
     /// The severity that `word` stands for; the default for none and for an unknown one.
     pub fn normalise(&self, word: Option<&str>) -> Severity {
-        let Some(word) = word.map(fold) else { return self.default };
-        self.aliases.get(&word).copied().or_else(|| word.parse().ok()).unwrap_or(self.default)
+        word.and_then(|word| self.find(word)).unwrap_or(self.default)
+    }
+
+    /// Whether `word` says something that the table does not know.
+    pub fn is_unknown(&self, word: &str) -> bool {
+        !word.trim().is_empty() && self.find(word).is_none()
     }
 }
 
+/// A word as it is compared: lower case, without white space and separators, unless it
+/// consists of nothing else.
 fn fold(word: &str) -> String {
-    word.trim().to_lowercase()
+    let word = word.trim().to_lowercase();
+    let bare: String = word
+        .chars()
+        .filter(|c| !c.is_whitespace() && !matches!(c, '_' | '-' | '.' | ':' | '/' | '#'))
+        .collect();
+    if bare.is_empty() { word } else { bare }
 }
 
 #[cfg(test)]
@@ -165,6 +215,22 @@ mod tests {
             ("p3", Severity::Low),
             ("none", Severity::Info),
             ("Info", Severity::Info),
+            ("SEV_1", Severity::Critical),
+            ("SEV-1", Severity::Critical),
+            ("sev 1", Severity::Critical),
+            ("Sev\u{a0}1", Severity::Critical),
+            ("Severity: 2", Severity::High),
+            ("S1", Severity::Critical),
+            ("s2", Severity::High),
+            ("emerg", Severity::Critical),
+            ("alert", Severity::Critical),
+            ("disaster", Severity::Critical),
+            ("blocker", Severity::Critical),
+            ("crit", Severity::Critical),
+            ("err", Severity::High),
+            ("notice", Severity::Info),
+            ("P-5", Severity::Info),
+            ("Not classified", Severity::Info),
         ];
         for (word, severity) in cases {
             assert_eq!(table().normalise(Some(word)), severity, "{word:?}");
@@ -178,9 +244,34 @@ mod tests {
     }
 
     #[test]
+    fn a_configured_alias_wins_however_it_is_written() {
+        let table = SeverityTable::with_builtin([("Sev_1".to_owned(), Severity::Low)], Severity::Medium);
+        for word in ["sev1", "SEV-1", "sev 1", "Sev_1"] {
+            assert_eq!(table.normalise(Some(word)), Severity::Low, "{word:?}");
+        }
+        let table = SeverityTable::with_builtin([("critical".to_owned(), Severity::Info)], Severity::Medium);
+        assert_eq!(table.normalise(Some("CRITICAL")), Severity::Info);
+    }
+
+    #[test]
     fn missing_and_unknown_words_stand_for_the_default() {
-        for word in [None, Some(""), Some("🔥"), Some("critical!")] {
+        for word in [None, Some(""), Some(" "), Some("🔥"), Some("critical!"), Some("--"), Some("严重")] {
             assert_eq!(table().normalise(word), Severity::Medium, "{word:?}");
+        }
+        for word in ["🔥", "critical!", "--", "1"] {
+            assert!(table().is_unknown(word), "{word:?}");
+        }
+        for word in ["", " \t", "sev 1", "info"] {
+            assert!(!table().is_unknown(word), "{word:?}");
+        }
+    }
+
+    #[test]
+    fn every_built_in_word_is_written_as_it_is_compared_and_stands_once() {
+        let words: std::collections::BTreeSet<&str> = BUILT_IN.iter().map(|(word, _)| *word).collect();
+        assert_eq!(words.len(), BUILT_IN.len());
+        for word in words {
+            assert_eq!(fold(word), word);
         }
     }
 

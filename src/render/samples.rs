@@ -276,6 +276,7 @@ fn snapshot(kind: NotificationKind, reason: &str, alerts: Vec<Member>) -> Snapsh
         entry: Some(entry()),
         route: vec!["(default)".to_owned(), "severity=\"critical\"".to_owned()],
         by_default_route: false,
+        severity_unknown: false,
         stands_in: None,
         overtook: None,
     }

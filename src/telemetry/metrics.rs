@@ -127,6 +127,7 @@ struct Inner {
     default_route: Counter,
     unmatched: Family<Texts<1>, Counter>,
     unmatched_names: Mutex<HashSet<String>>,
+    unknown_severities: Family<Words<1>, Counter>,
     broken_annotations: Counter,
     decisions: Family<Words<1>, Counter>,
     queue_depth: Family<Words<1>, Gauge>,
@@ -170,6 +171,8 @@ impl Metrics {
             entry_matches: new.add("alert_entry_matches", "Alerts by whether a catalog entry was found"),
             unmatched: new.add("unmatched_alerts", "Alerts without a catalog entry, by rule name"),
             unmatched_names: Mutex::default(),
+            unknown_severities: new
+                .add("unknown_severity_alerts", "Alerts that name no severity, or one that is no known word"),
             broken_annotations: new.add(
                 "broken_annotations",
                 "Annotations that hold a template error of the rule instead of text",
@@ -252,6 +255,9 @@ impl Metrics {
         for result in ["matched", "unmatched"] {
             self.0.entry_matches.get_or_create(&[("result", result)]).inc_by(0);
         }
+        for reason in ["missing", "unknown"] {
+            self.0.unknown_severities.get_or_create(&[("reason", reason)]).inc_by(0);
+        }
         for outcome in DecisionOutcome::ALL {
             self.0.decisions.get_or_create(&[("outcome", outcome.as_str())]).inc_by(0);
         }
@@ -298,6 +304,11 @@ impl Metrics {
             names.insert(alertname.to_owned());
         }
         alertname.to_owned()
+    }
+
+    /// The default severity stands for that of an alert; `reason`: `missing` or `unknown`.
+    pub fn severity_unknown(&self, reason: &'static str) {
+        self.0.unknown_severities.get_or_create(&[("reason", reason)]).inc();
     }
 
     /// An annotation held `<error expanding template …>` instead of text.

@@ -272,6 +272,7 @@ impl Processor {
         observations: impl Iterator<Item = &'o Observation>,
     ) {
         let metrics = &self.parts.metrics;
+        let rules = self.parts.rules.load();
         for seen in observations {
             if seen.origin.source == OURSELVES {
                 continue;
@@ -280,6 +281,11 @@ impl Processor {
                 metrics.entry_unmatched(seen.alert.name());
             } else {
                 metrics.entry_matched();
+            }
+            if rules.severity.is_unknown(&seen.severity_raw) {
+                metrics.severity_unknown("unknown");
+            } else if seen.severity_raw.trim().is_empty() {
+                metrics.severity_unknown("missing");
             }
             let broken = |text: &&String| text.starts_with(BROKEN_ANNOTATION);
             seen.alert.annotations.values().filter(broken).for_each(|_| metrics.broken_annotation());

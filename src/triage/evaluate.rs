@@ -55,6 +55,7 @@ pub(super) fn evaluate(
                     entry: facts.clone(),
                     route: place.path.clone(),
                     by_default_route: around.rules.tree.is_default(&place.path),
+                    severity_unknown: around.rules.severity.is_unknown(&case.incident.severity_raw),
                     ..snapshot(case, around.now)
                 };
                 let follows = followed(told, &place, around);
@@ -337,6 +338,7 @@ fn snapshot(case: &Case, now: Timestamp) -> Snapshot {
         entry: None,
         route: Vec::new(),
         by_default_route: false,
+        severity_unknown: false,
         stands_in: None,
         overtook: None,
     }

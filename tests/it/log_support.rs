@@ -182,6 +182,7 @@ fn consequences(site: &Site, what: &Case, ids: &Ids, incident: Incident, now: Ti
         entry: None,
         route: vec!["root".to_owned()],
         by_default_route: false,
+        severity_unknown: false,
         stands_in: None,
         overtook: None,
     };

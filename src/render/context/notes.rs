@@ -43,6 +43,14 @@ pub(super) fn of(snapshot: &Snapshot, version_note: &str, now: Timestamp) -> Vec
     if incident.severity_raw.trim().is_empty() {
         notes.push(format!("the alert names no severity; it is treated as {}", incident.severity));
     }
+    if snapshot.severity_unknown {
+        let word = clean_line(&incident.severity_raw);
+        let word = fit(&word, 100, Unit::Chars, ELLIPSIS);
+        notes.push(format!(
+            "the severity {word:?} is not a known word; it is treated as {}",
+            incident.severity
+        ));
+    }
     if incident.truncated > 0 {
         let cut = words::counted(incident.truncated, "alert");
         notes.push(format!("Alertmanager cut {cut} from what it sent (max_alerts)"));

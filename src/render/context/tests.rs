@@ -331,3 +331,21 @@ fn grafanas_test_alert_says_that_it_ends_by_itself() {
     let context = firing(|s| s.incident.source = "grafana-test".to_owned());
     assert!(context.notes.iter().any(|note| note.contains("ends here after 5 min")), "{:?}", context.notes);
 }
+
+#[test]
+fn an_unknown_word_for_the_severity_is_noted_as_a_missing_one_is() {
+    let noted = |raw: &str, unknown: bool| {
+        let context = firing(|s| {
+            s.incident.severity = Severity::Medium;
+            s.incident.severity_raw = raw.to_owned();
+            s.severity_unknown = unknown;
+        });
+        context.notes.join("|")
+    };
+    assert!(
+        noted("ka\nboom", true)
+            .contains("the severity \"ka boom\" is not a known word; it is treated as medium")
+    );
+    assert!(noted("", false).contains("the alert names no severity; it is treated as medium"));
+    assert_eq!(noted("page", false), "");
+}

@@ -4,6 +4,7 @@ mod alarm;
 mod breaker;
 mod dispatch;
 mod fallback;
+mod foreign;
 mod intake;
 mod limits;
 mod lost_answers;
@@ -235,6 +236,18 @@ impl World {
         let claimed = self.store.claim_notifications("console", &lease, 100).await.unwrap();
         let message = claimed.iter().find(|message| message.id == id).unwrap();
         serde_json::from_str(&message.snapshot).unwrap()
+    }
+
+    /// What every message owed to the channel will say: leases them, so once.
+    pub async fn snapshots(&self, channel: &str) -> Vec<Snapshot> {
+        let lease = Lease {
+            owner: "reader",
+            now: self.clock.now(),
+            length: Duration::from_secs(60),
+            from_priority: 0,
+        };
+        let claimed = self.store.claim_notifications(channel, &lease, 100).await.unwrap();
+        claimed.iter().map(|message| serde_json::from_str(&message.snapshot).unwrap()).collect()
     }
 
     /// The newest incidents.
