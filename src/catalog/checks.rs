@@ -1,5 +1,6 @@
 //! What fields of every sort must satisfy, and the list of those that do not.
 
+use crate::render::urls::presentable;
 use serde::Serialize;
 
 /// The longest slug, in characters.
@@ -51,7 +52,7 @@ impl Report {
     pub fn url(&mut self, field: &str, url: &str) {
         self.line(field, url, MAX_URL);
         if !url.is_empty() && !is_web_url(url) {
-            self.add(field, "must be a URL that begins with http:// or https:// and names a host");
+            self.add(field, "must be a URL that begins with http:// or https:// and names a host, without a user name before it");
         }
     }
 
@@ -94,12 +95,10 @@ impl Report {
     }
 }
 
-/// Whether this is an absolute http or https URL with a host and no white space.
+/// Whether this is an absolute http or https URL without white space whose host is the same
+/// for every program.
 pub(super) fn is_web_url(url: &str) -> bool {
-    let Some((scheme, rest)) = url.split_once("://") else { return false };
-    let is_web = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    is_web && !host.is_empty() && !url.contains(char::is_whitespace)
+    !url.contains(char::is_whitespace) && presentable(url).is_some()
 }
 
 #[cfg(test)]
@@ -111,8 +110,18 @@ mod tests {
         for url in ["http://h", "https://h:1/p?q#f", "HTTPS://h", "http://[::1]/"] {
             assert!(is_web_url(url), "{url}");
         }
-        for url in ["", "h", "ftp://h", "http://", "http:///p", "https://a b", "javascript://h\u{a0}x", "//h"]
-        {
+        for url in [
+            "",
+            "h",
+            "ftp://h",
+            "http://",
+            "http:///p",
+            "https://a b",
+            "javascript://h\u{a0}x",
+            "//h",
+            "https://ok.example\\@evil.example/",
+            "https://user@evil.example/",
+        ] {
             assert!(!is_web_url(url), "{url}");
         }
     }

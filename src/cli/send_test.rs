@@ -42,7 +42,8 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let clock: SharedClock = Arc::new(SystemClock);
     let ids = IdMaker::new(clock.clone(), Arc::new(SystemRandom));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let sending = send_unlogged(&configuration.plan, &args.channel, "modelpager send-test", &clock, &ids);
+    let plan = Arc::new(configuration.plan);
+    let sending = send_unlogged(&plan, &args.channel, "modelpager send-test", &clock, &ids);
     let trial = runtime.block_on(sending)?;
     if args.format.json {
         super::print_json(out, &trial)?;

@@ -61,7 +61,7 @@ impl Sender {
         let started_at = self.shared.clock.now();
         let expires_at = Timestamp::from_millis(message.expires_at);
         let mut evidence = Evidence::None;
-        let snapshot = serde_json::from_str::<Snapshot>(&message.snapshot);
+        let snapshot = serde_json::from_str::<Snapshot>(&message.snapshot).map(Arc::new);
         let (report, preview, about) = match &snapshot {
             Ok(_) if started_at > expires_at => {
                 (SendReport::failed(SendOutcome::NotProcessed, None, "it grew too old unsent"), None, None)
@@ -90,7 +90,7 @@ impl Sender {
     async fn send(
         &self,
         message: &Claimed,
-        snapshot: &Snapshot,
+        snapshot: &Arc<Snapshot>,
         now: Timestamp,
     ) -> (SendReport, Option<String>) {
         let reference: Option<Value> =

@@ -100,7 +100,7 @@ impl Dispatcher {
 /// When there is no such channel. A message the provider did not take is not an error but a
 /// [`Trial`] that says so.
 pub async fn send_unlogged(
-    plan: &Plan,
+    plan: &Arc<Plan>,
     channel: &str,
     actor: &str,
     clock: &SharedClock,
@@ -108,7 +108,7 @@ pub async fn send_unlogged(
 ) -> Result<Trial, TrialError> {
     let target = plan.channel(channel).ok_or_else(|| TrialError::UnknownChannel(channel.to_owned()))?;
     let started_at = clock.now();
-    let snapshot = test_snapshot(&target, actor, started_at);
+    let snapshot = Arc::new(test_snapshot(&target, actor, started_at));
     let notification_id = ids.next_id();
     let dedup_key = &snapshot.incident.dedup_key;
     let letter =

@@ -21,7 +21,7 @@ mod links;
 mod notes;
 mod parts;
 
-pub use alerts::summary_and_value;
+pub use alerts::{is_usable, summary_and_value};
 
 /// What a message needs beyond its snapshot.
 #[derive(Clone, Copy, Debug)]

@@ -33,6 +33,7 @@ impl HelperDef for Each {
 
         render.push_block(BlockContext::new());
         let result = turns.iter().enumerate().try_for_each(|(index, turn)| {
+            spend(0)?;
             let place = Place { index, is_last: index + 1 == turns.len() };
             if let Some(block) = render.block_mut() {
                 enter(block, helper, items, turn, place)?;

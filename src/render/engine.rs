@@ -44,7 +44,10 @@ impl Compiled {
             Medium::Message(Escape::Plain) | Medium::Key => RawOutput::Allowed,
             Medium::Message(Escape::Html | Escape::Mrkdwn) | Medium::Url => RawOutput::Refused,
         };
-        let template = guard::compile(source, &Rules { roots, raw })?;
+        let mut template = guard::compile(source, &Rules { roots, raw })?;
+        if matches!(medium, Medium::Message(_)) {
+            guard::lookups(&mut template);
+        }
         Ok(Self { template, medium })
     }
 
@@ -55,8 +58,12 @@ impl Compiled {
 
     /// The text, or why there is none. Never panics, never takes long.
     pub(super) fn render(&self, context: &Context) -> Result<String, TemplateFault> {
-        budget::refill();
-        catch_unwind(AssertUnwindSafe(|| self.try_render(context)))
+        let limits = match self.medium {
+            Medium::Message(_) => budget::MESSAGE,
+            Medium::Url | Medium::Key => budget::SINGLE,
+        };
+        let render = || budget::within(limits, || self.try_render(context));
+        catch_unwind(AssertUnwindSafe(render))
             .unwrap_or_else(|_| Err(TemplateFault::new(None, "the template engine failed")))
     }
 

@@ -59,15 +59,22 @@ pub fn clean_line(text: &str) -> Cow<'_, str> {
     Cow::Owned(visible.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" "))
 }
 
-/// Text of several lines without what could disguise or disturb it: control characters
-/// other than tab and line feed and all bidirectional and invisible characters go; `\r\n`
-/// becomes `\n`.
+/// Text of several lines without what could disguise or disturb it: whatever breaks a line
+/// somewhere becomes a line feed, other control characters than the tab and all bidirectional
+/// and invisible characters go.
 pub fn clean_text(text: &str) -> Cow<'_, str> {
     let is_dropped = |c: char| c.is_control() && c != '\n' && c != '\t' || is_hidden(c);
-    if !text.contains(is_dropped) {
+    if !text.contains(|c| is_dropped(c) || is_break(c)) {
         return Cow::Borrowed(text);
     }
-    Cow::Owned(text.chars().filter(|c| !is_dropped(*c)).collect())
+    let text = text.replace("\r\n", "\n");
+    let line_feeds = text.chars().map(|c| if is_break(c) { '\n' } else { c });
+    Cow::Owned(line_feeds.filter(|c| !is_dropped(*c)).collect())
+}
+
+/// Whether some program takes it for the end of a line.
+fn is_break(c: char) -> bool {
+    matches!(c, '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
 fn is_space(c: char) -> bool {
@@ -114,6 +121,10 @@ mod tests {
         assert_eq!(clean_line("a\r\nBcc: x\t\u{202e}b\u{0} "), "a Bcc: x b");
         assert_eq!(clean_line("👩\u{200d}🚀 ok"), "👩\u{200d}🚀 ok");
         assert_eq!(clean_text("a\r\nb\u{202e}\u{7}\tc"), "a\nb\tc");
+        for end in ["\n", "\r", "\r\n", "\u{b}", "\u{c}", "\u{1e}", "\u{85}", "\u{2028}", "\u{2029}"] {
+            assert_eq!(clean_line(&format!("a{end}b")), "a b", "{end:?}");
+            assert_eq!(clean_text(&format!("a{end}b")), "a\nb", "{end:?}");
+        }
     }
 
     proptest::proptest! {

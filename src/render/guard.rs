@@ -12,7 +12,10 @@ use std::thread;
 
 use handlebars::{Template, TemplateErrorReason};
 
+mod lookups;
 mod tree;
+
+pub(super) use lookups::lookups;
 
 /// The greatest template, in bytes.
 pub const MAX_SOURCE: usize = 64 * 1024;
@@ -76,6 +79,24 @@ pub(super) enum RawOutput {
 
 /// Parses `source` and checks it against `rules`.
 pub(super) fn compile(source: &str, rules: &Rules<'_>) -> Result<Template, TemplateFault> {
+    compile_any(source, rules).map_err(|fault| {
+        let hint =
+            if is_go(source) { ": this is written for Go's templates; write {{labels.pod}}" } else { "" };
+        TemplateFault { message: fault.message + hint, ..fault }
+    })
+}
+
+/// Whether somebody brought a template from Prometheus or Alertmanager: `{{ .Labels.pod }}`,
+/// `{{ $labels.pod }}`.
+fn is_go(source: &str) -> bool {
+    source.split("{{").skip(1).any(|inside| {
+        let inside = inside.trim_start_matches(['-', '~', ' ']);
+        let field = inside.strip_prefix('.').and_then(|name| name.chars().next());
+        inside.starts_with('$') || field.is_some_and(char::is_uppercase)
+    })
+}
+
+fn compile_any(source: &str, rules: &Rules<'_>) -> Result<Template, TemplateFault> {
     let failed = |_| Err(TemplateFault::new(None, "the template engine cannot parse this"));
     if check_source(source)? <= OPENERS_OF_SMALL {
         return catch_unwind(AssertUnwindSafe(|| parse(source, rules))).unwrap_or_else(failed);

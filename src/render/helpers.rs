@@ -1,5 +1,5 @@
-//! The helpers templates may use beside the engine's own `if`, `unless`, `with`, `lookup`,
-//! `gt`, `gte`, `lt`, `lte` and `len`. A wrong argument is an error that names the helper,
+//! The helpers templates may use beside the engine's own `if`, `unless`, `with`, `gt`,
+//! `gte`, `lt`, `lte`, `len` and `raw`. A wrong argument is an error that names the helper,
 //! the argument and what was expected.
 
 use handlebars::{
@@ -7,7 +7,7 @@ use handlebars::{
     RenderErrorReason, ScopedJson,
 };
 
-use super::budget::spend;
+use super::budget::{spend, spend_on};
 use super::each::Each;
 
 mod args;
@@ -33,8 +33,12 @@ const HELPERS: &[(&str, Function)] = &[
     ("humanize_duration", time::humanize_duration),
     ("humanize_number", numbers::humanize_number),
     ("humanize_percentage", numbers::humanize_percentage),
+    ("humanize", numbers::humanize_number),
+    ("humanizeDuration", time::humanize_duration),
+    ("humanizePercentage", numbers::humanize_percentage),
     ("join", lists::join),
     ("json", lists::json),
+    ("lookup", lists::lookup),
     ("lower", text::lower),
     ("md_escape", text::md_escape),
     ("more", lists::more),
@@ -43,9 +47,13 @@ const HELPERS: &[(&str, Function)] = &[
     ("not", logic::not),
     ("or", logic::or),
     ("pairs", lists::pairs),
+    ("percent", numbers::humanize_percentage),
+    ("quote", text::quote),
     ("severity_color", text::severity_color),
     ("severity_emoji", text::severity_emoji),
     ("take", lists::take),
+    ("toLower", text::lower),
+    ("toUpper", text::upper),
     ("truncate", text::truncate),
     ("upper", text::upper),
     ("url_encode", text::url_encode),
@@ -53,7 +61,7 @@ const HELPERS: &[(&str, Function)] = &[
 ];
 
 /// Helpers of the engine itself that templates may use, and our own loop.
-const ENGINES_OWN: [&str; 10] = ["each", "gt", "gte", "if", "len", "lookup", "lt", "lte", "unless", "with"];
+const ENGINES_OWN: [&str; 10] = ["each", "gt", "gte", "if", "len", "lt", "lte", "raw", "unless", "with"];
 
 /// Whether a template may call a helper of this name.
 pub(super) fn is_known(name: &str) -> bool {
@@ -63,7 +71,6 @@ pub(super) fn is_known(name: &str) -> bool {
 /// Puts every helper into an engine, and takes out what templates must not use.
 pub(super) fn register(engine: &mut Handlebars<'static>) {
     engine.unregister_helper("log");
-    engine.unregister_helper("raw");
     engine.register_helper("each", Box::new(Each));
     for (name, function) in HELPERS {
         engine.register_helper(name, Box::new(Named { name, function: *function }));
@@ -93,18 +100,12 @@ impl HelperDef for Named {
         let args = Args { helper, context, is_strict: registry.strict_mode() };
         let value = (self.function)(&args)
             .map_err(|message| RenderErrorReason::Other(format!("{}: {message}", self.name)))?;
-        spend(1 + cost(&value))?;
+        spend(1)?;
+        if let JsonValue::String(_) = &value {
+            // Lists and maps were paid for before they were copied.
+            spend_on(&value).map_err(RenderErrorReason::Other)?;
+        }
         Ok(ScopedJson::Derived(value))
-    }
-}
-
-/// What a value costs in steps: a list costs what its items hold.
-fn cost(value: &JsonValue) -> usize {
-    match value {
-        JsonValue::String(text) => text.len() / 64,
-        JsonValue::Array(items) => items.len() * 8,
-        JsonValue::Object(map) => map.len(),
-        _ => 0,
     }
 }
 

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::engine::{Compiled, Medium};
 use super::guard::TemplateFault;
-use super::urls;
+use super::{budget, urls};
 use crate::domain::clock::Timestamp;
 use crate::domain::labels::Labels;
 
@@ -102,6 +102,11 @@ impl FactTemplate {
     }
 }
 
+/// Does work that renders links of which none may use up the time of all.
+pub fn within_one_budget<T>(work: impl FnOnce() -> T) -> T {
+    budget::within(budget::SINGLE, work)
+}
+
 /// Renders templates of URLs. Each is compiled once; shared by all messages.
 #[derive(Debug, Default)]
 pub struct LinkTemplates {
@@ -122,10 +127,21 @@ impl LinkTemplates {
             template.trim_start().get(..scheme.len()).is_some_and(|s| s.eq_ignore_ascii_case(scheme))
         });
         let sample = compiled.render(&sample_context())?;
-        if template.trim().is_empty() || begins_well || urls::presentable(&sample).is_some() {
+        if template.trim().is_empty() || urls::fitting(&sample) != Ok(None) {
             return Ok(());
         }
-        Err(TemplateFault::new(None, "must begin with http:// or https://"))
+        if !begins_well {
+            return Err(TemplateFault::new(None, "must begin with http:// or https://"));
+        }
+        // The host may come from a label that the sample does not have.
+        let host = template.trim_start().splitn(4, '/').nth(2).unwrap_or_default();
+        if host.contains("{{") {
+            return Ok(());
+        }
+        Err(TemplateFault::new(
+            None,
+            "must name a host that is the same for every program: no user name, backslash or encoded character before the path",
+        ))
     }
 
     /// The URL, or nothing when the template makes none for this alert.
@@ -137,11 +153,23 @@ impl LinkTemplates {
         template: &str,
         context: &LinkContext<'_>,
     ) -> Result<Option<String>, TemplateFault> {
+        self.render_text(template, context).map(|url| urls::fitting(&url).unwrap_or_default())
+    }
+
+    /// What the template makes for this alert, which need not be a URL.
+    ///
+    /// # Errors
+    /// When the template is broken.
+    pub fn render_text<'t>(
+        &self,
+        template: &'t str,
+        context: &LinkContext<'_>,
+    ) -> Result<Cow<'t, str>, TemplateFault> {
         if !template.contains("{{") {
-            return Ok(urls::presentable(template));
+            return Ok(Cow::Borrowed(template));
         }
         match self.compiled(template).as_ref() {
-            Ok(compiled) => compiled.render(context).map(|url| urls::presentable(&url)),
+            Ok(compiled) => compiled.render(context).map(Cow::Owned),
             Err(fault) => Err(fault.clone()),
         }
     }

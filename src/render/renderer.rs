@@ -7,8 +7,10 @@ use std::sync::LazyLock;
 
 use handlebars::{Context, JsonValue};
 
+use super::budget;
 use super::context::{ContextOptions, MessageContext};
 use super::engine::{Compiled, Medium};
+use super::escape::clean_line;
 use super::guard::TemplateFault;
 use super::links::LinkTemplates;
 use super::overrides::{Override, Overrides, TemplateProblem};
@@ -68,12 +70,12 @@ impl Renderer {
 
     /// The message about `snapshot` for `channel`, which is of that kind.
     pub fn message(&self, kind: &str, channel: &str, snapshot: &Snapshot, now: Timestamp) -> Rendered {
-        self.render(kind, channel, &self.context(snapshot, channel, now))
+        budget::within(budget::MESSAGE, || self.render(kind, channel, &self.context(snapshot, channel, now)))
     }
 
     /// Every field of the kind. Never fails: where a template does, the built-in text
     /// stands in for it, the text says so, and `problem` tells what happened.
-    pub fn render(&self, kind: &str, channel: &str, message: &MessageContext) -> Rendered {
+    fn render(&self, kind: &str, channel: &str, message: &MessageContext) -> Rendered {
         let fields = self.kinds.get(kind).map_or(&[][..], Vec::as_slice);
         let mut rendered = Rendered { links: message.links.clone(), ..Rendered::default() };
         let context = match Context::wraps(message) {
@@ -133,11 +135,17 @@ impl Renderer {
 
 impl Field {
     fn render(&self, channel: &str, context: &Context) -> Result<String, TemplateFault> {
-        self.of_channel
-            .get(channel)
-            .or(self.of_kind.as_ref())
-            .or(self.builtin.as_ref())
-            .map_or_else(|| Err(TemplateFault::new(None, "there is no template")), |t| t.render(context))
+        match self.of_channel.get(channel).or(self.of_kind.as_ref()) {
+            Some(replacement) => replacement.render(context),
+            None => self.render_builtin(context),
+        }
+    }
+
+    fn render_builtin(&self, context: &Context) -> Result<String, TemplateFault> {
+        let Some(builtin) = &self.builtin else {
+            return Err(TemplateFault::new(None, "there is no template"));
+        };
+        budget::apart(budget::BUILT_IN, || builtin.render(context))
     }
 
     /// The built-in text with a note; when not even that can be had, the bare facts.
@@ -147,11 +155,10 @@ impl Field {
         if let Some(JsonValue::Array(notes)) = data.get_mut("notes") {
             notes.push(note.clone().into());
         }
-        let builtin = self.builtin.as_ref().and_then(|builtin| builtin.render(&Context::from(data)).ok());
-        match builtin {
-            Some(text) if text.contains(NOTE_START) => text,
-            Some(text) => format!("{} (built-in text: a template failed)", text.trim_end()),
-            None => bare_facts(message, &note, self.escape),
+        match self.render_builtin(&Context::from(data)) {
+            Ok(text) if text.contains(NOTE_START) => text,
+            Ok(text) => format!("{} (built-in text: a template failed)", text.trim_end()),
+            Err(_) => bare_facts(message, &note, self.escape),
         }
     }
 }
@@ -181,7 +188,8 @@ pub fn preview_template(
 const NOTE_START: &str = "this is the built-in text";
 
 fn note(fault: &TemplateFault) -> String {
-    format!("{NOTE_START}: a template failed ({fault})")
+    // The fault may quote what strangers wrote.
+    clean_line(&format!("{NOTE_START}: a template failed ({fault})")).into_owned()
 }
 
 fn builtins(kind: &str, fields: &[TemplateField], problems: &mut Vec<TemplateProblem>) -> Vec<Field> {
@@ -216,7 +224,14 @@ fn tried(text: &str, escape: Escape, samples: &[SampleContext]) -> Result<Compil
 
 /// What templates are tried on; some megabytes, which nobody needs once they are.
 fn sample_contexts() -> Vec<SampleContext> {
-    let extremes = [("bare", samples::bare()), ("five hundred", samples::five_hundred())];
+    let extremes = [
+        ("bare", samples::bare()),
+        ("five hundred", samples::five_hundred()),
+        ("NaN", samples::measuring("NaN")),
+        ("+Inf", samples::measuring("+Inf")),
+        ("-Inf", samples::measuring("-Inf")),
+        ("no number", samples::measuring("about 5")),
+    ];
     samples::all()
         .into_iter()
         .map(|sample| (sample.name, sample.snapshot))

@@ -227,6 +227,17 @@ pub fn bare() -> Snapshot {
     snapshot
 }
 
+/// An alert whose annotations hold this where numbers are expected.
+pub fn measuring(value: &str) -> Snapshot {
+    let mut snapshot = firing();
+    for member in &mut snapshot.alerts {
+        for name in ["value", "threshold", "current_value", "limit"] {
+            member.annotations.insert(name.to_owned(), value.to_owned());
+        }
+    }
+    snapshot
+}
+
 fn instance(number: u64, severity: Severity) -> Member {
     let name = format!("fraud-{number}:8080");
     let mut member = member(&[("instance", &name)], severity);

@@ -3,6 +3,7 @@
 //! how to point it at its fake provider.
 
 mod faults;
+mod hostile;
 mod limits;
 mod rig;
 mod secrets;

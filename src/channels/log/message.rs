@@ -2,7 +2,7 @@
 
 use crate::channels::Message;
 use crate::channels::text;
-use crate::render::escape::clean_line;
+use crate::render::escape::{clean_line, clean_text};
 
 /// The most characters a title keeps.
 const MAX_TITLE: usize = 300;
@@ -21,10 +21,17 @@ pub struct Line {
 /// The line of `message`: no line break, no control character, nothing that could steer a
 /// terminal or look like a second line.
 pub fn compose(message: &Message<'_>) -> Line {
-    let lines = message.rendered.field("body").lines();
-    let body: Vec<_> = lines.map(clean_line).filter(|line| !line.is_empty()).collect();
+    let body = clean_text(message.rendered.field("body"));
+    let body: Vec<_> = body.lines().map(one_line).filter(|line| !line.is_empty()).collect();
     Line {
         title: text::line(message.rendered.field("title"), MAX_TITLE),
         text: text::line(&body.join(" | "), MAX_TEXT),
     }
+}
+
+/// A line in which nothing passes for the end of a line: a bar of its own is a broken one.
+fn one_line(line: &str) -> String {
+    let line = clean_line(line);
+    let words: Vec<&str> = line.split(' ').map(|word| if word == "|" { "¦" } else { word }).collect();
+    words.join(" ")
 }

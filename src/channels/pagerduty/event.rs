@@ -1,6 +1,8 @@
 //! The shape of an Events API v2 event
 //! (PagerDuty/developer-docs, `docs/events-API-v2/02-Trigger-Events.md`).
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -48,6 +50,6 @@ pub struct Payload<'a> {
 
 #[derive(Serialize)]
 pub struct EventLink<'a> {
-    pub href: &'a str,
-    pub text: &'a str,
+    pub href: Cow<'a, str>,
+    pub text: Cow<'a, str>,
 }

@@ -1,5 +1,7 @@
 //! An event within PagerDuty's limits.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -7,8 +9,12 @@ use super::event::{Action, Event, EventLink, Payload};
 use crate::channels::{Message, shrink, text};
 use crate::domain::alert::AlertStatus;
 use crate::domain::incident::Member;
+use crate::domain::labels::Labels;
 use crate::domain::notification::{EntryFacts, NotificationKind, Snapshot};
 use crate::domain::severity::Severity;
+use crate::render::context::is_usable;
+use crate::render::escape::{clean_line, clean_text};
+use crate::render::urls;
 
 /// In characters.
 const MAX_SUMMARY: usize = 1024;
@@ -22,6 +28,9 @@ const MAX_WORD: usize = 255;
 const MAX_LINKS: usize = 20;
 /// The most bytes the details may keep when an event is too large.
 const SMALL_DETAILS: usize = 100_000;
+
+/// The longest address of a link when an event is too large.
+const SMALL_LINK: usize = 2_000;
 
 /// How much of it a person is shown, in bytes: the body has all of it.
 const MAX_VISIBLE: usize = 64 * 1_024;
@@ -68,7 +77,7 @@ pub fn compose(message: &Message<'_>, routing_key: &str) -> Composed {
     let mut body = shrink::json(&event);
     if body.len() > MAX_EVENT {
         event.payload.custom_details = small_details(event.payload.custom_details);
-        event.links.retain(|link| link.href.len() <= 2_000);
+        event.links.iter_mut().for_each(shorten);
         body = shrink::json(&event);
     }
     let text = visible_text(&event);
@@ -134,8 +143,21 @@ fn links<'a>(message: &Message<'a>) -> Vec<EventLink<'a>> {
     links
         .filter(|link| is_web(&link.url))
         .take(MAX_LINKS)
-        .map(|link| EventLink { href: &link.url, text: &link.label })
+        .map(|link| EventLink { href: Cow::Borrowed(&link.url), text: Cow::Borrowed(&link.label) })
         .collect()
+}
+
+/// A link of an event that would be too large.
+fn shorten(link: &mut EventLink<'_>) {
+    match urls::shortened(&link.href, SMALL_LINK) {
+        Some(href) => link.href = Cow::Owned(href),
+        None => {
+            // PagerDuty wants an address: the site itself, named as what it is not.
+            let site = link.href.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
+            link.text = Cow::Owned(format!("{} (the address is too long)", text::line(&link.text, MAX_WORD)));
+            link.href = Cow::Owned(text::line(&site, SMALL_LINK));
+        }
+    }
 }
 
 /// What PagerDuty shows as a table: empty values are left out.
@@ -180,6 +202,7 @@ struct Table(Map<String, Value>);
 
 impl Table {
     fn put(&mut self, name: &str, value: &str) {
+        let value = clean_line(value);
         if !value.is_empty() {
             self.0.insert(name.to_owned(), json!(value));
         }
@@ -197,9 +220,21 @@ fn alert(member: &Member) -> Value {
         "status": member.status.as_str(),
         "severity": member.severity.as_str(),
         "starts_at": member.starts_at.to_rfc3339(),
-        "labels": member.labels,
-        "annotations": member.annotations,
+        "labels": lines(&member.labels, |value| clean_line(value).into_owned()),
+        "annotations": lines(&member.annotations, |value| quoted(&clean_text(value))),
     })
+}
+
+/// Names and values, what says nothing left out.
+fn lines(of: &Labels, cleaned: impl Fn(&str) -> String) -> Map<String, Value> {
+    let usable = of.iter().filter(|(_, value)| is_usable(value));
+    usable.map(|(name, value)| (clean_line(name).into_owned(), json!(cleaned(value)))).collect()
+}
+
+/// Prose keeps its lines, but none of them can pass for a row of the table.
+fn quoted(text: &str) -> String {
+    let text = text.trim();
+    if text.contains('\n') { format!("> {}", text.replace('\n', "\n> ")) } else { text.to_owned() }
 }
 
 /// The details of an event that would be too large: without the alerts, which are counted.

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::plain::{from_mrkdwn, unescape};
 use crate::channels::{Message, text};
-use crate::render::Link;
 use crate::render::escape::{clean_text, escape_mrkdwn};
+use crate::render::{Link, urls};
 
 /// Of a header block.
 const MAX_HEADER: usize = 150;
@@ -22,6 +22,8 @@ const MAX_TEXT: usize = 3500;
 const MAX_BUTTONS: usize = 10;
 /// Of a button's text.
 const MAX_BUTTON_TEXT: usize = 75;
+/// Of the names of links that are left out.
+const MAX_LEFT_OUT: usize = 300;
 /// Of a button's address.
 const MAX_URL: usize = 3000;
 
@@ -68,6 +70,9 @@ pub fn compose(message: &Message<'_>) -> Content {
     if !buttons.is_empty() {
         blocks.push(json!({"type": "actions", "elements": buttons}));
     }
+    if let Some(named) = too_long(&rendered.links) {
+        blocks.push(json!({"type": "context", "elements": [mrkdwn(&named)]}));
+    }
     Content::new(title, blocks)
 }
 
@@ -88,9 +93,7 @@ fn mrkdwn(text: &str) -> Value {
 /// A link as a button; `None` for one that Slack would refuse.
 fn button(link: &Link) -> Option<Value> {
     let is_web = link.url.starts_with("https://") || link.url.starts_with("http://");
-    if !is_web || link.url.chars().count() > MAX_URL {
-        return None;
-    }
+    let url = is_web.then(|| urls::shortened(&link.url, MAX_URL)).flatten()?;
     let label = if link.label.trim().is_empty() { &link.name } else { &link.label };
     let label = text::line(&escape_mrkdwn(label), MAX_BUTTON_TEXT);
     let action_id: String = format!("link_{}", link.name).chars().take(255).collect();
@@ -98,10 +101,21 @@ fn button(link: &Link) -> Option<Value> {
         json!({
             "type": "button",
             "text": {"type": "plain_text", "text": label},
-            "url": link.url,
+            "url": url,
             "action_id": action_id,
         })
     })
+}
+
+/// What links are called whose addresses are longer than Slack takes.
+fn too_long(links: &[Link]) -> Option<String> {
+    let left_out: Vec<&str> = links
+        .iter()
+        .filter(|link| link.url.len() > MAX_URL && urls::shortened(&link.url, MAX_URL).is_none())
+        .map(|link| link.label.as_str())
+        .collect();
+    let names = text::line(&escape_mrkdwn(&left_out.join(", ")), MAX_LEFT_OUT);
+    (!names.is_empty()).then(|| format!("Left out, too long for Slack: {names}"))
 }
 
 fn block_texts(block: &Value) -> Vec<String> {

@@ -38,6 +38,12 @@ pub(super) const BROKEN: &str = "<error expanding template";
 /// How Grafana names the rule in alerts about the rule itself.
 const RULE: &str = "rulename";
 
+/// What Go's templates write for a name that does not exist.
+const NO_VALUE: &str = "<no value>";
+
+/// And what is shown for it inside a text: no markup, no error.
+const NO_VALUE_SHOWN: &str = "(no value)";
+
 const MAX_LABEL: usize = 1_000;
 const MAX_ANNOTATION: usize = 8_000;
 const MAX_NAMES: usize = 100;
@@ -60,8 +66,8 @@ pub(super) fn common(members: &[Member]) -> (Labels, Labels) {
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .collect::<Vec<_>>()
     };
-    let labels = cleaned(shared(|member| &member.labels).into_iter(), MAX_LABEL);
-    let annotations = cleaned(shared(|member| &member.annotations).into_iter(), MAX_ANNOTATION);
+    let labels = cleaned_labels(shared(|member| &member.labels).into_iter());
+    let annotations = cleaned_annotations(shared(|member| &member.annotations).into_iter());
     (labels, annotations)
 }
 
@@ -99,10 +105,8 @@ fn texts_of(annotations: &Labels) -> Texts {
     };
     let description = (name != "description").then(|| first_usable(annotations, &["description"]));
     Texts {
-        summary: clean_line(&bounded(summary, MAX_ANNOTATION)).into_owned(),
-        description: clean_text(&bounded(description.flatten().unwrap_or(""), MAX_ANNOTATION))
-            .trim()
-            .to_owned(),
+        summary: clean_line(&prose(summary)).into_owned(),
+        description: prose(description.flatten().unwrap_or("")).trim().to_owned(),
     }
 }
 
@@ -169,7 +173,13 @@ pub(super) fn first_usable<'a>(annotations: &'a Labels, names: &[&str]) -> Optio
         .iter()
         .filter_map(|name| annotations.get(*name))
         .map(|text| text.trim())
-        .find(|text| !text.is_empty() && !text.starts_with(BROKEN))
+        .find(|text| is_usable(text))
+}
+
+/// Whether it says anything: not what templates of rules leave behind when they fail.
+pub fn is_usable(text: &str) -> bool {
+    let text = text.trim();
+    !text.is_empty() && text != NO_VALUE && !text.starts_with(BROKEN)
 }
 
 fn alert(member: &Member, at: Timestamp, labels: &Labels, annotations: &Labels) -> AlertContext {
@@ -190,11 +200,11 @@ fn alert(member: &Member, at: Timestamp, labels: &Labels, annotations: &Labels) 
         duration: words::duration(end.since(member.starts_at)),
         summary: texts(Some(member)).summary,
         value: own_value(member),
-        labels: cleaned(pairs(&member.labels), MAX_LABEL),
-        annotations: cleaned(pairs(&member.annotations), MAX_ANNOTATION),
-        generator_url: urls::presentable(&member.generator_url).unwrap_or_default(),
+        labels: cleaned_labels(pairs(&member.labels)),
+        annotations: cleaned_annotations(pairs(&member.annotations)),
+        generator_url: urls::fitting(&member.generator_url).ok().flatten().unwrap_or_default(),
         url: String::new(),
-        fingerprint: member.fingerprint.clone(),
+        fingerprint: clean_line(&member.fingerprint).into_owned(),
     };
     alert.line = line(&alert, labels, annotations);
     alert
@@ -203,7 +213,7 @@ fn alert(member: &Member, at: Timestamp, labels: &Labels, annotations: &Labels) 
 /// What sets the alert apart from its neighbours, its own value or summary, how long.
 fn line(alert: &AlertContext, labels: &Labels, annotations: &Labels) -> String {
     let own: Vec<(&str, &str)> = pairs(&alert.labels)
-        .filter(|(name, _)| !labels.contains_key(*name) && *name != "severity")
+        .filter(|(name, value)| !labels.contains_key(*name) && *name != "severity" && is_usable(value))
         .take(4)
         .collect();
     let apart = match own.as_slice() {
@@ -228,19 +238,28 @@ fn line(alert: &AlertContext, labels: &Labels, annotations: &Labels) -> String {
 }
 
 fn line_of(map: &Labels, names: &[&str]) -> String {
-    let text = first_usable(map, names).unwrap_or("");
-    fit(&clean_line(text), MAX_LINE, Unit::Chars, ELLIPSIS).into_owned()
+    let text = prose(first_usable(map, names).unwrap_or(""));
+    fit(&clean_line(&text), MAX_LINE, Unit::Chars, ELLIPSIS).into_owned()
 }
 
 fn pairs(map: &Labels) -> impl Iterator<Item = (&str, &str)> {
     map.iter().map(|(name, value)| (name.as_str(), value.as_str()))
 }
 
-fn cleaned<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>, max: usize) -> BTreeMap<String, String> {
-    pairs
-        .take(MAX_NAMES)
-        .map(|(name, value)| (clean_line(name).into_owned(), clean_text(&bounded(value, max)).into_owned()))
-        .collect()
+/// A label's value is one line.
+fn cleaned_labels<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> BTreeMap<String, String> {
+    let value = |value: &str| clean_line(&bounded(value, MAX_LABEL)).into_owned();
+    pairs.take(MAX_NAMES).map(|(name, text)| (clean_line(name).into_owned(), value(text))).collect()
+}
+
+/// Annotations may be prose and keep their lines.
+fn cleaned_annotations<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> BTreeMap<String, String> {
+    pairs.take(MAX_NAMES).map(|(name, text)| (clean_line(name).into_owned(), prose(text))).collect()
+}
+
+/// A text of several lines, bounded.
+fn prose(text: &str) -> String {
+    clean_text(&bounded(text, MAX_ANNOTATION)).replace(NO_VALUE, NO_VALUE_SHOWN)
 }
 
 fn bounded(text: &str, max: usize) -> std::borrow::Cow<'_, str> {

@@ -6,7 +6,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::notification::{NotificationKind, Snapshot};
 use crate::render::escape::clean_line;
 use crate::render::links::Window;
-use crate::render::{look, urls, words};
+use crate::render::{budget, look, urls, words};
 
 impl MessageContext {
     /// The variables of the message about `snapshot`.
@@ -27,9 +27,13 @@ impl MessageContext {
         let (value, threshold) =
             (alerts::common_value(&snapshot.alerts, &annotations), alerts::threshold(&annotations));
         let incident_context = incident_context(snapshot, options.external_url);
-        let links = links::all(snapshot, options, links::Facts { version, window }, &incident_context.url);
+        let facts = links::Facts { version, window };
+        let links =
+            budget::within(budget::MESSAGE, || links::all(snapshot, options, facts, &incident_context.url));
         let mut notes = notes::of(snapshot, &version_note, options.now);
         notes.extend(links.faults);
+        // Some quote what strangers wrote.
+        notes.iter_mut().for_each(|note| *note = clean_line(note).into_owned());
 
         Self {
             kind: snapshot.kind.as_str(),
@@ -43,7 +47,7 @@ impl MessageContext {
             lead: lead(snapshot),
             headline: parts::headline(snapshot, &title, version),
             alertname: clean_line(&incident.alertname).into_owned(),
-            entry: incident.entry.clone(),
+            entry: clean_line(&incident.entry).into_owned(),
             subject,
             place: place(snapshot),
             version: clean_line(version).into_owned(),

@@ -9,7 +9,7 @@ use crate::domain::notification::{EntryFacts, Snapshot};
 use crate::render::Link;
 use crate::render::escape::clean_line;
 use crate::render::links::{LinkContext, Window};
-use crate::render::urls::{encode, presentable};
+use crate::render::urls::{encode, fitting, presentable};
 
 /// What links are made of beside the snapshot.
 #[derive(Clone, Copy)]
@@ -18,7 +18,7 @@ pub(super) struct Facts<'a> {
     pub window: Window,
 }
 
-/// Links, and a sentence for each template of the catalog that failed.
+/// Links, and a sentence for each that is left out.
 #[derive(Default)]
 pub(super) struct Links {
     pub links: Vec<Link>,
@@ -61,23 +61,23 @@ pub(super) fn all(
         }
         if name == "dashboard" {
             links.of_alert(name, annotations, &["dashboard_url", "dashboard"]);
-            links.of_grafana(name, &extras.dashboard_url);
-            links.of_grafana("panel", &extras.panel_url);
+            links.beside(name, &extras.dashboard_url);
+            links.beside("panel", &extras.panel_url);
         }
     }
     let others = snapshot.entry.iter().flat_map(|entry| &entry.links);
     for (name, template) in others.filter(|(name, _)| !["dashboard", "logs"].contains(&name.as_str())) {
         links.of_entry(name, template, &context, options);
     }
-    links.push(source(first), first.and_then(|member| presentable(&member.generator_url)));
-    links.of_grafana("silence", &extras.silence_url);
-    links.of_grafana("image", &extras.image_url);
+    links.push_text(source(first), first.map_or("", |member| &member.generator_url));
+    links.beside("silence", &extras.silence_url);
+    links.beside("image", &extras.image_url);
     if extras.is_empty() {
         links.push("alertmanager", alertmanager(snapshot));
     } else {
-        links.push("grafana", presentable(&snapshot.incident.external_url));
+        links.push_text("grafana", &snapshot.incident.external_url);
     }
-    links.push("incident", presentable(incident_url));
+    links.push_text("incident", incident_url);
     links
 }
 
@@ -89,8 +89,8 @@ impl Links {
         context: &LinkContext<'_>,
         options: &ContextOptions<'_>,
     ) {
-        match options.links.render_url(template, context) {
-            Ok(url) => self.push(name, url),
+        match options.links.render_text(template, context) {
+            Ok(url) => self.push_text(name, &url),
             Err(fault) => {
                 self.faults.push(format!("the catalog's link {:?} is broken: {fault}", clean_line(name)));
             }
@@ -100,16 +100,12 @@ impl Links {
     /// The alert's own link; called `alert_NAME` when the catalog has one of that name,
     /// and left out when both are the same.
     fn of_alert(&mut self, name: &str, annotations: &Labels, keys: &[&str]) {
-        self.beside(name, first_usable(annotations, keys).and_then(presentable));
+        self.beside(name, first_usable(annotations, keys).unwrap_or_default());
     }
 
     /// What Grafana links to, in the same manner.
-    fn of_grafana(&mut self, name: &str, url: &str) {
-        self.beside(name, presentable(url));
-    }
-
-    fn beside(&mut self, name: &str, url: Option<String>) {
-        let Some(url) = url else { return };
+    fn beside(&mut self, name: &str, text: &str) {
+        let Some(url) = self.fitting(name, text) else { return };
         if self.links.iter().any(|link| link.url == url) {
             return;
         }
@@ -117,6 +113,20 @@ impl Links {
             Some(_) => self.push(&format!("alert_{name}"), Some(url)),
             None => self.push(name, Some(url)),
         }
+    }
+
+    fn push_text(&mut self, name: &str, text: &str) {
+        let url = self.fitting(name, text);
+        self.push(name, url);
+    }
+
+    /// What `text` leads to; a sentence when it is a link that is too long to be shown.
+    fn fitting(&mut self, name: &str, text: &str) -> Option<String> {
+        fitting(text).unwrap_or_else(|length| {
+            let name = label(&clean_line(name));
+            self.faults.push(format!("the link {name:?} is left out: it has {length} characters"));
+            None
+        })
     }
 
     fn push(&mut self, name: &str, url: Option<String>) {

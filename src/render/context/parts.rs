@@ -75,7 +75,7 @@ pub(super) fn model_line(entry: Option<&EntryFacts>, version: &str) -> String {
     let Some(entry) = entry else { return String::new() };
     let mut name = with_version(&clean_line(&entry.title), version);
     if entry.title != entry.slug {
-        name.push_str(&format!(" ({})", entry.slug));
+        name.push_str(&format!(" ({})", clean_line(&entry.slug)));
     }
     let tier = entry.tier.map(|tier| format!("tier {tier}")).unwrap_or_default();
     joined([name, tier, clean_line(&entry.environment).into_owned()])
@@ -97,7 +97,7 @@ pub(super) fn catalog(entry: Option<&EntryFacts>) -> CatalogContext {
     let Some(entry) = entry else { return CatalogContext::default() };
     let line = |text: &str| clean_line(text).into_owned();
     CatalogContext {
-        slug: entry.slug.clone(),
+        slug: line(&entry.slug),
         kind: entry.kind.as_str(),
         kind_label: kind_label(entry.kind),
         title: line(&entry.title),

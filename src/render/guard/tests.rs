@@ -163,5 +163,58 @@ fn helpers_are_paid_for() {
 
     let fault = Compiled::new(&source, PLAIN, None).unwrap().render(&context).unwrap_err();
 
-    assert!(fault.message.contains("steps"), "{fault}");
+    assert!(fault.message.contains("larger than 8192 KiB together"), "{fault}");
+}
+
+#[test]
+fn what_grows_with_every_call_ends_before_it_is_made() {
+    let data = serde_json::json!({"alerts": vec!["\"".repeat(1000); 50], "text": "\"x\"".repeat(200)});
+    let context = Context::from(data);
+    let nested = |helper: &str, inner: &str| {
+        format!("{{{{len {}{inner}{}}}}}", format!("({helper} ").repeat(28), ")".repeat(28))
+    };
+    let long = "x".repeat(20_000);
+    for source in [
+        nested("json", "alerts"),
+        nested("json", "text"),
+        nested("url_encode", "text"),
+        nested("md_escape", "text"),
+        format!("{{{{#each alerts}}}}{{{{#if (join @root.alerts \"{long}\")}}}}{{{{/if}}}}{{{{/each}}}}"),
+        "{{#each alerts}}{{#each @root.alerts}}{{#if (default @root.alerts 1)}}{{/if}}{{/each}}{{/each}}".to_owned(),
+        "{{#each alerts}}{{#each @root.alerts}}{{#if (take @root.alerts 50)}}{{/if}}{{/each}}{{/each}}".to_owned(),
+        "{{#each alerts}}{{#each @root.alerts}}{{#if (eq @root.alerts @root.alerts)}}{{/if}}{{/each}}{{/each}}".to_owned(),
+    ] {
+        let started = Instant::now();
+
+        let fault = Compiled::new(&source, PLAIN, None).unwrap().render(&context).unwrap_err();
+
+        assert!(fault.message.contains("larger than 8192 KiB together"), "{source}: {fault}");
+        assert!(started.elapsed() < Duration::from_secs(5), "{source}");
+    }
+}
+
+#[test]
+fn templates_of_one_message_share_a_budget_and_built_in_ones_have_their_own() {
+    use crate::render::budget::{BUILT_IN, MESSAGE, apart, within};
+    let context = Context::from(serde_json::json!({"alerts": vec!["x".repeat(1000); 500]}));
+    let template = Compiled::new(&"{{#if (json alerts)}}{{/if}}".repeat(10), PLAIN, None).unwrap();
+    assert!(template.render(&context).is_ok());
+
+    let (first, second, own) = within(MESSAGE, || {
+        let first = template.render(&context);
+        let second = template.render(&context);
+        (first, second, apart(BUILT_IN, || template.render(&context)))
+    });
+
+    assert!(first.is_ok() && own.is_ok());
+    assert!(second.unwrap_err().message.contains("larger than"));
+    assert!(template.render(&context).is_ok(), "the next message has its own");
+}
+
+#[test]
+fn a_template_for_go_is_answered_with_what_to_write() {
+    for source in ["{{ .Labels.pod }}", "{{ $labels.pod }}", "{{- .Status }}"] {
+        let message = Compiled::new(source, PLAIN, Some(&BTreeSet::new())).unwrap_err().message;
+        assert!(message.contains("Go's templates; write {{labels.pod}}"), "{source}: {message}");
+    }
 }

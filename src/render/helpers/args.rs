@@ -3,6 +3,41 @@
 use handlebars::{Context, Helper, JsonValue};
 
 use super::shown;
+use crate::render::budget::spend_on;
+
+/// What stands where a number is expected.
+pub(super) enum Number {
+    /// One that can be put into words.
+    Finite(f64),
+    /// One that cannot: as Prometheus prints it.
+    Special(&'static str),
+    /// None at all: the text as it is.
+    Other(String),
+}
+
+impl Number {
+    /// What `number` is.
+    pub(super) fn of(number: f64) -> Self {
+        if number.is_nan() {
+            Self::Special("NaN")
+        } else if number == f64::INFINITY {
+            Self::Special("+Inf")
+        } else if number == f64::NEG_INFINITY {
+            Self::Special("-Inf")
+        } else {
+            Self::Finite(number)
+        }
+    }
+
+    /// The text: `words` for a finite number, `unit` after any.
+    pub(super) fn text(self, unit: &str, words: impl FnOnce(f64) -> String) -> JsonValue {
+        match self {
+            Self::Finite(number) => format!("{}{unit}", words(number)).into(),
+            Self::Special(name) => format!("{name}{unit}").into(),
+            Self::Other(text) => text.into(),
+        }
+    }
+}
 
 /// The arguments of one call.
 pub(in crate::render) struct Args<'a, 'rc> {
@@ -48,16 +83,26 @@ impl Args<'_, '_> {
         if self.count() > index { self.text(index) } else { Ok(fallback.to_owned()) }
     }
 
-    /// Argument `index` as a finite number; a text that holds one counts, since labels
-    /// and annotations are always texts.
-    pub(super) fn number(&self, index: usize) -> Result<f64, String> {
+    /// The value of argument `index`, copied and paid for.
+    pub(super) fn copied(&self, index: usize) -> Result<JsonValue, String> {
+        let value = self.value(index)?;
+        spend_on(value)?;
+        Ok(value.clone())
+    }
+
+    /// Argument `index` as a number; a text that holds one counts, since labels and
+    /// annotations are always texts, and any other text is taken as it is.
+    pub(super) fn number(&self, index: usize) -> Result<Number, String> {
         let value = self.value(index)?;
         let number = match value {
             JsonValue::Number(number) => number.as_f64(),
             JsonValue::String(text) => text.trim().parse().ok(),
-            _ => None,
+            JsonValue::Null | JsonValue::Bool(_) => None,
+            JsonValue::Array(_) | JsonValue::Object(_) => {
+                return Err(wrong(index, "a number", &describe(value)));
+            }
         };
-        number.filter(|n| n.is_finite()).ok_or_else(|| wrong(index, "a number", &describe(value)))
+        Ok(number.map_or_else(|| Number::Other(shown(value)), Number::of))
     }
 
     /// Argument `index` as a number of things.

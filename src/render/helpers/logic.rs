@@ -4,6 +4,7 @@
 use handlebars::{JsonTruthy, JsonValue};
 
 use super::Args;
+use crate::render::budget::spend_on;
 
 /// `(and a b …)`: whether all are truthy.
 pub(super) fn and(args: &Args<'_, '_>) -> Result<JsonValue, String> {
@@ -35,15 +36,23 @@ pub(super) fn ne(args: &Args<'_, '_>) -> Result<JsonValue, String> {
 pub(super) fn default(args: &Args<'_, '_>) -> Result<JsonValue, String> {
     match args.optional(0) {
         None => Err("argument 1 is missing".to_owned()),
-        Some(JsonValue::Null) => args.value(1).cloned(),
-        Some(JsonValue::String(text)) if text.is_empty() => args.value(1).cloned(),
-        Some(value) => Ok(value.clone()),
+        Some(JsonValue::Null) => args.copied(1),
+        Some(JsonValue::String(text)) if text.is_empty() => args.copied(1),
+        Some(value) => {
+            spend_on(value)?;
+            Ok(value.clone())
+        }
     }
 }
 
 fn equal(args: &Args<'_, '_>) -> Result<bool, String> {
     match (args.optional(0), args.optional(1)) {
-        (Some(left), Some(right)) => Ok(left == right),
+        (Some(left), Some(right)) => {
+            if left.is_array() || left.is_object() {
+                spend_on(left)?;
+            }
+            Ok(left == right)
+        }
         _ => Err("two arguments are needed".to_owned()),
     }
 }

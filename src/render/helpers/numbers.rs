@@ -3,18 +3,32 @@
 use handlebars::JsonValue;
 
 use super::Args;
+use super::args::Number;
 
 /// `{{fixed number 2}}`: with exactly so many decimals.
 pub(super) fn fixed(args: &Args<'_, '_>) -> Result<JsonValue, String> {
     let decimals = if args.count() > 1 { args.count_of(1)?.min(17) } else { 2 };
-    Ok(format!("{:.decimals$}", args.number(0)?).into())
+    Ok(args.number(0)?.text("", |number| format!("{number:.decimals$}")))
 }
 
 /// `{{humanize_number number}}`: four significant digits and a metric prefix: `1.234M`.
 pub(super) fn humanize_number(args: &Args<'_, '_>) -> Result<JsonValue, String> {
+    Ok(args.number(0)?.text("", with_prefix))
+}
+
+/// `{{humanize_percentage ratio}}`: 0.1234 becomes `12.34%`.
+pub(super) fn humanize_percentage(args: &Args<'_, '_>) -> Result<JsonValue, String> {
+    let percents = match args.number(0)? {
+        // It may grow beyond what is finite.
+        Number::Finite(ratio) => Number::of(ratio * 100.0),
+        other => other,
+    };
+    Ok(percents.text("%", significant))
+}
+
+fn with_prefix(mut number: f64) -> String {
     const LARGE: [&str; 9] = ["", "k", "M", "G", "T", "P", "E", "Z", "Y"];
     const SMALL: [&str; 9] = ["", "m", "µ", "n", "p", "f", "a", "z", "y"];
-    let mut number = args.number(0)?;
     let prefixes = if number.abs() >= 1.0 { LARGE } else { SMALL };
     let factor = if number.abs() >= 1.0 { 1e-3 } else { 1e3 };
     let mut prefix = 0;
@@ -23,12 +37,7 @@ pub(super) fn humanize_number(args: &Args<'_, '_>) -> Result<JsonValue, String> 
         number *= factor;
         prefix += 1;
     }
-    Ok(format!("{}{}", significant(number), prefixes[prefix]).into())
-}
-
-/// `{{humanize_percentage ratio}}`: 0.1234 becomes `12.34%`.
-pub(super) fn humanize_percentage(args: &Args<'_, '_>) -> Result<JsonValue, String> {
-    Ok(format!("{}%", significant(args.number(0)? * 100.0)).into())
+    format!("{}{}", significant(number), prefixes[prefix])
 }
 
 /// Four significant digits, without zeros at the end.

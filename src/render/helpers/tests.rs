@@ -12,7 +12,7 @@ fn rendered(source: &str) -> String {
 
 fn in_medium(source: &str, escape: Escape) -> String {
     let data = json!({
-        "severity": "high", "empty": "", "nothing": null, "text": "a <b> *c* & d", "ratio": "0.12345",
+        "severity": "high", "empty": "", "nothing": null, "lines": "a\nOwner: x", "text": "a <b> *c* & d", "ratio": "0.12345",
         "millis": 1_787_222_880_000_i64, "list": ["a", "b", "c"], "map": {"x": "1", "y": 2},
         "labels": {"foo.bar": "dotted"}, "window": {"from_ms": 1, "to_ms": 2},
     });
@@ -37,7 +37,11 @@ examples! {
         "{{upper severity}} {{lower \"ÄB\"}}" => "HIGH äb";
     defaults:
         "{{default empty \"x\"}}{{default nothing \"y\"}}{{default labels.none \"z\"}}{{default severity \"w\"}}" => "xyzhigh",
-        "{{default empty labels.none}}" => "ERROR line 1: default: argument 2 is \"labels.none\", which does not exist";
+        "{{default empty labels.none}}|{{default (lookup labels \"a/b\") \"-\"}}|{{labels.none}}" => "|-|",
+        "{{lookup labels \"foo.bar\"}} {{lookup list 1}} {{lookup list \"9\"}}{{upper labels.none}}" => "dotted b ",
+        "{{list.length}} {{labels.length}}{{#if (gt list.length 2)}}many{{/if}}" => "3 many",
+        "{{lookup map.none \"x\"}}" => "ERROR line 1: lookup: argument 1 is \"map.none\", which does not exist",
+        "{{default empty map.none}}" => "ERROR line 1: default: argument 2 is \"map.none\", which does not exist";
     lists:
         "{{join list}} {{join list \"/\"}}" => "a, b, c a/b/c",
         "{{pairs map \"; \"}}" => "x=1; y=2",
@@ -62,8 +66,12 @@ examples! {
         "{{humanize_number 1234567}} {{humanize_number 0.00123}} {{humanize_number 0}} {{humanize_number 999.96}}" => "1.235M 1.23m 0 1000",
         "{{humanize_number \"-1500\"}} {{humanize_number 12}}" => "-1.5k 12",
         "{{humanize_percentage ratio}} {{humanize_percentage 1}}" => "12.35% 100%",
-        "{{fixed severity}}" => "ERROR line 1: fixed: argument 1 must be a number, not \"high\"",
-        "{{fixed \"NaN\"}}" => "ERROR line 1: fixed: argument 1 must be a number, not \"NaN\"";
+        "{{fixed severity}} {{humanize_number severity}} {{humanize_percentage severity}} {{humanize_duration severity}}" => "high high high high",
+        "{{fixed \"NaN\"}} {{humanize_number \"nan\"}} {{humanize_percentage \"NaN\"}} {{humanize_duration \"NaN\"}}" => "NaN NaN NaN% NaN",
+        "{{fixed \"+Inf\"}} {{humanize_number \"Inf\"}} {{percent \"+Inf\"}} {{humanize_duration \"infinity\"}}" => "+Inf +Inf +Inf% +Inf",
+        "{{fixed \"-Inf\" 0}} {{humanize \"-inf\"}} {{humanizePercentage \"-Inf\"}} {{humanizeDuration \"-Inf\"}}" => "-Inf -Inf -Inf% -Inf",
+        "{{percent \"1e307\"}}|{{fixed empty}}|{{fixed nothing}}|{{fixed labels.none}}|{{humanize_number \"12 ms\"}}" => "+Inf%||||12 ms",
+        "{{fixed list}}" => "ERROR line 1: fixed: argument 1 must be a number, not a list";
     durations:
         "{{humanize_duration 93784}} {{humanize_duration 60}} {{humanize_duration 1.5}} {{humanize_duration 0.412}} {{humanize_duration 0}} {{humanize_duration -90}}" => "1d 2h 3m 4s 1m 0s 1.5s 412ms 0s -1m 30s",
         "{{humanize_duration \"0.00002\"}}" => "20µs";
@@ -77,6 +85,8 @@ examples! {
     texts:
         "{{truncate text 5}}|{{truncate text 8 \"[cut]\"}}|{{truncate severity 10}}" => "a…|a[cut]|high",
         "{{code \"a`b\"}}{{code empty}}" => "`a'b`",
+        "{{toUpper severity}} {{toLower \"Ä\"}} {{{{raw}}}}{{x}}{{{{/raw}}}}" => "HIGH ä {{x}}",
+        "{{quote severity}} {{quote lines}}|{{quote \"Owner: x\"}}|{{quote empty}}" => "high > a\n> Owner: x|> Owner: x|",
         "{{url_encode \"a b/ü\"}}" => "a%20b%2F%C3%BC",
         "{{mrkdwn_escape text}}" => "a &lt;b&gt; *c* &amp; d",
         "{{md_escape \"*a* [b](c)\"}}" => "\\*a\\* \\[b\\]\\(c\\)",

@@ -4,7 +4,7 @@ use handlebars::JsonValue;
 
 use super::Args;
 use crate::domain::severity::Severity;
-use crate::render::escape::{escape_markdown, escape_mrkdwn};
+use crate::render::escape::{clean_line, escape_markdown, escape_mrkdwn};
 use crate::render::fit::{ELLIPSIS, Unit, fit};
 use crate::render::look;
 use crate::render::urls::encode;
@@ -38,8 +38,21 @@ pub(super) fn mrkdwn_escape(args: &Args<'_, '_>) -> Result<JsonValue, String> {
 
 /// `{{code text}}`: between backticks, which the text itself cannot end.
 pub(super) fn code(args: &Args<'_, '_>) -> Result<JsonValue, String> {
-    let text = args.text(0)?.replace('`', "'").replace(['\r', '\n'], " ");
+    let text = clean_line(&args.text(0)?).replace('`', "'");
     Ok(if text.is_empty() { text } else { format!("`{text}`") }.into())
+}
+
+/// `{{quote text}}`: each line behind `> `, so that none can pass for a field of the message.
+/// One line that has no colon needs no quoting.
+pub(super) fn quote(args: &Args<'_, '_>) -> Result<JsonValue, String> {
+    /// What reads as a colon, whatever the script.
+    const COLONS: [char; 9] = [':', '：', '︓', '﹕', '∶', '꞉', 'ː', '˸', '։'];
+    let text = args.text(0)?;
+    if !text.contains('\n') && !text.contains(COLONS) {
+        return Ok(text.into());
+    }
+    let lines: Vec<String> = text.lines().map(|line| format!("> {line}").trim_end().to_owned()).collect();
+    Ok(lines.join("\n").into())
 }
 
 /// `{{url_encode text}}`: every byte but letters, digits and `-._~` as `%XX`.

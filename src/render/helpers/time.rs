@@ -25,7 +25,10 @@ pub(super) fn date(args: &Args<'_, '_>) -> Result<JsonValue, String> {
 
 /// `{{humanize_duration seconds}}`: `2h 3m 4s`, `412ms`.
 pub(super) fn humanize_duration(args: &Args<'_, '_>) -> Result<JsonValue, String> {
-    let seconds = args.number(0)?;
+    Ok(args.number(0)?.text("", lasting))
+}
+
+fn lasting(seconds: f64) -> String {
     let sign = if seconds < 0.0 { "-" } else { "" };
     let seconds = seconds.abs();
     let text = if seconds == 0.0 {
@@ -39,7 +42,7 @@ pub(super) fn humanize_duration(args: &Args<'_, '_>) -> Result<JsonValue, String
     } else {
         long_duration(seconds as u64)
     };
-    Ok(format!("{sign}{text}").into())
+    format!("{sign}{text}")
 }
 
 /// `{{window_link url}}`: the URL with `from` and `to` (milliseconds, as Grafana wants

@@ -77,7 +77,7 @@ fn a_failing_override_is_reported_and_not_applied() {
         "slack",
         &[
             ("title", "ok\n{{severiti}}"),
-            ("body", "{{#each alerts}}{{labels.instance}}{{/each}}"),
+            ("body", "{{#each alerts}}{{lebels.instance}}{{/each}}"),
             ("footer", "x"),
             ("thread", "{{{summary}}}"),
         ],
@@ -87,7 +87,7 @@ fn a_failing_override_is_reported_and_not_applied() {
     assert_eq!(
         told,
         [
-            "channels: a: templates.body: line 1: \"labels.instance\" does not exist here: ask {{#if labels.instance}} first or write {{default labels.instance \"…\"}} (tried on the sample \"folded\")",
+            "channels: a: templates.body: line 1: \"lebels.instance\" does not exist here: ask {{#if lebels.instance}} first or write {{default lebels.instance \"…\"}} (tried on the sample \"firing\")",
             "channels: a: templates.footer: slack has no field \"footer\"; it has title, body, thread",
             "channels: a: templates.thread: line 1: {{{…}}} and {{&…}} would let text of alerts through unescaped: write {{…}}",
             "channels: a: templates.title: line 2: there is no variable \"severiti\"",
@@ -110,7 +110,7 @@ fn an_override_for_an_unknown_kind_is_reported() {
 
 #[test]
 fn a_template_that_fails_at_run_time_is_replaced_and_the_message_says_so() {
-    let only_with_instance = "{{#if labels.special}}{{labels.missing}}{{/if}}fine";
+    let only_with_instance = "{{#if labels.special}}{{date labels.special}}{{/if}}fine";
     let (renderer, problems) =
         renderer_with("a", "slack", &[("body", only_with_instance), ("title", only_with_instance)]);
     assert_eq!(problems, []);

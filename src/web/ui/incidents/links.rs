@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::Entry;
 use crate::domain::labels::Labels;
-use crate::render::links::{LinkContext, LinkTemplates, Window};
+use crate::render::links::{LinkContext, LinkTemplates, Window, within_one_budget};
 use crate::store::log::StoredJson;
 use crate::store::log_incidents::IncidentDetail;
 
@@ -37,10 +37,9 @@ pub fn links(
     };
     let runbook = ("runbook".to_owned(), &entry.runbook_url);
     let named = entry.links.iter().map(|(name, template)| (name.clone(), template));
-    std::iter::once(runbook)
-        .chain(named)
-        .filter_map(|(name, template)| Some((name, TEMPLATES.render_url(template, &context).ok()??)))
-        .collect()
+    let render =
+        |(name, template): (String, &String)| Some((name, TEMPLATES.render_url(template, &context).ok()??));
+    within_one_budget(|| std::iter::once(runbook).chain(named).filter_map(render).collect())
 }
 
 fn texts(stored: &StoredJson) -> Labels {

@@ -2,19 +2,25 @@
 
 use maud::{Markup, html};
 
+use crate::render::urls::fitting;
+
 /// An address of the web as a link that gives nothing away and takes nothing over; any other
 /// text as the text it is.
 pub fn outside(url: &str, text: &str) -> Markup {
-    if !is_web(url) {
-        return html! { (text) };
+    match web_address(url) {
+        Some(url) => html! { a href=(url) rel="noopener noreferrer nofollow" target="_blank" { (text) } },
+        None => html! { (text) },
     }
-    html! { a href=(url) rel="noopener noreferrer nofollow" target="_blank" { (text) } }
 }
 
 /// Whether it is an address that a click may lead to.
 pub fn is_web(url: &str) -> bool {
-    let lower = url.trim_start().to_ascii_lowercase();
-    lower.starts_with("https://") || lower.starts_with("http://")
+    web_address(url).is_some()
+}
+
+/// The address that a click leads to, shortened where it is too long to be shown.
+pub fn web_address(url: &str) -> Option<String> {
+    fitting(url).unwrap_or_default()
 }
 
 /// To a catalog entry's page; a dash without one.
@@ -36,15 +42,21 @@ mod tests {
 
     #[test]
     fn only_addresses_of_the_web_become_links() {
-        for url in
-            ["javascript:alert(1)", " JaVaScRiPt:alert(1)", "data:text/html,x", "//evil.example", "/x", ""]
-        {
+        for url in [
+            "javascript:alert(1)",
+            " JaVaScRiPt:alert(1)",
+            "data:text/html,x",
+            "//evil.example",
+            "/x",
+            "",
+            "https://ok.example\\@evil.example/",
+        ] {
             assert_eq!(outside(url, "x").into_string(), "x", "{url}");
         }
         assert!(
             outside("https://a.example/?a=\"&b", "x")
                 .into_string()
-                .contains("href=\"https://a.example/?a=&quot;&amp;b\"")
+                .contains("href=\"https://a.example/?a=%22&amp;b\"")
         );
     }
 }

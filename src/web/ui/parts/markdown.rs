@@ -4,7 +4,7 @@
 use maud::{Markup, PreEscaped};
 use pulldown_cmark::{Event, LinkType, Options, Parser, Tag, TagEnd, html};
 
-use super::link::is_web;
+use super::link::web_address;
 
 /// The greatest text that is laid out, in bytes; what follows is left out.
 const LONGEST: usize = 256 * 1024;
@@ -29,13 +29,19 @@ struct Links(Vec<bool>);
 
 impl Links {
     fn tame<'a>(&mut self, event: Event<'a>) -> Option<Event<'a>> {
-        let Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) = &event else {
+        let (Event::Start(Tag::Link { dest_url, title, .. })
+        | Event::Start(Tag::Image { dest_url, title, .. })) = &event
+        else {
             let ends = matches!(event, Event::End(TagEnd::Link | TagEnd::Image));
             return (!ends || self.0.pop().unwrap_or(false)).then(|| tame(event));
         };
-        let leads = is_web(dest_url) || dest_url.to_ascii_lowercase().starts_with("mailto:");
-        self.0.push(leads);
-        leads.then(|| tame(event))
+        let is_mail = dest_url.to_ascii_lowercase().starts_with("mailto:");
+        let leads_to = if is_mail { Some(dest_url.to_string()) } else { web_address(dest_url) };
+        self.0.push(leads_to.is_some());
+        leads_to.map(|url| {
+            let (link_type, dest_url, title) = (LinkType::Inline, url.into(), title.clone());
+            Event::Start(Tag::Link { link_type, dest_url, title, id: "".into() })
+        })
     }
 }
 
@@ -44,9 +50,6 @@ fn tame(event: Event<'_>) -> Event<'_> {
         Event::Html(raw) | Event::InlineHtml(raw) => Event::Text(raw),
         Event::Start(Tag::HtmlBlock) => Event::Start(Tag::Paragraph),
         Event::End(TagEnd::HtmlBlock) => Event::End(TagEnd::Paragraph),
-        Event::Start(Tag::Image { dest_url, title, id, .. }) => {
-            Event::Start(Tag::Link { link_type: LinkType::Inline, dest_url, title, id })
-        }
         Event::End(TagEnd::Image) => Event::End(TagEnd::Link),
         // One heading of a page is the page's own.
         Event::Start(Tag::Heading { .. }) => Event::Start(Tag::Heading {
@@ -94,9 +97,22 @@ mod tests {
             "![x](https://evil.example/pixel.png)",
             "<javascript:alert(1)>",
             "[x]: javascript:alert(1)\n\n[x]",
+            "[x](https://ok.example\\\\@evil.example/)",
+            "[x](<java\tscript:alert(1)>)",
+            "<https://ok.example@evil.example/>",
         ] {
             let shown = html(text).to_lowercase();
-            for bad in ["<script", "<img", "<div", "href=\"javascript", "href=\"data", "onerror=alert(1)>"] {
+            for bad in [
+                "<script",
+                "<img",
+                "<div",
+                "href=\"javascript",
+                "href=\"java",
+                "ok.example\">",
+                "evil.example/\"",
+                "href=\"data",
+                "onerror=alert(1)>",
+            ] {
                 let is_escaped = bad.starts_with("onerror") && shown.contains("&lt;img");
                 assert!(!shown.contains(bad) || is_escaped, "{text} → {shown}");
             }

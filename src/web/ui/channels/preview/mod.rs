@@ -2,9 +2,11 @@
 //! saved and nothing is sent.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::dispatch::plan::{ChannelPlan, Plan};
 use crate::render::TemplateField;
@@ -21,6 +23,13 @@ use crate::web::ui::viewer::{Asker, Viewer};
 
 mod view;
 mod work;
+
+/// How many previews are made at the same time: each holds an event and what templates make
+/// of it in memory.
+static PREVIEWS: Semaphore = Semaphore::const_new(2);
+
+/// How long a preview waits for others.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How many of the newest events are offered.
 const NEWEST: u32 = 20;
@@ -71,6 +80,7 @@ async fn preview(
     // Browsers send lines as the mail of old did.
     edited.text = edited.text.replace("\r\n", "\n");
     let room = Room::of(&state, &name, &edited.field)?;
+    let turn = turn().await?;
     let event = match chosen(&state, edited.event()).await {
         Ok(event) => event,
         Err(problem) if matches!(problem.kind(), Kind::NotFound | Kind::BadRequest | Kind::Validation) => {
@@ -87,8 +97,23 @@ async fn preview(
         live: state.live.load_full(),
         catalog: state.catalog.catalog().clone(),
     };
-    let done = web::block(move || task.run()).await.map_err(Problem::internal)?;
+    // The turn lasts as long as the work, also when nobody waits for it any more.
+    let work = move || {
+        let _turn = turn;
+        task.run()
+    };
+    let done = web::block(work).await.map_err(Problem::internal)?;
     answer(&who.0, &state, &room, &edited, Some(&done), None).await
+}
+
+/// Leave to make one more preview.
+async fn turn() -> Result<SemaphorePermit<'static>, Problem> {
+    match tokio::time::timeout(PATIENCE, PREVIEWS.acquire()).await {
+        Ok(turn) => turn.map_err(Problem::internal),
+        Err(_) => {
+            Err(Problem::new(Kind::Unavailable, "other previews are being made: try again in a moment"))
+        }
+    }
 }
 
 /// The channel and the template asked about.

@@ -1,0 +1,134 @@
+//! Values that try to look like something the message itself says: no kind shows a line that
+//! a stranger made up.
+
+use super::*;
+use crate::render::context::ContextOptions;
+
+/// Whatever ends a line in some program.
+const BREAKS: [&str; 9] = ["\n", "\r", "\r\n", "\u{b}", "\u{c}", "\u{1e}", "\u{85}", "\u{2028}", "\u{2029}"];
+
+/// What is forged: as plain text, in mrkdwn, in the log, as a row of a table.
+const FORGED: [&str; 4] = ["Owner: nobody", "*Owner:* nobody", "| Owner: nobody", "owner: nobody"];
+
+fn renderer() -> Renderer {
+    let kinds: Vec<_> = REGISTRY.iter().map(|kind| (kind.name, kind.templates)).collect();
+    Renderer::new(&kinds, &Overrides::default(), "http://localhost:9095").0
+}
+
+/// A snapshot in which every text from outside tries it, labels' names as well.
+fn hostile(end: &str, forged: &str, base: Snapshot) -> Snapshot {
+    let mut snapshot = base;
+    let text = format!("x{end}{forged}{end}{forged}");
+    snapshot.reason.clone_from(&text);
+    for field in [
+        &mut snapshot.incident.alertname,
+        &mut snapshot.incident.severity_raw,
+        &mut snapshot.incident.version,
+        &mut snapshot.incident.receiver,
+        &mut snapshot.incident.dedup_key,
+    ] {
+        field.clone_from(&text);
+    }
+    snapshot.severity_unknown = true;
+    for member in &mut snapshot.alerts {
+        for name in ["instance", "pod", "expr", &text, "alertname"] {
+            member.labels.insert(name.to_owned(), text.clone());
+        }
+        for name in ["summary", "description", "value", "threshold", "runbook_url", &text] {
+            member.annotations.insert(name.to_owned(), text.clone());
+        }
+        member.annotations.insert("broken".to_owned(), format!("<error expanding template: {text}>"));
+        member.fingerprint.clone_from(&text);
+        member.generator_url.clone_from(&text);
+    }
+    if let Some(entry) = &mut snapshot.entry {
+        for field in [
+            &mut entry.title,
+            &mut entry.description,
+            &mut entry.owner,
+            &mut entry.team,
+            &mut entry.environment,
+            &mut entry.business_impact,
+            &mut entry.version_current,
+            &mut entry.matched_by,
+        ] {
+            field.clone_from(&text);
+        }
+        entry.tags.insert(text.clone(), text.clone());
+        entry.links.insert(text.clone(), "{{labels.[unclosed".to_owned() + &text);
+        for contact in &mut entry.contacts {
+            contact.name.clone_from(&text);
+        }
+        if let Some(deployment) = &mut entry.deployment {
+            deployment.version.clone_from(&text);
+            deployment.actor.clone_from(&text);
+            deployment.rollback_command.clone_from(&text);
+        }
+    }
+    snapshot
+}
+
+/// Lines as any program might see them, without white space at their begin.
+fn lines(text: &str) -> Vec<String> {
+    let text = BREAKS.iter().fold(text.to_owned(), |text, end| text.replace(end, "\n"));
+    // The log puts all lines into one.
+    text.replace(" | ", "\n").lines().map(|line| line.trim_start().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn no_value_makes_a_line_of_its_own() {
+    let renderer = renderer();
+    for rig in Rig::all(LONG).await {
+        for end in BREAKS {
+            for forged in FORGED {
+                for base in [samples::firing(), samples::several(), samples::unmatched(), samples::resolved()]
+                {
+                    let snapshot = hostile(end, forged, base);
+                    let rendered = renderer.message(rig.kind.name, "tested", &snapshot, samples::NOW);
+                    assert_eq!(rendered.problem, None, "{}", rig.name);
+
+                    let preview = rig.channel.preview(&message(&snapshot, &rendered));
+
+                    assert_eq!(lines(&preview.title).len(), 1, "{}, {end:?}: {:?}", rig.name, preview.title);
+                    let bare = forged.trim_start_matches("| ");
+                    for line in lines(&preview.text) {
+                        assert!(
+                            !line.starts_with(bare),
+                            "{}, {end:?}: {line:?} in {}",
+                            rig.name,
+                            preview.text
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_template_of_a_rule_left_behind_is_not_told() {
+    let renderer = renderer();
+    for left in ["", "  ", "<no value>", "<error expanding template: error executing: nil pointer>"] {
+        let mut snapshot = samples::several();
+        for member in &mut snapshot.alerts {
+            for name in ["summary", "description", "value", "threshold", "message", "title"] {
+                member.annotations.insert(name.to_owned(), left.to_owned());
+            }
+            member.annotations.insert("title".to_owned(), "p99 of <no value> is high".to_owned());
+        }
+        for kind in REGISTRY {
+            let rendered = renderer.message(kind.name, "tested", &snapshot, samples::NOW);
+            for (field, text) in &rendered.fields {
+                for bad in ["<no value>", "&lt;no value", "<error expanding", "&lt;error expanding"] {
+                    assert!(!text.contains(bad), "{}/{field} after {left:?}: {text}", kind.name);
+                }
+                assert!(!text.contains("Measured"), "{}/{field} after {left:?}: {text}", kind.name);
+            }
+        }
+        let links = crate::render::links::LinkTemplates::default();
+        let options = ContextOptions { external_url: "", channel: "c", now: samples::NOW, links: &links };
+        let context = crate::render::context::MessageContext::build(&snapshot, &options);
+        assert_eq!(context.summary, "p99 of (no value) is high");
+        assert!(context.alerts.iter().all(|alert| !alert.line.contains("<no value>")), "{left:?}");
+    }
+}
