@@ -21,7 +21,6 @@ mod receiver;
 mod small_disk;
 mod stop;
 mod storm;
-mod templates;
 #[path = "../it/support/mod.rs"]
 #[allow(dead_code, unused_imports, unused_macros, reason = "shared with tests/it, which uses all of it")]
 mod support;

@@ -23,7 +23,6 @@ mod compose;
 mod config_files;
 mod demo;
 mod e2e;
-mod field_messages;
 mod log_index;
 mod log_joined;
 mod log_support;

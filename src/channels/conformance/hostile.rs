@@ -71,8 +71,7 @@ fn hostile(end: &str, forged: &str, base: Snapshot) -> Snapshot {
 /// Lines as any program might see them, without white space at their begin.
 fn lines(text: &str) -> Vec<String> {
     let text = BREAKS.iter().fold(text.to_owned(), |text, end| text.replace(end, "\n"));
-    // The log puts all lines into one.
-    text.replace(" | ", "\n").lines().map(|line| line.trim_start().to_owned()).collect()
+    text.lines().map(|line| line.trim_start().to_owned()).collect()
 }
 
 #[tokio::test]
@@ -91,7 +90,12 @@ async fn no_value_makes_a_line_of_its_own() {
 
                     assert_eq!(lines(&preview.title).len(), 1, "{}, {end:?}: {:?}", rig.name, preview.title);
                     let bare = forged.trim_start_matches("| ");
-                    for line in lines(&preview.text) {
+                    // The log puts all lines into one.
+                    let text = match rig.kind.name {
+                        "log" => preview.text.replace(" | ", "\n"),
+                        _ => preview.text.clone(),
+                    };
+                    for line in lines(&text) {
                         assert!(
                             !line.starts_with(bare),
                             "{}, {end:?}: {line:?} in {}",
@@ -130,5 +134,49 @@ fn what_a_template_of_a_rule_left_behind_is_not_told() {
         let context = crate::render::context::MessageContext::build(&snapshot, &options);
         assert_eq!(context.summary, "p99 of (no value) is high");
         assert!(context.alerts.iter().all(|alert| !alert.line.contains("<no value>")), "{left:?}");
+    }
+}
+
+/// The first alert of a body from the field, as a snapshot has it.
+fn from_the_field(body: &str) -> Snapshot {
+    let body: Value = serde_json::from_str(body).unwrap();
+    let alert = &body["alerts"][0];
+    let mut snapshot = samples::firing();
+    let member = &mut snapshot.alerts[0];
+    member.labels = serde_json::from_value(alert["labels"].clone()).unwrap();
+    member.annotations = serde_json::from_value(alert["annotations"].clone()).unwrap();
+    member.generator_url = alert["generatorURL"].as_str().unwrap().to_owned();
+    snapshot
+}
+
+#[tokio::test]
+async fn a_label_with_lines_forges_no_field() {
+    let renderer = renderer();
+    let body = include_str!("../../../tests/fixtures/field/f02-newline-in-label.json");
+    for entry in [true, false] {
+        let mut snapshot = from_the_field(body);
+        snapshot.entry = snapshot.entry.filter(|_| entry);
+        for rig in Rig::all(LONG).await {
+            let rendered = renderer.message(rig.kind.name, "tested", &snapshot, samples::NOW);
+            let preview = rig.channel.preview(&message(&snapshot, &rendered));
+            for line in lines(&preview.text) {
+                assert!(!line.starts_with("Owner: nobody"), "{}: {}", rig.name, preview.text);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_programs_read_differently_is_no_link() {
+    let renderer = renderer();
+    let body = include_str!("../../../tests/fixtures/field/f20b-backslash-userinfo.json");
+    let snapshot = from_the_field(body);
+    for rig in Rig::all(LONG).await {
+        let rendered = renderer.message(rig.kind.name, "tested", &snapshot, samples::NOW);
+        assert!(!rendered.links.is_empty());
+        assert!(rendered.links.iter().all(|link| !link.url.contains("evil.example")), "{:?}", rendered.links);
+        for text in rendered.fields.values() {
+            assert!(!text.contains("evil.example"), "{}: {text}", rig.name);
+        }
     }
 }

@@ -24,7 +24,7 @@ pub fn compose(message: &Message<'_>) -> Line {
     let body = clean_text(message.rendered.field("body"));
     let body: Vec<_> = body.lines().map(one_line).filter(|line| !line.is_empty()).collect();
     Line {
-        title: text::line(message.rendered.field("title"), MAX_TITLE),
+        title: text::line(&one_line(message.rendered.field("title")), MAX_TITLE),
         text: text::line(&body.join(" | "), MAX_TEXT),
     }
 }

@@ -179,7 +179,7 @@ pub(super) fn first_usable<'a>(annotations: &'a Labels, names: &[&str]) -> Optio
 /// Whether it says anything: not what templates of rules leave behind when they fail.
 pub fn is_usable(text: &str) -> bool {
     let text = text.trim();
-    !text.is_empty() && text != NO_VALUE && !text.starts_with(BROKEN)
+    !text.is_empty() && text != NO_VALUE && text != NO_VALUE_SHOWN && !text.starts_with(BROKEN)
 }
 
 fn alert(member: &Member, at: Timestamp, labels: &Labels, annotations: &Labels) -> AlertContext {

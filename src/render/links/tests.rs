@@ -48,10 +48,11 @@ fn values_are_encoded_where_they_land_in_a_url() {
 fn a_value_can_forge_neither_scheme_nor_host() {
     assert_eq!(url("{{labels.u}}", &[("u", "https://evil.example/")]), None);
     assert_eq!(url("{{labels.u}}", &[("u", "javascript:alert(1)")]), None);
-    assert_eq!(
-        url("https://grafana.{{labels.dc}}.example/", &[("dc", "x@evil.example/")]),
-        Some("https://grafana.x%40evil.example%2F.example/".to_owned())
-    );
+    let by_place = "https://grafana.{{labels.dc}}.example/";
+    assert_eq!(url(by_place, &[("dc", "eu")]), Some("https://grafana.eu.example/".to_owned()));
+    for forged in ["x@evil.example/", "x/", "evil.example\\", "a b", "x.evil.example#", "%2f"] {
+        assert_eq!(url(by_place, &[("dc", forged)]), None, "{forged}");
+    }
     assert_eq!(url("https://{{labels.host}}/x", &[]), None);
 }
 

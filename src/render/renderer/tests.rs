@@ -212,3 +212,42 @@ fn a_preview_renders_or_says_why_not() {
     assert!(preview_template("{{> x}}", Escape::Plain, &message).is_err());
     assert!(check_template("{{#each alerts}}{{line}}{{/each}}", Escape::Html).is_ok());
 }
+
+#[test]
+fn templates_that_people_write_make_what_they_want() {
+    #[derive(serde::Deserialize)]
+    struct Case {
+        template: String,
+        want: String,
+    }
+    let cases = include_str!("../../../tests/fixtures/field/f26-templates.yml");
+    let cases: Vec<Case> = serde_saphyr::from_str(cases).unwrap();
+    let mut wrong = Vec::new();
+    for Case { template, want } in cases {
+        let (renderer, problems) = renderer_with("a", "webhook", &[("text", &template)]);
+        let rendered = renderer.message("webhook", "a", &odd(), samples::NOW);
+        if template.contains(".Labels") {
+            assert!(problems[0].to_string().contains("Go's templates"), "{problems:?}");
+        } else if !rendered.field("text").contains(&want) || !problems.is_empty() {
+            let text = rendered.field("text");
+            wrong.push(format!("{template} → {text:?}, want {want:?}, {problems:?}, {:?}", rendered.problem));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The alert that the templates of the field are about.
+fn odd() -> Snapshot {
+    let body = include_str!("../../../tests/fixtures/field/f26-templates-alert.json");
+    let body: serde_json::Value = serde_json::from_str(body).unwrap();
+    let alert = &body["alerts"][0];
+    let mut snapshot = samples::unmatched();
+    snapshot.alerts.truncate(1);
+    let member = &mut snapshot.alerts[0];
+    member.labels = serde_json::from_value(alert["labels"].clone()).unwrap();
+    member.annotations = serde_json::from_value(alert["annotations"].clone()).unwrap();
+    member.starts_at = Timestamp::parse_rfc3339(alert["startsAt"].as_str().unwrap()).unwrap();
+    let incident = &mut snapshot.incident;
+    (incident.alertname, incident.severity) = ("Odd".to_owned(), crate::domain::severity::Severity::High);
+    snapshot
+}

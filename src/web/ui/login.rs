@@ -98,7 +98,9 @@ fn add_cookie(response: &mut HttpResponse, cookie: Cookie<'static>) -> Result<()
 /// A path of this server; anything that a browser could take for another server is not.
 pub fn own_path(next: &str) -> String {
     let is_own = next.starts_with('/')
-        && !next[1..].starts_with(['/', '\\'])
+        && !next.contains('\\')
+        // Also where a proxy or a browser takes something away before it.
+        && !next.split(['?', '#']).next().unwrap_or_default().contains("//")
         && next.bytes().all(|byte| byte.is_ascii_graphic());
     if is_own { next.to_owned() } else { "/".to_owned() }
 }
@@ -138,6 +140,16 @@ mod tests {
             "",
             "//evil.example",
             "/\\evil.example",
+            "/\\/evil.example",
+            "\\\\evil.example",
+            "/.//evil.example",
+            "/a//evil.example",
+            "/a\\..\\..\\evil.example",
+            "/\t/evil.example",
+            "\t//evil.example",
+            "/\u{b}/evil.example",
+            "javascript:alert(1)",
+            "java\nscript:alert(1)",
             "https://evil.example",
             "/a b",
             "/\r\nSet-Cookie: a=b",

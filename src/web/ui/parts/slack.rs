@@ -136,7 +136,7 @@ mod tests {
         let shown = blocks(&body).unwrap().into_string();
 
         assert!(shown.contains("CRITICAL &lt;b&gt;") && shown.contains("<strong>Model:</strong>"), "{shown}");
-        assert!(shown.contains("href=\"https://a.example\""), "{shown}");
+        assert!(shown.contains("href=\"https://a.example/\""), "{shown}");
         assert!(blocks(&json!({"text": "in a thread"})).is_none());
     }
 }
