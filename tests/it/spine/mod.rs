@@ -242,6 +242,7 @@ impl World {
     pub async fn snapshots(&self, channel: &str) -> Vec<Snapshot> {
         let lease = Lease {
             owner: "reader",
+            claim: "test",
             now: self.clock.now(),
             length: Duration::from_secs(60),
             from_priority: 0,
