@@ -16,7 +16,7 @@ use crate::domain::clock::{Clock as _, SystemClock};
 
 mod export;
 mod import;
-mod remote;
+pub(super) mod remote;
 
 /// Check a catalog file, import it into a running server, or export it from there.
 #[derive(Debug, clap::Args)]

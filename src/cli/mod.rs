@@ -16,6 +16,7 @@ use crate::domain::connection;
 
 mod backup;
 mod catalog;
+mod catalog_source;
 mod check_config;
 mod completions;
 mod config_schema;

@@ -5,20 +5,19 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use serde::Serialize;
 
+use super::catalog_source::{CatalogArgs, not_consulted};
 use crate::app::configuration::{self, Configuration};
-use crate::catalog::document::Document;
-use crate::catalog::service::check_document;
-use crate::catalog::{Catalog, plan};
 use crate::channels::Preview;
 use crate::dispatch::plan::ChannelPlan;
-use crate::dispatch::rehearsal::{Stage, ids_at, rehearse_on};
+use crate::dispatch::rehearsal::{Stage, rehearse_on};
 use crate::domain::clock::{Clock as _, SystemClock, Timestamp};
-use crate::domain::ids::IdMaker;
 use crate::intake::alertmanager;
 use crate::store::triage::NewNotification;
+use crate::triage::rehearsal::ids_at;
+use crate::triage::route_trial::unanswered_names;
 
 /// Show the exact message that an event would become on a channel; nothing is sent.
 ///
@@ -29,6 +28,7 @@ use crate::store::triage::NewNotification;
   modelpager render --config modelpager.yml --channel ml-alerts --event event.json
   modelpager render --config modelpager.yml --channel ml-mail --event event.json --catalog catalog.yml
   modelpager render --config modelpager.yml --channel audit --event - --json < event.json
+  modelpager render --channel ml-alerts --event event.json --server https://pager.example.org
 
 Exits 1 when the event is not Alertmanager's or would lead to no message.")]
 pub struct Args {
@@ -40,9 +40,8 @@ pub struct Args {
     /// A file with the body; `-` for the standard input.
     #[arg(long, value_name = "FILE")]
     event: PathBuf,
-    /// A catalog document to find the entry in; without one nothing matches.
-    #[arg(long, value_name = "FILE")]
-    catalog: Option<PathBuf>,
+    #[command(flatten)]
+    catalog: CatalogArgs,
     /// The moment at which the event arrives, RFC 3339; now when absent.
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse_rfc3339)]
     at: Option<Timestamp>,
@@ -95,33 +94,17 @@ fn rehearsed(
     let body = super::read_input(&args.event)?;
     let delivery = alertmanager::parse(&body, now).with_context(|| format!("could not use {name}"))?;
     let ids = ids_at(now);
-    let catalog = catalog(args, configuration, &ids, now)?;
+    let catalog = args.catalog.load(configuration, &ids, now)?;
     let stage = Stage { config: &configuration.loaded.config, channel, catalog: &catalog, ids: &ids, now };
     // The configuration passed its checks: the same rules were built then.
     let rehearsed = rehearse_on(&delivery, &stage)
         .map_err(|problems| anyhow::anyhow!("the rules cannot be built: {problems:?}"))?;
     let broken = configuration.template_problems.iter().map(ToString::to_string);
     let messages = rehearsed.told.iter().map(|told| show(configuration, channel, told, now)).collect();
-    Ok(Answer { messages, notes: rehearsed.notes.into_iter().chain(broken).collect() })
-}
-
-fn catalog(
-    args: &Args,
-    configuration: &Configuration,
-    ids: &IdMaker,
-    now: Timestamp,
-) -> anyhow::Result<Catalog> {
-    let catalog = Catalog::new(configuration.loaded.config.catalog.clone());
-    if let Some(file) = &args.catalog {
-        let name = super::name_of(file);
-        let document =
-            Document::parse(&super::read_input(file)?).with_context(|| format!("could not use {name}"))?;
-        let problems = check_document(&document, now);
-        let lines = problems.iter().map(|problem| format!("{}: {}", problem.field, problem.message));
-        ensure!(problems.is_empty(), "could not use {name}:\n  {}", lines.collect::<Vec<_>>().join("\n  "));
-        catalog.replace(plan::imagine(document, now, ids), 1);
-    }
-    Ok(catalog)
+    let unanswered = unanswered_names(&configuration.rules, &[]);
+    let is_alone = !args.catalog.is_given() && !unanswered.is_empty();
+    let alone = is_alone.then(|| not_consulted(&unanswered));
+    Ok(Answer { messages, notes: rehearsed.notes.into_iter().chain(broken).chain(alone).collect() })
 }
 
 fn show(

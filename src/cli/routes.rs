@@ -6,8 +6,11 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde::Serialize;
 
-use crate::app::configuration;
-use crate::triage::route_trial::{RouteTrial, parse_label, try_labels};
+use super::catalog_source::{CatalogArgs, not_consulted};
+use crate::app::configuration::{self, Configuration};
+use crate::domain::clock::{Clock as _, SystemClock};
+use crate::triage::rehearsal::ids_at;
+use crate::triage::route_trial::{RouteTrial, parse_label, try_labels, unanswered_names};
 use crate::triage::routes::Node;
 
 /// Show the routing tree, or test where an alert would go.
@@ -29,12 +32,18 @@ enum Command {
   modelpager routes test --config modelpager.yml severity=page model=churn
   modelpager routes test --config modelpager.yml --json severity=P0 entry.tier=1
   modelpager routes test --config modelpager.yml --verify.channels=ml-oncall,ml-alerts severity=critical
+  modelpager routes test --config modelpager.yml --catalog catalog.yml severity=warning model=churn
+  modelpager routes test --config modelpager.yml --server https://pager.example.org model=churn
 
-`severity` is normalised as for a real alert, `status` is firing unless given. What only the
-catalog knows is given like a label: entry.slug=churn entry.kind=model entry.tier=1 version=7.")]
+The alert goes through the same steps as in `serve`; its entry is looked up in the catalog that
+is named. Without one, say what the catalog would: entry.slug=churn entry.kind=model entry.tier=1
+mp.version=7. What the body around the alert says is given as mp.receiver=NAME, mp.status=resolved
+and mp.source=NAME; all else is a label of the alert.")]
 struct TestArgs {
     #[command(flatten)]
     config: super::ConfigArg,
+    #[command(flatten)]
+    catalog: CatalogArgs,
     #[command(flatten)]
     format: super::FormatArg,
     /// Exit 1 unless exactly these channels are reached, in this order.
@@ -74,7 +83,7 @@ struct Reached<'t> {
 
 fn test(args: &TestArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let configuration = configuration::load(args.config.config.as_deref())?;
-    let trial = try_labels(&configuration.rules, &args.labels);
+    let trial = tried(args, &configuration)?;
     let reached = Reached::of(&trial);
 
     if args.format.json {
@@ -93,6 +102,20 @@ fn test(args: &TestArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         }
         _ => Ok(ExitCode::SUCCESS),
     }
+}
+
+/// What the tree does with the labels; what was left out of account is said on stderr.
+fn tried<'t>(args: &TestArgs, configuration: &'t Configuration) -> anyhow::Result<RouteTrial<'t>> {
+    let now = SystemClock.now();
+    let ids = ids_at(now);
+    let catalog = args.catalog.load(configuration, &ids, now)?;
+    let rules = &configuration.rules;
+    let trial = try_labels(rules, &catalog, &args.labels, now);
+    let unanswered = unanswered_names(rules, &args.labels);
+    if !args.catalog.is_given() && !unanswered.is_empty() {
+        eprintln!("note: {}", not_consulted(&unanswered));
+    }
+    trial.map_err(anyhow::Error::msg)
 }
 
 impl<'t> Reached<'t> {

@@ -1,14 +1,11 @@
 //! What a body would become on a channel, by the rules and the catalog given, with nothing
 //! stored and nothing sent. Pure.
 
-use std::sync::Arc;
-
 use super::plan::ChannelPlan;
 use crate::catalog::Catalog;
 use crate::config::{Config, RouteConfig};
-use crate::domain::clock::{ManualClock, Timestamp};
+use crate::domain::clock::Timestamp;
 use crate::domain::ids::IdMaker;
-use crate::domain::random::SeededRandom;
 use crate::intake::alertmanager::Delivery;
 use crate::store::triage::NewNotification;
 use crate::triage::processor::ParsedEvent;
@@ -56,11 +53,6 @@ pub fn rehearse_on(delivery: &Delivery, stage: &Stage<'_>) -> Result<Rehearsed, 
         });
     }
     Ok(Rehearsed { told, notes })
-}
-
-/// The same ids for the same moment: what is shown twice is the same.
-pub fn ids_at(now: Timestamp) -> IdMaker {
-    IdMaker::new(Arc::new(ManualClock::at(now)), Arc::new(SeededRandom::new(0)))
 }
 
 /// What a body tells, in the words of triage.

@@ -105,6 +105,11 @@ impl Desk {
         (self.conclusions, cases)
     }
 
+    /// The incident of that dedup key, if it is on the desk.
+    pub fn case(&self, dedup_key: &str) -> Option<&Case> {
+        self.cases.get(dedup_key)
+    }
+
     /// The dedup keys of what is on the desk.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.cases.keys().map(String::as_str)

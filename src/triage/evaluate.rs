@@ -2,17 +2,16 @@
 //! policy, and writes down the answer and the message owed by it. Pure.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::case::{Case, Surroundings};
 use super::decide::{Decision, decide};
 use super::incidents::Observation;
-use super::routes::Timing;
-use crate::catalog::facts;
+use super::routes::{Destination, Node, RouteTree, Timing, destinations_of};
+use super::subject::Subject;
+use crate::catalog::{Catalog, facts};
 use crate::domain::alert::AlertStatus;
 use crate::domain::clock::Timestamp;
-use crate::domain::entry::{Entry, EntryRecord};
 use crate::domain::incident::{Conversation, Incident, IncidentState, Member, OURSELVES, Told};
 use crate::domain::labels::Labels;
 use crate::domain::notification::{EntryFacts, NotificationKind, SNAPSHOT_ALERTS, Snapshot};
@@ -101,30 +100,49 @@ pub(super) fn longest_cooldown(case: &Case, seen: &Observation, around: &Surroun
         version: seen.version.clone().unwrap_or_else(|| case.incident.version.clone()),
         ..case.incident.clone()
     };
-    let entry = entry_of(&again, around);
-    let lookup =
-        |name: &str| look_up(name, &again, &seen.alert.labels, entry.as_ref().map(|record| &record.entry));
-    let destinations = around.rules.tree.destinations(lookup);
+    let entry = around.catalog.get(&again.entry);
+    let subject = Subject {
+        incident: &again,
+        labels: &seen.alert.labels,
+        entry: entry.as_ref().map(|record| &record.entry),
+        words: &[&seen.severity_raw],
+    };
+    let destinations = around.rules.tree.destinations(|name| subject.look_up(name));
     destinations.iter().map(|destination| destination.timing.cooldown).max().unwrap_or_default()
+}
+
+/// The nodes of the tree that take the incident, each once: for every way in which its
+/// members differ in what routes look at. What a trial of labels answers, too.
+pub(super) fn routed<'t>(case: &Case, tree: &'t RouteTree, catalog: &Catalog) -> Vec<&'t Node> {
+    let entry = catalog.get(&case.incident.entry);
+    let members = speaking_members(case);
+    let words = severity_words(&case.incident, &members);
+    let mut nodes: Vec<&Node> = Vec::new();
+    for labels in distinct_labels(&members, tree) {
+        let subject = Subject {
+            incident: &case.incident,
+            labels,
+            entry: entry.as_ref().map(|record| &record.entry),
+            words: &words,
+        };
+        for node in tree.find(|name| subject.look_up(name)) {
+            if !nodes.iter().any(|known| std::ptr::eq(*known, node)) {
+                nodes.push(node);
+            }
+        }
+    }
+    nodes
 }
 
 /// Where the routing tree sends the incident's members, then where it has spoken before.
 fn places(case: &Case, around: &Surroundings<'_>) -> Vec<Place> {
-    let mut places: Vec<Place> = Vec::new();
-    let entry = entry_of(&case.incident, around);
-    for labels in distinct_labels(case, around) {
-        let lookup =
-            |name: &str| look_up(name, &case.incident, labels, entry.as_ref().map(|record| &record.entry));
-        for destination in around.rules.tree.destinations(lookup) {
-            if places.iter().all(|place| place.channel != destination.channel) {
-                places.push(Place {
-                    channel: destination.channel.to_owned(),
-                    timing: Some(destination.timing),
-                    path: destination.path.to_vec(),
-                });
-            }
-        }
-    }
+    let nodes = routed(case, &around.rules.tree, around.catalog);
+    let to_place = |destination: Destination<'_>| Place {
+        channel: destination.channel.to_owned(),
+        timing: Some(destination.timing),
+        path: destination.path.to_vec(),
+    };
+    let mut places: Vec<Place> = destinations_of(&nodes).into_iter().map(to_place).collect();
     keep_off_broken(&mut places, case, around);
     let spoken_on = case.conversations.values().filter(|conversation| conversation.told.is_some());
     for conversation in spoken_on {
@@ -154,56 +172,34 @@ fn keep_off_broken(places: &mut Vec<Place>, case: &Case, around: &Surroundings<'
     }));
 }
 
-/// One label set for each way in which the members differ in what routes look at. Firing
-/// members speak for an open incident, all of them for one that is over.
-fn distinct_labels<'c>(case: &'c Case, around: &Surroundings<'_>) -> Vec<&'c Labels> {
-    let names = around.rules.tree.label_names();
+/// The members that speak for the incident, those that matter most first: the firing ones
+/// while it is open, all of them once it is over.
+fn speaking_members(case: &Case) -> Vec<&Member> {
     let is_open = case.incident.state == IncidentState::Open;
     let mut members: Vec<&Member> =
         case.members.values().filter(|m| !is_open || m.status == AlertStatus::Firing).collect();
     members.sort_by(|a, b| rank(a).cmp(&rank(b)));
+    members
+}
+
+/// The words that alerts of the incident's severity used for it; empty for a missing label.
+fn severity_words<'c>(incident: &Incident, members: &[&'c Member]) -> Vec<&'c str> {
+    let severest = members.iter().filter(|member| member.severity == incident.severity);
+    let mut words: Vec<&str> = severest.map(|member| member.severity_raw.as_str()).collect();
+    words.sort_unstable();
+    words.dedup();
+    words
+}
+
+/// One label set for each way in which the members differ in what routes look at.
+fn distinct_labels<'c>(members: &[&'c Member], tree: &RouteTree) -> Vec<&'c Labels> {
+    let names = tree.label_names();
     let mut seen: HashSet<Vec<Option<&String>>> = HashSet::new();
     members
-        .into_iter()
+        .iter()
         .map(|member| &member.labels)
         .filter(|labels| seen.insert(names.iter().map(|name| labels.get(*name)).collect()))
         .collect()
-}
-
-/// What a matcher sees: what triage found out goes before a label of the same name.
-fn look_up<'v>(
-    name: &str,
-    incident: &'v Incident,
-    labels: &'v Labels,
-    entry: Option<&'v Entry>,
-) -> Option<&'v str> {
-    match name {
-        "severity" => Some(incident.severity.as_str()),
-        "status" => Some(incident.state.told_as().as_str()),
-        "source" => Some(&incident.source),
-        "receiver" => Some(&incident.receiver),
-        "version" if !incident.version.is_empty() => Some(&incident.version),
-        _ => match name.strip_prefix("entry.") {
-            Some(field) => entry.and_then(|entry| entry_field(entry, field)),
-            None => labels.get(name).map(String::as_str),
-        },
-    }
-}
-
-fn entry_field<'e>(entry: &'e Entry, field: &str) -> Option<&'e str> {
-    // Tiers are 1 to 5 (catalog::validate): their texts are static.
-    const TIERS: [&str; 6] = ["0", "1", "2", "3", "4", "5"];
-    Some(match field {
-        "slug" => &entry.slug,
-        "kind" => entry.kind.as_str(),
-        "owner" => &entry.owner,
-        "team" => &entry.team,
-        "environment" => &entry.environment,
-        "tier" => TIERS.get(usize::from(entry.tier?))?,
-        "display_name" => &entry.display_name,
-        "current_version" => &entry.current_version,
-        _ => return entry.tags.get(field.strip_prefix("tags.")?).map(String::as_str),
-    })
 }
 
 fn decide_at(incident: &Incident, told: Option<&Told>, place: &Place, around: &Surroundings<'_>) -> Decision {
@@ -309,10 +305,6 @@ fn decision_row(
         notification_id,
         route: place.path.clone(),
     }
-}
-
-fn entry_of(incident: &Incident, around: &Surroundings<'_>) -> Option<Arc<EntryRecord>> {
-    around.catalog.get(&incident.entry)
 }
 
 fn entry_facts(case: &Case, around: &Surroundings<'_>) -> Option<EntryFacts> {

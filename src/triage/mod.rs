@@ -18,4 +18,5 @@ pub mod rehearsal;
 pub mod route_trial;
 pub mod routes;
 pub mod rules;
+pub mod subject;
 mod timers;

@@ -2,12 +2,10 @@
 
 use super::incidents::{Observation, Origin};
 use super::rules::Rules;
+use super::subject::SEVERITY;
 use crate::catalog::Catalog;
 use crate::domain::alert::Alert;
 use crate::render::links::{LinkContext, Window};
-
-/// The label that carries the severity.
-const SEVERITY: &str = "severity";
 
 /// What triage finds out about one alert.
 pub fn observe_alert(alert: Alert, origin: &Origin, rules: &Rules, catalog: &Catalog) -> Observation {

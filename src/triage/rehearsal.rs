@@ -1,6 +1,7 @@
 //! What a body would lead to from a blank state: the same desk as always, with nothing
 //! stored before and nothing stored after. Pure.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::case::Surroundings;
@@ -11,8 +12,9 @@ use super::processor::ParsedEvent;
 use super::rules::Rules;
 use crate::catalog::Catalog;
 use crate::domain::alert::{Alert, AlertStatus};
-use crate::domain::clock::Timestamp;
+use crate::domain::clock::{ManualClock, Timestamp};
 use crate::domain::ids::IdMaker;
+use crate::domain::random::SeededRandom;
 use crate::store::triage::NewNotification;
 
 /// Long enough ago that nothing holds a message back any more.
@@ -28,6 +30,11 @@ pub struct Props<'a> {
     pub ids: &'a IdMaker,
     /// The moment at which the body arrives.
     pub now: Timestamp,
+}
+
+/// The same ids for the same moment: what is shown twice is the same.
+pub fn ids_at(now: Timestamp) -> IdMaker {
+    IdMaker::new(Arc::new(ManualClock::at(now)), Arc::new(SeededRandom::new(0)))
 }
 
 /// The messages that the body would lead to. Alerts that are resolved in it count as told
@@ -68,14 +75,10 @@ fn as_it_was(seen: &Observation) -> Option<Observation> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::config::{ChannelConfig, Config, RouteConfig};
-    use crate::domain::clock::ManualClock;
     use crate::domain::labels::{Labels, fingerprint};
     use crate::domain::notification::NotificationKind;
-    use crate::domain::random::SeededRandom;
 
     const NOW: Timestamp = Timestamp::from_millis(1_787_220_000_000);
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::config::RouteConfig;
 use crate::domain::duration::PromDuration;
-use crate::domain::matcher::Matchers;
+use crate::domain::matcher::{Matchers, Values};
 
 #[cfg(test)]
 mod tests;
@@ -120,7 +120,7 @@ impl RouteTree {
     }
 
     /// The nodes that take what `lookup` describes, in the order of the tree; never none.
-    pub fn find<'v>(&self, lookup: impl Fn(&str) -> Option<&'v str>) -> Vec<&Node> {
+    pub fn find<'v, V: Into<Values<'v>>>(&self, lookup: impl Fn(&str) -> V) -> Vec<&Node> {
         let mut found = Vec::new();
         collect(&self.root, &lookup, &mut found);
         found
@@ -128,17 +128,8 @@ impl RouteTree {
 
     /// The channels that must know of what `lookup` describes; never none. Of several
     /// nodes that name one channel the first counts.
-    pub fn destinations<'v>(&self, lookup: impl Fn(&str) -> Option<&'v str>) -> Vec<Destination<'_>> {
-        let mut destinations: Vec<Destination<'_>> = Vec::new();
-        for node in self.find(lookup) {
-            for channel in &node.channels {
-                let is_new = destinations.iter().all(|known| known.channel != channel);
-                if is_new {
-                    destinations.push(Destination { channel, timing: node.timing, path: &node.path });
-                }
-            }
-        }
-        destinations
+    pub fn destinations<'v, V: Into<Values<'v>>>(&self, lookup: impl Fn(&str) -> V) -> Vec<Destination<'_>> {
+        destinations_of(&self.find(lookup))
     }
 
     /// Whether that path ends at the root although the root has children: none of them
@@ -157,6 +148,20 @@ impl RouteTree {
         }
         names
     }
+}
+
+/// The channels of these nodes, each once: of several nodes that name one the first counts.
+pub fn destinations_of<'t>(nodes: &[&'t Node]) -> Vec<Destination<'t>> {
+    let mut destinations: Vec<Destination<'t>> = Vec::new();
+    for node in nodes {
+        for channel in &node.channels {
+            let is_new = destinations.iter().all(|known| known.channel != channel);
+            if is_new {
+                destinations.push(Destination { channel, timing: node.timing, path: &node.path });
+            }
+        }
+    }
+    destinations
 }
 
 /// What a node takes over from its parent.
@@ -219,7 +224,11 @@ fn inherit_timing(config: &RouteConfig, parent: Timing) -> Timing {
 }
 
 /// Adds the destinations below and including a node that matched.
-fn collect<'t, 'v>(node: &'t Node, lookup: &impl Fn(&str) -> Option<&'v str>, found: &mut Vec<&'t Node>) {
+fn collect<'t, 'v, V: Into<Values<'v>>>(
+    node: &'t Node,
+    lookup: &impl Fn(&str) -> V,
+    found: &mut Vec<&'t Node>,
+) {
     let before = found.len();
     for child in &node.children {
         if !child.matchers.matches(lookup) {

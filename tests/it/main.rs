@@ -18,6 +18,7 @@ mod cli;
 mod cli_catalog;
 mod cli_healthcheck;
 mod cli_render;
+mod cli_routes;
 mod cli_send_test;
 mod compose;
 mod config_files;

@@ -1,4 +1,4 @@
-//! A running server, as the catalog's commands reach it.
+//! A running server, as commands reach it.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ pub(super) struct ServerArgs {
 }
 
 /// A server to talk to.
-pub(super) struct Remote {
+pub(in crate::cli) struct Remote {
     base: String,
     headers: Headers,
     client: HttpClient,
@@ -68,16 +68,8 @@ impl ServerArgs {
             Some(file) if is_needed => configuration::load(Some(file))?.loaded.config,
             _ => Config::default(),
         };
-        let base = self.server.clone().unwrap_or_else(|| config.server.external_url.clone());
-        let configured = || token_for(&config, needed);
-        let token = self.token.clone().map(Secret::new).or_else(configured);
-        let mut headers = Headers::default();
-        if let Some(token) = token {
-            let value = format!("Bearer {}", token.expose());
-            headers.set("authorization", &value).context("the token cannot be sent")?;
-        }
-        let client = HttpClient::new(TIME_LIMIT).reading_up_to(ANSWER_LIMIT);
-        Ok(Remote { base: base.trim_end_matches('/').to_owned(), headers, client })
+        let base = self.server.as_ref().unwrap_or(&config.server.external_url);
+        Remote::new(base, self.token.as_deref(), &config, needed)
     }
 }
 
@@ -92,8 +84,26 @@ fn token_for(config: &Config, needed: Scope) -> Option<Secret> {
 }
 
 impl Remote {
+    /// The server at that address; without a token the first of the configuration for which
+    /// `needed` is enough.
+    pub(in crate::cli) fn new(
+        base: &str,
+        token: Option<&str>,
+        config: &Config,
+        needed: Scope,
+    ) -> anyhow::Result<Self> {
+        let token = token.map(Secret::new).or_else(|| token_for(config, needed));
+        let mut headers = Headers::default();
+        if let Some(token) = token {
+            let value = format!("Bearer {}", token.expose());
+            headers.set("authorization", &value).context("the token cannot be sent")?;
+        }
+        let client = HttpClient::new(TIME_LIMIT).reading_up_to(ANSWER_LIMIT);
+        Ok(Self { base: base.trim_end_matches('/').to_owned(), headers, client })
+    }
+
     /// Gets a path.
-    pub(super) fn get(&self, path: &str) -> anyhow::Result<Vec<u8>> {
+    pub(in crate::cli) fn get(&self, path: &str) -> anyhow::Result<Vec<u8>> {
         let endpoint = self.endpoint(path)?;
         let answer = block_on(self.client.get(&endpoint, &self.headers, Deadline::after(TIME_LIMIT)))?;
         self.body(answer).map_err(Refusal::into_error)

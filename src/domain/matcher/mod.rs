@@ -13,6 +13,7 @@ mod pattern;
 mod re2;
 mod syntax;
 mod utf8;
+mod values;
 
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ pub use pattern::Anchor;
 use pattern::Pattern;
 use syntax::RawMatcher;
 pub use syntax::{MatchOp, SyntaxError};
+pub use values::Values;
 
 /// How much of a faulty text an error repeats, in characters.
 const SHOWN_CHARS: usize = 200;
@@ -103,6 +105,15 @@ impl Matcher {
         self.pattern.as_ref().map_or(0, Pattern::compiled_bytes)
     }
 
+    /// Whether a label with these values satisfies this: `=` and `=~` hold when one of them
+    /// does, `!=` and `!~` when all do, so that each operator stays the opposite of the other.
+    pub fn matches_values(&self, values: Values<'_>) -> bool {
+        match self.op {
+            MatchOp::Equal | MatchOp::Matches => values.iter().any(|value| self.matches_value(value)),
+            MatchOp::NotEqual | MatchOp::NotMatches => values.iter().all(|value| self.matches_value(value)),
+        }
+    }
+
     /// What the label must be or begin with for this to hold; `None` when it may be
     /// anything or missing.
     pub fn anchor(&self) -> Option<Anchor> {
@@ -171,8 +182,8 @@ impl Matchers {
     }
 
     /// Whether all hold for what `lookup` says of each label; `None` stands for `""`.
-    pub fn matches<'v>(&self, lookup: impl Fn(&str) -> Option<&'v str>) -> bool {
-        self.0.iter().all(|matcher| matcher.matches_value(lookup(&matcher.name).unwrap_or("")))
+    pub fn matches<'v, V: Into<Values<'v>>>(&self, lookup: impl Fn(&str) -> V) -> bool {
+        self.0.iter().all(|matcher| matcher.matches_values(lookup(&matcher.name).into()))
     }
 
     /// The names of all labels looked at.

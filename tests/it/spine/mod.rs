@@ -16,6 +16,7 @@ mod overtake;
 mod provider_texts;
 mod replicas;
 mod server;
+mod routing;
 mod timers;
 mod triage;
 mod twins;

@@ -49,7 +49,8 @@ fn shown(state: &AppState, refused: Option<String>) -> Result<view::Shown, Probl
     let rules = Rules::build(&live.config)
         .map_err(|problems| Problem::internal(format!("the rules cannot be built: {problems:?}")))?;
     let text = serde_saphyr::to_string(&live.shown).map_err(Problem::internal)?;
-    Ok(view::Shown { live, rules, text, refused })
+    let (catalog, now) = (state.catalog.catalog().clone(), state.clock.now());
+    Ok(view::Shown { live, rules, catalog, now, text, refused })
 }
 
 /// What a form did, in a sentence.

@@ -4,16 +4,24 @@ use maud::{Markup, html};
 
 use super::labels;
 use crate::domain::duration::PromDuration;
-use crate::triage::route_trial::{RouteTrial, try_labels};
+use crate::triage::route_trial::RouteTrial;
 use crate::triage::routes::Node;
 use crate::triage::rules::Rules;
 use crate::web::ui::parts::form::Field;
 use crate::web::ui::parts::{badge, link};
 
+/// What labels as people write them lead to; `None` where none are written.
+pub fn try_text<'t>(
+    asked: &str,
+    attempt: impl FnOnce(&[(String, String)]) -> Result<RouteTrial<'t>, String>,
+) -> Result<Option<RouteTrial<'t>>, String> {
+    let given = labels::parse(asked)?;
+    if given.is_empty() { Ok(None) } else { attempt(&given).map(Some) }
+}
+
 /// The card: the form, its answer, and the tree with the way taken.
-pub fn card(rules: &Rules, asked: &str) -> Markup {
-    let given = labels::parse(asked);
-    let trial = given.as_ref().ok().filter(|given| !given.is_empty()).map(|given| try_labels(rules, given));
+pub fn card(rules: &Rules, asked: &str, tried: &Result<Option<RouteTrial<'_>>, String>) -> Markup {
+    let trial = tried.as_ref().ok().and_then(Option::as_ref);
     html! {
         section.card {
             header { h2 { "Routing" } }
@@ -22,15 +30,15 @@ pub fn card(rules: &Rules, asked: &str) -> Markup {
                     (Field {
                         name: "labels",
                         label: "Labels of an alert",
-                        hint: "As in severity=page model=churn. What the catalog knows is given like a label: entry.slug, entry.tier, version.",
+                        hint: "As in severity=page model=churn. The catalog is asked as for a real alert; entry.tier=1 and the like say otherwise. What stands around an alert is mp.receiver, mp.status, mp.source.",
                         value: asked,
-                        wrong: given.as_ref().err().map(String::as_str),
+                        wrong: tried.as_ref().err().map(String::as_str),
                     }.lines(2))
                     button type="submit" { "Test these labels" }
                 }
-                @if let Some(trial) = &trial { (reached(trial)) }
+                @if let Some(trial) = trial { (reached(trial)) }
             }
-            div.body { ul.tree { (branch(rules.tree.root(), trial.as_ref())) } }
+            div.body { ul.tree { (branch(rules.tree.root(), trial)) } }
         }
     }
 }
@@ -44,6 +52,10 @@ fn reached(trial: &RouteTrial<'_>) -> Markup {
                 " and reaches "
                 @for (n, channel) in trial.channels.iter().enumerate() { @if n > 0 { ", " } (link::channel(channel)) }
                 "."
+            }
+            @match &trial.entry {
+                Some((entry, how)) => p.quiet { "Catalog entry: " code { (entry) } " (" (how) ")." },
+                None => p.quiet { "No entry of the catalog matches them." },
             }
             @for node in &trial.nodes {
                 p.quiet { @for (n, step) in node.path().iter().enumerate() { @if n > 0 { " → " } code { (step) } } }

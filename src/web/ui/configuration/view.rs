@@ -5,6 +5,9 @@ use std::sync::Arc;
 use maud::{Markup, html};
 
 use super::routing;
+use crate::catalog::Catalog;
+use crate::domain::clock::Timestamp;
+use crate::triage::route_trial::try_labels;
 use crate::triage::rules::Rules;
 use crate::web::state::Live;
 use crate::web::ui::parts::badge::Tone;
@@ -18,6 +21,10 @@ pub struct Shown {
     pub live: Arc<Live>,
     /// Its routes.
     pub rules: Rules,
+    /// What the models are.
+    pub catalog: Arc<Catalog>,
+    /// The present moment.
+    pub now: Timestamp,
     /// All of it as YAML, without secrets.
     pub text: String,
     /// Why the file was not put into force.
@@ -27,12 +34,16 @@ pub struct Shown {
 /// The page.
 pub fn view(viewer: &Viewer, shown: &Shown) -> Markup {
     let here = Address::of(&viewer.here);
+    let asked = here.get("labels").unwrap_or_default();
+    let attempt = |given: &[(String, String)]| try_labels(&shown.rules, &shown.catalog, given, shown.now);
+    let tried = routing::try_text(asked, attempt);
     html! {
         @if let Some(done) = super::done(&here) { (notice::done(done)) }
         @if let Some(refused) = &shown.refused { (refusal(refused)) }
         (head(viewer))
+        @if !shown.live.remarks.is_empty() { (remarks(&shown.live.remarks)) }
         div.grid {
-            div.wide.stack { (routing::card(&shown.rules, here.get("labels").unwrap_or_default())) }
+            div.wide.stack { (routing::card(&shown.rules, asked, &tried)) }
             div.third.stack { div #configuration-facts data-live { (table::card("In force", facts(viewer, &shown.live))) } }
             div {
                 (table::card("The whole of it", html! {
@@ -63,6 +74,14 @@ fn refusal(refused: &str) -> Markup {
         (code::text(refused))
     };
     notice::notice(Tone::Critical, "alert", body)
+}
+
+fn remarks(remarks: &[String]) -> Markup {
+    let body = html! {
+        p { "The configuration is in force, but some of it may not do what was meant." }
+        ul { @for remark in remarks { li { (remark) } } }
+    };
+    notice::notice(Tone::Medium, "status", body)
 }
 
 fn facts(viewer: &Viewer, live: &Live) -> Markup {

@@ -6,12 +6,13 @@ use serde_json::Value;
 
 use crate::catalog::Catalog;
 use crate::dispatch::plan::{ChannelPlan, Plan};
-use crate::dispatch::rehearsal::{Rehearsed, Stage, ids_at, rehearse_on};
+use crate::dispatch::rehearsal::{Rehearsed, Stage, rehearse_on};
 use crate::domain::clock::Timestamp;
 use crate::intake::alertmanager;
 use crate::render::{TemplateFault, TemplateField};
 use crate::store::log_events::EventDetail;
 use crate::store::triage::NewNotification;
+use crate::triage::rehearsal::ids_at;
 use crate::web::state::Live;
 
 /// What is to be rendered.

@@ -1,0 +1,70 @@
+//! Where a command that sends nothing takes the catalog from.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, ensure};
+
+use super::catalog::remote::Remote;
+use crate::app::configuration::Configuration;
+use crate::catalog::document::Document;
+use crate::catalog::service::check_document;
+use crate::catalog::{Catalog, plan};
+use crate::config::Scope;
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::IdMaker;
+
+/// `--catalog` and `--server`
+#[derive(Debug, clap::Args)]
+pub(super) struct CatalogArgs {
+    /// A catalog document (as for `catalog import`) to find the entry in; `-` for the standard input.
+    #[arg(long, value_name = "FILE", conflicts_with = "server")]
+    catalog: Option<PathBuf>,
+    /// A running server to take the catalog from.
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+    /// A token of the server; by default the first of the configuration that may read.
+    #[arg(long, value_name = "TOKEN", env = "MODELPAGER_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+}
+
+impl CatalogArgs {
+    /// Whether there is a catalog to ask.
+    pub(super) fn is_given(&self) -> bool {
+        self.catalog.is_some() || self.server.is_some()
+    }
+
+    /// The catalog as a server with this configuration would have it; an empty one when none
+    /// was named.
+    pub(super) fn load(
+        &self,
+        configuration: &Configuration,
+        ids: &IdMaker,
+        now: Timestamp,
+    ) -> anyhow::Result<Catalog> {
+        let config = &configuration.loaded.config;
+        let catalog = Catalog::new(config.catalog.clone());
+        let (name, bytes) = match (&self.catalog, &self.server) {
+            (Some(file), _) => (super::name_of(file), super::read_input(file)?),
+            (None, Some(server)) => {
+                let remote = Remote::new(server, self.token.as_deref(), config, Scope::Read)?;
+                (format!("the catalog of {server}"), remote.get("/api/v1/catalog/export?format=json")?)
+            }
+            (None, None) => return Ok(catalog),
+        };
+        let document = Document::parse(&bytes).with_context(|| format!("could not use {name}"))?;
+        let problems = check_document(&document, now);
+        let lines = problems.iter().map(|problem| format!("{}: {}", problem.field, problem.message));
+        ensure!(problems.is_empty(), "could not use {name}:\n  {}", lines.collect::<Vec<_>>().join("\n  "));
+        catalog.replace(plan::imagine(document, now, ids), 1);
+        Ok(catalog)
+    }
+}
+
+/// What to say where the tree looks at names that no catalog was asked about.
+pub(super) fn not_consulted(names: &[&str]) -> String {
+    format!(
+        "the catalog was not consulted, and routes look at {}: name it with --catalog FILE or --server URL, \
+         or give the values as labels",
+        names.join(", ")
+    )
+}
