@@ -92,6 +92,7 @@ impl App {
     pub async fn start(start: Start) -> anyhow::Result<Self> {
         let Start { configuration, file, clock, random } = start;
         let config = Arc::new(configuration.loaded.config.clone());
+        let remarks = configuration.remarks();
         let store = Store::open(config.storage.url.expose(), config.storage.max_connections).await?;
         let listener = TcpListener::bind(&config.server.listen)
             .with_context(|| format!("could not listen on {}", config.server.listen))?;
@@ -134,7 +135,7 @@ impl App {
         });
         let bodies = BodyBudget::new(config.server.max_body_bytes);
         let live = Live::new(config, configuration.loaded.digest.clone(), clock.now());
-        let live = live.showing(configuration.loaded.redacted_json().clone());
+        let live = live.showing(configuration.loaded.redacted_json().clone()).remarking(remarks);
         let live = Arc::new(ArcSwap::from_pointee(live));
         let ear = news::Ear {
             store: store.clone(),

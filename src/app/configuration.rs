@@ -6,10 +6,14 @@
 use std::path::Path;
 
 use crate::channels::{self, REGISTRY};
-use crate::config::{self, ChannelConfig, KindSchema, Loaded, Problems};
+use crate::config::{self, ChannelConfig, Draft, KindSchema, Loaded, Position, Problem, Problems};
 use crate::dispatch::plan::Plan;
-use crate::render::TemplateProblem;
+use crate::render::{TemplateProblem, channel_place};
+use crate::triage::route_checks;
 use crate::triage::rules::Rules;
+
+/// What routes are judged by: a warning is worth nothing while these cannot be read.
+const ROUTED_BY: [&str; 3] = ["route", "channels", "severity"];
 
 /// A checked configuration and what it describes, built and ready to use.
 pub struct Configuration {
@@ -21,15 +25,49 @@ pub struct Configuration {
     pub plan: Plan,
     /// Template overrides that do not work: the built-in texts stand in for them.
     pub template_problems: Vec<TemplateProblem>,
+    /// The same, each with its place.
+    pub broken_templates: Vec<Problem>,
+    /// What can be used and probably does not do what was meant.
+    pub warnings: Vec<Problem>,
 }
 
 impl Configuration {
-    /// Says in the log which template overrides are not used, and why.
-    pub fn warn_about_templates(&self) {
-        for problem in &self.template_problems {
-            tracing::warn!(%problem, "a template override is not used, the built-in text stands in");
+    /// What somebody should look at, one line each.
+    pub fn remarks(&self) -> Vec<String> {
+        let all = self.warnings.iter().chain(&self.broken_templates);
+        all.map(|problem| problem.line(&self.loaded.source_name)).collect()
+    }
+
+    /// Says in the log what somebody should look at.
+    pub fn warn(&self) {
+        let line = |problem: &Problem| problem.line(&self.loaded.source_name);
+        for problem in &self.broken_templates {
+            let problem = line(problem);
+            tracing::warn!(problem, "a template override is not used, the built-in text stands in");
+        }
+        for warning in &self.warnings {
+            let warning = line(warning);
+            tracing::warn!(warning, "the configuration may not do what was meant");
         }
     }
+}
+
+/// Everything there is to say about a configuration.
+pub struct Checked {
+    /// What it describes, if it can be used.
+    pub configuration: Option<Configuration>,
+    /// What is wrong with it; templates that do not work among it.
+    pub problems: Problems,
+    /// What probably does not do what was meant.
+    pub warnings: Vec<Problem>,
+}
+
+/// A configuration that cannot be used.
+#[derive(Default)]
+struct Refused {
+    problems: Problems,
+    broken_templates: Vec<Problem>,
+    warnings: Vec<Problem>,
 }
 
 /// Reads and checks the configuration; without a file the defaults, which always work.
@@ -39,11 +77,11 @@ impl Configuration {
 pub fn load(file: Option<&Path>) -> Result<Configuration, Problems> {
     let env = |name: &str| std::env::var(name).ok();
     let kinds = kinds();
-    let loaded = match file {
-        Some(file) => config::load_file(file, &env, &kinds)?,
-        None => config::parse("", Path::new(""), &env, &kinds)?,
+    let draft = match file {
+        Some(file) => config::draft_file(file, &env, &kinds)?,
+        None => config::draft("the defaults", "", Path::new(""), &env, &kinds)?,
     };
-    complete(loaded)
+    complete(draft).map_err(|refused| refused.problems)
 }
 
 /// Checks a configuration given as text; nothing of the environment reaches it.
@@ -51,7 +89,45 @@ pub fn load(file: Option<&Path>) -> Result<Configuration, Problems> {
 /// # Errors
 /// As [`load`].
 pub fn parse(text: &str) -> Result<Configuration, Problems> {
-    complete(config::parse(text, Path::new(""), &|_| None, &kinds())?)
+    let draft = config::draft("modelpager.yml", text, Path::new(""), &|_| None, &kinds())?;
+    complete(draft).map_err(|refused| refused.problems)
+}
+
+/// Everything that there is to say about a file.
+pub fn check_file(file: &Path) -> Checked {
+    let env = |name: &str| std::env::var(name).ok();
+    check(config::draft_file(file, &env, &kinds()))
+}
+
+/// Everything that there is to say about a text that messages call `name`; paths in it are
+/// relative to the working directory.
+pub fn check_text(name: &str, text: &str) -> Checked {
+    let env = |name: &str| std::env::var(name).ok();
+    check(config::draft(name, text, Path::new(""), &env, &kinds()))
+}
+
+/// `serve` would go on with the built-in texts in the place of templates that do not work;
+/// whoever asks for a check wants to know.
+fn check(draft: Result<Draft, Problems>) -> Checked {
+    let built = match draft {
+        Ok(draft) => complete(draft),
+        Err(problems) => Err(Refused { problems, ..Refused::default() }),
+    };
+    let (configuration, refused) = match built {
+        Ok(configuration) => {
+            let problems =
+                Problems { source_name: configuration.loaded.source_name.clone(), problems: Vec::new() };
+            let broken_templates = configuration.broken_templates.clone();
+            let warnings = configuration.warnings.clone();
+            (Some(configuration), Refused { problems, broken_templates, warnings })
+        }
+        Err(refused) => (None, refused),
+    };
+    let Refused { mut problems, broken_templates, warnings } = refused;
+    problems.problems.extend(broken_templates);
+    // Those of the file itself first.
+    problems.problems.sort_by(|a, b| (&a.file, a.position, &a.path).cmp(&(&b.file, b.position, &b.path)));
+    Checked { configuration: configuration.filter(|_| problems.problems.is_empty()), problems, warnings }
 }
 
 /// What the configuration needs to know of every kind of channel.
@@ -65,18 +141,50 @@ pub fn kinds() -> Vec<KindSchema> {
     REGISTRY.iter().map(describe).collect()
 }
 
-fn complete(loaded: Loaded) -> Result<Configuration, Problems> {
+fn complete(mut draft: Draft) -> Result<Configuration, Refused> {
     let mut found: Vec<(String, String)> = Vec::new();
-    let rules = Rules::build(&loaded.config)
+    let rules = Rules::build(draft.config())
         .map_err(|problems| found.extend(problems.into_iter().map(|problem| (problem.key, problem.message))));
-    let plan = Plan::build(&loaded.config)
+    let plan = Plan::build(draft.config())
         .map_err(|problems| found.extend(problems.into_iter().map(|problem| (problem.key, problem.message))));
-    match (rules, plan) {
-        (Ok(rules), Ok((plan, template_problems))) => {
-            Ok(Configuration { loaded, rules, plan, template_problems })
+    draft.add(found);
+    let template_problems = match &plan {
+        Ok((_, problems)) => problems.clone(),
+        Err(()) => Plan::template_problems(draft.config()),
+    };
+    let broken_templates =
+        template_problems.iter().flat_map(|problem| place_template(problem, &draft)).collect();
+    let warnings = warnings(&draft);
+    match (draft.finish(), rules, plan) {
+        (Ok(loaded), Ok(rules), Ok((plan, _))) => {
+            Ok(Configuration { loaded, rules, plan, template_problems, broken_templates, warnings })
         }
-        _ => Err(loaded.problems(found).unwrap_or_default()),
+        (loaded, ..) => {
+            Err(Refused { problems: loaded.err().unwrap_or_default(), broken_templates, warnings })
+        }
     }
+}
+
+fn warnings(draft: &Draft) -> Vec<Problem> {
+    if !ROUTED_BY.iter().all(|section| draft.is_clean(section)) {
+        return Vec::new();
+    }
+    let found = route_checks::warnings(draft.config());
+    draft.place(found.into_iter().map(|warning| (warning.key, warning.message)))
+}
+
+/// Where a template stands: in a channel, or in a file of its own.
+fn place_template(problem: &TemplateProblem, draft: &Draft) -> Vec<Problem> {
+    let TemplateProblem { place, fault } = problem;
+    for (index, channel) in draft.config().channels.iter().enumerate() {
+        let field = channel.templates.keys().find(|field| channel_place(&channel.name, field) == *place);
+        if let Some(field) = field {
+            return draft.place([(format!("channels[{index}].templates.{field}"), fault.to_string())]);
+        }
+    }
+    let position = fault.line.map(|line| Position { line: line as u64, column: 1 });
+    let (file, message) = (Some(place.clone()), fault.message.clone());
+    vec![Problem { file, position, path: String::new(), message }]
 }
 
 /// Lets the channel's kind try to build it, and compares its templates with the kind's.

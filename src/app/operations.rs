@@ -60,7 +60,8 @@ impl Control {
 
     /// Nothing here can fail half-way: everything is built, it is only swapped in.
     async fn put_in_force(&self, configuration: Configuration) {
-        configuration.warn_about_templates();
+        configuration.warn();
+        let remarks = configuration.remarks();
         let Configuration { loaded, rules, plan, .. } = configuration;
         let shown = loaded.redacted_json().clone();
         let config = Arc::new(loaded.config);
@@ -71,7 +72,8 @@ impl Control {
         }
         self.catalog.configure(config.catalog.clone());
         self.rules.store(Arc::new(rules));
-        self.live.store(Arc::new(Live::new(config, loaded.digest, self.clock.now()).showing(shown)));
+        let live = Live::new(config, loaded.digest, self.clock.now()).showing(shown).remarking(remarks);
+        self.live.store(Arc::new(live));
         if let Err(error) = self.dispatcher.apply(plan).await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,

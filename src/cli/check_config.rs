@@ -1,27 +1,34 @@
-//! `modelpager check-config FILE`: everything that `serve` would check, without serving.
+//! `modelpager check-config FILE…`: everything that `serve` would check, without serving.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use serde::Serialize;
 
-use crate::app::configuration::{self, Configuration};
+use crate::app::configuration::{self, Checked, Configuration};
 use crate::config::{Problem, Problems};
 use crate::triage::routes::Node;
 
-/// Check a configuration file: every problem at once, each with its line.
+/// Check configuration files: every problem at once, each with its line, and warnings about
+/// what can be read and cannot work.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   modelpager check-config modelpager.yml
+  modelpager check-config --strict staging.yml production.yml
+  modelpager check-config - < modelpager.yml
   modelpager check-config --json modelpager.yml | jq '.problems[]'
 
-Exits 0 when the file can be used, 1 when it cannot. Variables that the file mentions must
-be set as they will be for `serve`.")]
+Exits 0 when the files can be used, 1 when one cannot. Variables that a file mentions must
+be set as they will be for `serve`. With --json each file has an answer of its own.")]
 pub struct Args {
-    /// The file.
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    /// The files; `-` for the standard input.
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// Let warnings count as problems.
+    #[arg(long)]
+    strict: bool,
     #[command(flatten)]
     format: super::FormatArg,
 }
@@ -41,41 +48,40 @@ struct Found {
 /// The answer for programs.
 #[derive(Debug, Serialize)]
 struct Answer<'a> {
-    file: String,
+    file: &'a str,
     valid: bool,
     found: Option<Found>,
     problems: &'a [Problem],
+    warnings: &'a [Problem],
 }
 
-/// Checks the file and prints the verdict.
+/// Checks the files and prints the verdicts.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let verdict = configuration::load(Some(&args.file)).and_then(refuse_broken_templates);
-    let file = args.file.display().to_string();
-    let (found, problems) = match verdict {
-        Ok(configuration) => (Some(describe(&configuration)), Problems::default()),
-        Err(problems) => (None, problems),
-    };
-    let valid = found.is_some();
-    if args.format.json {
-        super::print_json(out, &Answer { file, valid, found, problems: &problems.problems })?;
-    } else {
-        print_verdict(out, &file, found.as_ref(), &problems)?;
+    let mut all_valid = true;
+    for file in &args.files {
+        let name = super::name_of(file);
+        let checked = check(file, &name)?;
+        let is_fine = checked.warnings.is_empty() || !args.strict;
+        let valid = checked.problems.problems.is_empty() && is_fine;
+        all_valid &= valid;
+        let found = checked.configuration.as_ref().filter(|_| valid).map(describe);
+        let Checked { problems, warnings, .. } = &checked;
+        if args.format.json {
+            let problems = &problems.problems;
+            super::print_json(out, &Answer { file: &name, valid, found, problems, warnings })?;
+        } else {
+            print_verdict(out, &name, found.as_ref(), &checked)?;
+        }
     }
-    Ok(if valid { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if all_valid { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// `serve` would go on with the built-in texts in their stead; whoever asks for a check
-/// wants to know.
-fn refuse_broken_templates(configuration: Configuration) -> Result<Configuration, Problems> {
-    if configuration.template_problems.is_empty() {
-        return Ok(configuration);
+fn check(file: &Path, name: &str) -> anyhow::Result<Checked> {
+    if file != Path::new("-") {
+        return Ok(configuration::check_file(file));
     }
-    let problems = configuration.template_problems.iter().map(|problem| Problem {
-        position: None,
-        path: problem.place.clone(),
-        message: problem.fault.to_string(),
-    });
-    Err(Problems { source_name: configuration.loaded.source_name, problems: problems.collect() })
+    let text = String::from_utf8(super::read_input(file)?).context("the standard input is not UTF-8")?;
+    Ok(configuration::check_text(name, &text))
 }
 
 fn describe(configuration: &Configuration) -> Found {
@@ -105,26 +111,35 @@ fn print_verdict(
     out: &mut dyn Write,
     file: &str,
     found: Option<&Found>,
-    problems: &Problems,
+    checked: &Checked,
 ) -> anyhow::Result<()> {
     match found {
         Some(found) => {
             writeln!(out, "Checking '{file}'  SUCCESS")?;
-            writeln!(out, "Found:")?;
-            writeln!(out, " - listen on {}", found.listen)?;
-            writeln!(out, " - storage in {}", found.storage)?;
-            writeln!(out, " - {} channels", found.channels)?;
-            writeln!(out, " - {} routes", found.routes)?;
-            writeln!(out, " - {} tokens", found.tokens)?;
-            writeln!(out, " - {} severity aliases", found.severity_aliases)?;
-            if let Some(folder) = &found.templates_dir {
-                writeln!(out, " - templates in {folder}")?;
-            }
+            print_found(out, found)?;
         }
-        None => {
-            writeln!(out, "Checking '{file}'  FAILED:")?;
-            writeln!(out, "{problems}")?;
-        }
+        None => writeln!(out, "Checking '{file}'  FAILED:")?,
+    }
+    let Problems { source_name, problems } = &checked.problems;
+    for problem in problems {
+        writeln!(out, "{}", problem.line(source_name))?;
+    }
+    for warning in &checked.warnings {
+        writeln!(out, "WARNING: {}", warning.line(source_name))?;
+    }
+    Ok(())
+}
+
+fn print_found(out: &mut dyn Write, found: &Found) -> std::io::Result<()> {
+    writeln!(out, "Found:")?;
+    writeln!(out, " - listen on {}", found.listen)?;
+    writeln!(out, " - storage in {}", found.storage)?;
+    writeln!(out, " - {} channels", found.channels)?;
+    writeln!(out, " - {} routes", found.routes)?;
+    writeln!(out, " - {} tokens", found.tokens)?;
+    writeln!(out, " - {} severity aliases", found.severity_aliases)?;
+    if let Some(folder) = &found.templates_dir {
+        writeln!(out, " - templates in {folder}")?;
     }
     Ok(())
 }

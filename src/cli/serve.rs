@@ -43,7 +43,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let configuration = configuration::load(file.as_deref())?;
     write!(out, "{}", greeting(&configuration, file.as_deref()))?;
     out.flush()?;
-    configuration.warn_about_templates();
+    configuration.warn();
     let external_url = configuration.loaded.config.server.external_url.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {

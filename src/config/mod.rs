@@ -22,7 +22,10 @@ pub use auth::{AuthConfig, Scope, TokenConfig};
 pub use catalog::CatalogConfig;
 pub use channel::{ChannelConfig, OnAmbiguous};
 pub use delivery::{DeliveryConfig, IncidentsConfig, IntakeConfig};
-pub use load::{Env, KindSchema, Loaded, Position, Problem, Problems, load_file, parse, schema};
+pub use load::{
+    Draft, Env, KindSchema, Loaded, Position, Problem, Problems, did_you_mean, draft, draft_file, load_file,
+    parse, schema,
+};
 pub use retention::{Keep, RetentionConfig};
 pub use route::RouteConfig;
 pub use server::ServerConfig;

@@ -102,6 +102,11 @@ impl Plan {
         Ok((plan, template_problems))
     }
 
+    /// What is wrong with the templates of a configuration whose channels cannot all be built.
+    pub fn template_problems(config: &Config) -> Vec<TemplateProblem> {
+        build_renderer(config).1
+    }
+
     /// The enabled channel of that name.
     pub fn channel(&self, name: &str) -> Option<Arc<ChannelPlan>> {
         self.channels.get(name).cloned()

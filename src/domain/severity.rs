@@ -171,6 +171,13 @@ impl SeverityTable {
     pub fn is_unknown(&self, word: &str) -> bool {
         !word.trim().is_empty() && self.find(word).is_none()
     }
+
+    /// Every word that is known, and what it stands for.
+    pub fn words(&self) -> impl Iterator<Item = (&str, Severity)> {
+        let canonical = Severity::ALL.into_iter().map(|severity| (severity.as_str(), severity));
+        let aliases = self.aliases.iter().map(|(word, severity)| (word.as_str(), *severity));
+        canonical.filter(|(word, _)| !self.aliases.contains_key(*word)).chain(aliases)
+    }
 }
 
 /// A word as it is compared: lower case, without white space and separators, unless it

@@ -23,7 +23,7 @@ pub mod urls;
 mod words;
 
 pub use guard::TemplateFault;
-pub use overrides::{Overrides, TemplateProblem};
+pub use overrides::{Overrides, TemplateProblem, channel_place};
 pub use renderer::{Renderer, check_template, preview_template};
 
 /// How `{{value}}` is escaped: by the medium the text goes to.

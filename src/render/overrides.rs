@@ -18,6 +18,11 @@ pub struct TemplateProblem {
     pub fault: TemplateFault,
 }
 
+/// What messages call a template in a channel's own configuration.
+pub fn channel_place(channel: &str, field: &str) -> String {
+    format!("channels: {channel}: templates.{field}")
+}
+
 /// One text that wants to replace a built-in one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Override {
@@ -55,7 +60,7 @@ impl Overrides {
             field: field.clone(),
             channel: Some(channel.to_owned()),
             text: text.clone(),
-            place: format!("channels: {channel}: templates.{field}"),
+            place: channel_place(channel, field),
         }));
     }
 

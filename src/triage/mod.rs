@@ -15,6 +15,7 @@ mod memory;
 mod observe;
 pub mod processor;
 pub mod rehearsal;
+pub mod route_checks;
 pub mod route_trial;
 pub mod routes;
 pub mod rules;

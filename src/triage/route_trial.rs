@@ -14,7 +14,7 @@ use super::rules::Rules;
 use super::subject::{ENTRY, FACT_NAMES, FACTS, set_entry_field};
 use crate::catalog::Catalog;
 use crate::config::CatalogConfig;
-use crate::domain::alert::{Alert, AlertStatus};
+use crate::domain::alert::{Alert, AlertStatus, Extras};
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{Entry, EntryRecord};
 use crate::domain::labels::{Labels, fingerprint};
@@ -128,6 +128,7 @@ impl Asked {
             starts_at: now,
             ends_at: (status == AlertStatus::Resolved).then_some(now),
             generator_url: String::new(),
+            extras: Extras::default(),
         };
         Ok(Self { alert, origin, version, entry })
     }

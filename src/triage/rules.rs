@@ -61,11 +61,10 @@ impl Rules {
             problems.push(RuleProblem { key: "dedup_key".to_owned(), message: error.to_string() });
         });
         let (Ok(tree), Ok(dedup_key)) = (tree, dedup_key) else { return Err(problems) };
-        let aliases = config.severity.aliases.iter().map(|(word, severity)| (word.clone(), *severity));
         Ok(Self {
             tree,
             dedup_key,
-            severity: SeverityTable::with_builtin(aliases, config.severity.default),
+            severity: severity_table(config),
             stale_after: config.incidents.stale_after.0,
             max_age: config.delivery.max_age.0,
             channels: config.channels.iter().map(|channel| (channel.name.clone(), terms(channel))).collect(),
@@ -101,6 +100,12 @@ impl ChannelTerms {
             send_resolved: self.send_resolved,
         }
     }
+}
+
+/// How a configuration understands severity words.
+pub(super) fn severity_table(config: &Config) -> SeverityTable {
+    let aliases = config.severity.aliases.iter().map(|(word, severity)| (word.clone(), *severity));
+    SeverityTable::with_builtin(aliases, config.severity.default)
 }
 
 fn terms(channel: &crate::config::ChannelConfig) -> ChannelTerms {

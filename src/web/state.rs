@@ -76,6 +76,8 @@ pub struct Live {
     pub loaded_at: Timestamp,
     /// The whole configuration for people to look at: no secret is in it.
     pub shown: serde_json::Value,
+    /// What somebody should look at in the file, one line each.
+    pub remarks: Vec<String>,
 }
 
 impl Live {
@@ -84,11 +86,24 @@ impl Live {
         // Serialised, secrets and all texts of channels' settings are placeholders.
         let shown = serde_json::to_value(&*config).unwrap_or_default();
         let base_path = BasePath::of(&config.server.external_url);
-        Self { tokens: TokenSet::new(&config.auth), base_path, config, digest, loaded_at, shown }
+        Self {
+            tokens: TokenSet::new(&config.auth),
+            base_path,
+            config,
+            digest,
+            loaded_at,
+            shown,
+            remarks: Vec::new(),
+        }
     }
 
     /// With a form to look at that hides no more than the secrets.
     pub fn showing(self, shown: serde_json::Value) -> Self {
         Self { shown, ..self }
+    }
+
+    /// With what somebody should look at.
+    pub fn remarking(self, remarks: Vec<String>) -> Self {
+        Self { remarks, ..self }
     }
 }

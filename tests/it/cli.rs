@@ -106,7 +106,7 @@ fn check_config_refuses_templates_that_do_not_work_and_forgives_an_absent_folder
     modelpager(&["check-config", &path]).assert().success().stdout(contains("absent: nothing is overridden"));
     std::fs::create_dir_all(folder.path().join("texts/log")).unwrap();
     std::fs::write(folder.path().join("texts/log/title.hbs"), "{{#if").unwrap();
-    modelpager(&["check-config", &path]).assert().code(1).stdout(contains("texts/log/title.hbs: "));
+    modelpager(&["check-config", &path]).assert().code(1).stdout(contains("texts/log/title.hbs:1:1: "));
     std::fs::write(folder.path().join("texts/log/title.hbs"), "{{headline}}").unwrap();
     modelpager(&["check-config", &path]).assert().success();
 }

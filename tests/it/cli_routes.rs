@@ -7,6 +7,7 @@ use actix_web::{rt, web};
 use assert_cmd::Command;
 use modelpager::app::configuration;
 use modelpager::domain::entry::{Entry, EntryKind};
+use modelpager::web::connections::Connections;
 use modelpager::web::server;
 use predicates::prelude::*;
 use predicates::str::contains;
@@ -99,7 +100,7 @@ async fn a_running_server_is_asked_for_its_catalog_and_its_page_answers_the_same
     site.state.catalog.create("test", entry).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
-    rt::spawn(server::serve(listener, site.state.clone()).unwrap());
+    rt::spawn(server::serve(listener, site.state.clone(), Connections::new(1_024)).unwrap());
 
     let folder = folder();
     let labels = ["severity=warning", "model=support-assistant"];

@@ -16,6 +16,7 @@ mod catalog;
 mod catalog_beside;
 mod cli;
 mod cli_catalog;
+mod cli_check_config;
 mod cli_healthcheck;
 mod cli_render;
 mod cli_routes;

@@ -44,8 +44,8 @@ impl Smtp {
     /// The server that the settings describe; `None` when there is a problem.
     pub fn from_settings(settings: &SmtpSettings, problems: &mut Problems) -> Option<Self> {
         let host = settings.host.trim();
-        if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control()) {
-            problems.add("smtp.host", "must be a host's name or address");
+        if let Some(problem) = host_problem(host) {
+            problems.add("smtp.host", problem);
         }
         if settings.port == Some(0) {
             problems.add("smtp.port", "must be between 1 and 65535");
@@ -69,6 +69,30 @@ impl Smtp {
             tls: OnceLock::new(),
         })
     }
+}
+
+/// What keeps a text from being a host; Alertmanager's `smarthost` is `host:port` in one.
+fn host_problem(host: &str) -> Option<&'static str> {
+    if host.parse::<IpAddr>().is_ok() {
+        return None;
+    }
+    if host.contains("://") {
+        return Some("must be a host's name or address alone, without `://`");
+    }
+    let port = host
+        .rsplit_once(':')
+        .filter(|(_, port)| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()));
+    if port.is_some_and(|(before, _)| !before.contains(':') || before.ends_with(']')) {
+        return Some(
+            "must be a host's name or address without its port: write the number under `port` beside it",
+        );
+    }
+    if host.starts_with('[') {
+        return Some("must be an address without brackets");
+    }
+    let is_name =
+        !host.is_empty() && host.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_'));
+    (!is_name).then_some("must be a host's name or address")
 }
 
 fn credentials(settings: &SmtpSettings, problems: &mut Problems) -> Option<Credentials> {

@@ -17,6 +17,7 @@ use super::marks::Part;
 use super::nearest::did_you_mean;
 use super::pointer::{child, from_dotted, list_at, text_at};
 use super::problem::Report;
+use super::sound::Sound;
 
 mod retention;
 
@@ -31,15 +32,17 @@ const POSITIVE: [(&str, &str); 5] = [
 
 const MIN_TOKEN_CHARS: usize = 16;
 
-/// Checks every section that can be read as its type.
-pub(super) fn check(document: &Value, kinds: &[KindSchema], report: &mut Report) {
-    let server = section::<ServerConfig>(document, "server");
+/// Checks everything; what the report calls wrong already is taken for its default.
+pub(super) fn check(document: &Value, sound: &Sound, kinds: &[KindSchema], report: &mut Report) {
+    let server = section::<ServerConfig>(&sound.document, "server");
     if let Some(server) = &server {
         check_server(server, report);
-        check_exposure(server, document, report);
+        if report.is_clean("/server/allow_unauthenticated") {
+            check_exposure(server, document, report);
+        }
     }
     check_tokens(document, report);
-    if let Some(storage) = section::<StorageConfig>(document, "storage") {
+    if let Some(storage) = section::<StorageConfig>(&sound.document, "storage") {
         check_storage(&storage, report);
     }
     for (section, key) in POSITIVE {
@@ -47,15 +50,15 @@ pub(super) fn check(document: &Value, kinds: &[KindSchema], report: &mut Report)
             check_positive(holder, key, &child("", section), report);
         }
     }
-    if let Some(delivery) = section::<DeliveryConfig>(document, "delivery") {
+    if let Some(delivery) = section::<DeliveryConfig>(&sound.document, "delivery") {
         check_delivery(&delivery, report);
     }
-    if let Some(retention) = section::<RetentionConfig>(document, "retention") {
-        retention::check(&retention, document, report);
+    if let Some(retention) = section::<RetentionConfig>(&sound.document, "retention") {
+        retention::check(&retention, &sound.document, report);
     }
     let channels = check_channels(document, report);
     check_fallbacks(document, report);
-    check_kinds(document, kinds, report);
+    check_kinds(sound, kinds, report);
     if let Some(route) = document.get("route") {
         check_route(route, "/route", &channels, report);
     }
@@ -140,7 +143,8 @@ fn check_storage(storage: &StorageConfig, report: &mut Report) {
 }
 
 fn check_delivery(delivery: &DeliveryConfig, report: &mut Report) {
-    if delivery.backoff_max < delivery.backoff_min {
+    let is_readable = report.is_clean("/delivery/backoff_min") && report.is_clean("/delivery/backoff_max");
+    if is_readable && delivery.backoff_max < delivery.backoff_min {
         report.add("/delivery/backoff_max", "must not be less than `backoff_min`");
     }
 }
@@ -167,14 +171,15 @@ fn check_channels(document: &Value, report: &mut Report) -> Vec<String> {
 }
 
 /// Lets every kind look at its channels; not at those it would stumble over.
-fn check_kinds(document: &Value, kinds: &[KindSchema], report: &mut Report) {
-    for (index, channel) in list_at(document, "/channels").enumerate() {
+fn check_kinds(sound: &Sound, kinds: &[KindSchema], report: &mut Report) {
+    let channels = list_at(&sound.document, "/channels").zip(&sound.whole_channels).enumerate();
+    for (index, (channel, _)) in channels.filter(|(_, (_, is_whole))| **is_whole) {
         let at = child("/channels", index.to_string());
         let kind = kinds.iter().find(|kind| text_at(channel, "kind") == Some(&kind.name));
         let channel = serde_json::from_value::<ChannelConfig>(channel.clone());
-        let (Some(kind), Ok(channel), true) = (kind, channel, report.is_clean(&at)) else { continue };
+        let (Some(kind), Ok(channel)) = (kind, channel) else { continue };
         for (key, message) in (kind.check)(&channel) {
-            report.add(&format!("{at}{}", from_dotted(&key)), message);
+            report.add_unless_known(&format!("{at}{}", from_dotted(&key)), message);
         }
     }
 }

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::config::{ChannelConfig, Config};
 use crate::domain::secret::{REDACTED, Secret};
 
+mod alertmanager;
 mod check;
 mod expand;
 mod fallbacks;
@@ -20,12 +21,14 @@ mod pointer;
 mod problem;
 mod schema;
 mod secrets;
+mod sound;
 mod validate;
 mod view;
 mod yaml;
 
 pub use expand::Env;
 pub use marks::Position;
+pub use nearest::did_you_mean;
 pub use problem::{Problem, Problems};
 pub use schema::{KindSchema, schema};
 
@@ -52,6 +55,56 @@ pub struct Loaded {
     pub digest: String,
     redacted: Value,
     marks: Marks,
+    /// What no message may show.
+    hidden: Vec<Secret>,
+}
+
+/// What could be read of a configuration, and what is wrong with it so far. Callers who know
+/// more add what they find: the reader gets everything at once.
+#[derive(Debug)]
+pub struct Draft {
+    loaded: Loaded,
+    report: Report,
+}
+
+impl Draft {
+    /// The configuration; where something is wrong with the file, the default stands.
+    pub const fn config(&self) -> &Config {
+        &self.loaded.config
+    }
+
+    /// Adds problems at dotted paths such as `channels[2].smtp.port`, unless something was
+    /// found wrong there already.
+    pub fn add(&mut self, found: impl IntoIterator<Item = (String, String)>) {
+        for (path, message) in found {
+            self.report.add_unless_known(&pointer::from_dotted(&path), message);
+        }
+    }
+
+    /// Whether nothing was found wrong with a section, such as `route`.
+    pub fn is_clean(&self, section: &str) -> bool {
+        self.report.is_clean(&pointer::from_dotted(section))
+    }
+
+    /// What a caller found at dotted paths, with its places in the file: for warnings.
+    pub fn place(&self, found: impl IntoIterator<Item = (String, String)>) -> Vec<Problem> {
+        self.loaded.problems(found).map(|placed| placed.problems).unwrap_or_default()
+    }
+
+    /// How messages call the file.
+    pub fn source_name(&self) -> &str {
+        &self.loaded.source_name
+    }
+
+    /// The configuration, if nothing is wrong with it.
+    ///
+    /// # Errors
+    /// Everything that is.
+    pub fn finish(self) -> Result<Loaded, Problems> {
+        let Self { loaded, report } = self;
+        report.finish(&loaded.source_name, &loaded.hidden)?;
+        Ok(loaded)
+    }
 }
 
 impl Loaded {
@@ -67,7 +120,7 @@ impl Loaded {
         for (path, message) in found {
             report.add(&pointer::from_dotted(&path), message);
         }
-        report.finish(&self.source_name, &[]).err()
+        report.finish(&self.source_name, &self.hidden).err()
     }
 }
 
@@ -76,11 +129,19 @@ impl Loaded {
 /// # Errors
 /// Everything that is wrong with it, also when it cannot be read at all.
 pub fn load_file(path: &Path, env: Env<'_>, kinds: &[KindSchema]) -> Result<Loaded, Problems> {
+    draft_file(path, env, kinds)?.finish()
+}
+
+/// Reads a configuration file, whatever is wrong with it.
+///
+/// # Errors
+/// When it cannot be read or is not YAML.
+pub fn draft_file(path: &Path, env: Env<'_>, kinds: &[KindSchema]) -> Result<Draft, Problems> {
     let name = path.display().to_string();
     let text = read_text(path)
         .map_err(|error| Problems::one(&name, None, format!("reading the configuration file: {error}")))?;
     let base = path.parent().unwrap_or(Path::new(""));
-    parse_named(&name, &text, base, env, kinds)
+    draft(&name, &text, base, env, kinds)
 }
 
 fn read_text(path: &Path) -> std::io::Result<String> {
@@ -97,16 +158,20 @@ fn read_text(path: &Path) -> std::io::Result<String> {
 /// # Errors
 /// Everything that is wrong with it.
 pub fn parse(text: &str, base: &Path, env: Env<'_>, kinds: &[KindSchema]) -> Result<Loaded, Problems> {
-    parse_named(NO_FILE, text, base, env, kinds)
+    draft(NO_FILE, text, base, env, kinds)?.finish()
 }
 
-fn parse_named(
+/// Reads the text of a configuration that messages call `name`, whatever is wrong with it.
+///
+/// # Errors
+/// When it is not YAML.
+pub fn draft(
     name: &str,
     text: &str,
     base: &Path,
     env: Env<'_>,
     kinds: &[KindSchema],
-) -> Result<Loaded, Problems> {
+) -> Result<Draft, Problems> {
     let yaml::Document { mut value, marks } =
         yaml::read(text).map_err(|(position, message)| Problems::one(name, position, message))?;
     let root = schema::checking_schema(kinds);
@@ -117,19 +182,20 @@ fn parse_named(
     secrets::settle_types(&root, &mut value, &expanded, &report);
     let hidden = hide(&root, &value, &expanded, &mut report);
     validate::validate(&root, &value, &mut report);
-    check::check(&value, kinds, &mut report);
+    let sound = sound::sound(&root, &value, kinds, &report);
+    check::check(&value, &sound, kinds, &mut report);
 
-    let config = read_config(value, &mut report);
-    let marks = report.finish(name, &hidden)?;
-
-    let config = complete(config, base);
+    let config = complete(read_config(sound.document, &mut report), base);
     let redacted = redact(&root, &config);
-    Ok(Loaded { config, source_name: name.to_owned(), digest: digest(text), redacted, marks })
+    let marks = report.marks.clone();
+    let source_name = name.to_owned();
+    let loaded = Loaded { config, source_name, digest: digest(text), redacted, marks, hidden };
+    Ok(Draft { loaded, report })
 }
 
 /// Marks what no message may show: the secrets, and what came from the environment, which
 /// may be a secret wherever it stands. Returns the texts of some length among them.
-fn hide(root: &Value, value: &Value, expanded: &Expanded, report: &mut Report) -> Vec<String> {
+fn hide(root: &Value, value: &Value, expanded: &Expanded, report: &mut Report) -> Vec<Secret> {
     let secrets = secrets::find_secrets(root, &mut value.clone());
     let from_outside =
         expanded.iter().filter_map(|at| Some((at.clone(), value.pointer(at)?.as_str()?.to_owned())));
@@ -137,7 +203,7 @@ fn hide(root: &Value, value: &Value, expanded: &Expanded, report: &mut Report) -
     for (at, text) in secrets.into_iter().chain(from_outside) {
         report.hide(&at);
         if text.len() >= MIN_BLOTTED_CHARS {
-            texts.push(text);
+            texts.push(Secret::new(text));
         }
     }
     texts
@@ -146,17 +212,18 @@ fn hide(root: &Value, value: &Value, expanded: &Expanded, report: &mut Report) -
 /// The schema lets nearly nothing through that the types refuse; for what is left (a
 /// duration beyond all measure) the section that holds it is named.
 fn read_config(value: Value, report: &mut Report) -> Config {
-    let sections = value.as_object().cloned().unwrap_or_default();
-    serde_json::from_value(value).unwrap_or_else(|_| {
-        for (key, section) in sections {
-            let at = pointer::child("", &key);
-            let alone = serde_json::from_value::<Config>(serde_json::json!({ key: section }));
-            if let (Err(error), true) = (alone, report.is_clean(&at)) {
-                report.add(&at, error.to_string());
-            }
+    let mut sections = value.as_object().cloned().unwrap_or_default();
+    if let Ok(config) = serde_json::from_value(value) {
+        return config;
+    }
+    sections.retain(|key, section| {
+        let alone = serde_json::from_value::<Config>(serde_json::json!({ key: section }));
+        if let Err(error) = &alone {
+            report.add_unless_known(&pointer::child("", key), error.to_string());
         }
-        Config::default()
-    })
+        alone.is_ok()
+    });
+    serde_json::from_value(Value::Object(sections)).unwrap_or_default()
 }
 
 /// Fills in what depends on other values.

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::domain::secret::REDACTED;
+use crate::domain::secret::{REDACTED, Secret};
 
 use super::marks::{Marks, Part, Position};
 use super::pointer;
@@ -14,6 +14,9 @@ use super::pointer;
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
+    /// The file, when it is another one than that of the configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// Where, when it has a place in the file.
     #[serde(flatten)]
     pub position: Option<Position>,
@@ -38,16 +41,19 @@ impl fmt::Display for Problems {
             if index > 0 {
                 f.write_str("\n")?;
             }
-            f.write_str(&self.source_name)?;
-            if let Some(Position { line, column }) = problem.position {
-                write!(f, ":{line}:{column}")?;
-            }
-            if !problem.path.is_empty() {
-                write!(f, ": {}", problem.path)?;
-            }
-            write!(f, ": {}", problem.message)?;
+            f.write_str(&problem.line(&self.source_name))?;
         }
         Ok(())
+    }
+}
+
+impl Problem {
+    /// All of it in one line: `modelpager.yml:3:5: route.channels: what is wrong`.
+    pub fn line(&self, source_name: &str) -> String {
+        let file = self.file.as_deref().unwrap_or(source_name);
+        let position = self.position.map(|Position { line, column }| format!(":{line}:{column}"));
+        let path = if self.path.is_empty() { String::new() } else { format!(": {}", self.path) };
+        format!("{file}{}{path}: {}", position.unwrap_or_default(), self.message)
     }
 }
 
@@ -57,13 +63,21 @@ pub(super) struct Report {
     /// Where the values stand.
     pub marks: Marks,
     problems: Vec<Problem>,
+    /// Values that cannot be used as they are.
+    wrong: BTreeSet<String>,
     spoiled: BTreeSet<String>,
     private: BTreeSet<String>,
 }
 
 impl Report {
     pub fn new(marks: Marks) -> Self {
-        Self { marks, problems: Vec::new(), spoiled: BTreeSet::new(), private: BTreeSet::new() }
+        Self {
+            marks,
+            problems: Vec::new(),
+            wrong: BTreeSet::new(),
+            spoiled: BTreeSet::new(),
+            private: BTreeSet::new(),
+        }
     }
 
     /// Something is wrong with the value at a JSON pointer; a value that is not written
@@ -74,11 +88,34 @@ impl Report {
 
     /// Something is wrong with a part of the entry at a JSON pointer.
     pub fn add_at(&mut self, part: Part, at: &str, message: impl Into<String>) {
+        self.wrong.insert(at.to_owned());
+        self.note(part, at, message);
+    }
+
+    /// As [`Self::add`], unless something was found wrong with the value or within it already.
+    pub fn add_unless_known(&mut self, at: &str, message: impl Into<String>) {
+        if self.is_clean(at) {
+            self.add(at, message);
+        }
+    }
+
+    /// Something is missing in the mapping at a JSON pointer, which holds nothing wrong else.
+    pub fn add_missing(&mut self, at: &str, message: impl Into<String>) {
+        self.note(Part::Value, at, message);
+    }
+
+    /// The values that cannot be used as they are, as JSON pointers.
+    pub fn wrong(&self) -> impl Iterator<Item = &str> {
+        self.wrong.iter().map(String::as_str)
+    }
+
+    fn note(&mut self, part: Part, at: &str, message: impl Into<String>) {
         // A misspelt key is worth telling whatever became of its value.
         if matches!(part, Part::Value) && self.spoiled.contains(at) {
             return;
         }
         let problem = Problem {
+            file: None,
             position: self.marks.position(part, at),
             path: pointer::dotted(at),
             message: message.into(),
@@ -121,13 +158,13 @@ impl Report {
 
     /// The problems found so far, if any, in the order of the file. The last net under
     /// the rule that no message shows a secret: known ones are blotted out.
-    pub fn finish(mut self, source_name: &str, secrets: &[String]) -> Result<Marks, Problems> {
+    pub fn finish(mut self, source_name: &str, secrets: &[Secret]) -> Result<(), Problems> {
         if self.problems.is_empty() {
-            return Ok(self.marks);
+            return Ok(());
         }
         for problem in &mut self.problems {
             for secret in secrets {
-                problem.message = problem.message.replace(secret.as_str(), REDACTED);
+                problem.message = problem.message.replace(secret.expose(), REDACTED);
             }
         }
         self.problems.sort_by(|a, b| (a.position, &a.path).cmp(&(b.position, &b.path)));
@@ -138,7 +175,7 @@ impl Report {
 impl Problems {
     /// A single problem.
     pub(super) fn one(source_name: &str, position: Option<Position>, message: impl Into<String>) -> Self {
-        let problem = Problem { position, path: String::new(), message: message.into() };
+        let problem = Problem { file: None, position, path: String::new(), message: message.into() };
         Self { source_name: source_name.to_owned(), problems: vec![problem] }
     }
 }

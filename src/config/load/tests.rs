@@ -99,6 +99,93 @@ fn a_misspelt_key_is_told_although_its_variable_is_not_set() {
 }
 
 #[test]
+fn one_slip_hides_no_other_of_the_same_section() {
+    for (text, both) in [
+        ("server: {listen: nowhere, max_body_bytes: 12}", ["server.listen", "server.max_body_bytes"]),
+        ("server: {listen: nowhere, liston: x}", ["server.listen", "server.liston"]),
+        (
+            "delivery: {concurrency: 0, backoff_min: 9s, backoff_max: 1s}",
+            ["delivery.concurrency", "delivery.backoff_max"],
+        ),
+        ("retention: {incidents: 1h, events: soon}", ["retention.incidents", "retention.events"]),
+        (
+            "server: {listen: '0.0.0.0:1', allow_unauthenticated: sure, liston: x}",
+            ["server.allow_unauthenticated", "server.liston"],
+        ),
+        (
+            "retention: {notifications: soon, incidents: 100d, evnts: 1d}",
+            ["retention.notifications", "retention.evnts"],
+        ),
+        (
+            "channels: [{name: a, kind: log, color: red, timeout: x}]",
+            ["channels[0].color", "channels[0].timeout"],
+        ),
+        (
+            "channels: [{name: a, kind: log, color: red, colour: x}]",
+            ["channels[0].color:", "channels[0].colour"],
+        ),
+    ] {
+        let problems = problems_of(text);
+        for at in both {
+            assert!(problems.contains(at), "{text}: {problems}");
+        }
+        assert_eq!(problems.lines().count(), 2, "{text}: {problems}");
+    }
+}
+
+#[test]
+fn a_draft_takes_what_others_find_beside_its_own_problems() {
+    let text = "server: {listen: nowhere}\nroute: {matchers: [a=b], repeat_interval: x}";
+    let mut draft = draft("f.yml", text, Path::new(""), &no_env, &kinds()).unwrap();
+    assert!(!draft.is_clean("server") && !draft.is_clean("route") && draft.is_clean("channels"));
+
+    draft.add([
+        ("route.matchers".to_owned(), "found later".to_owned()),
+        ("route.repeat_interval".to_owned(), "known".to_owned()),
+    ]);
+
+    let problems = draft.finish().unwrap_err().to_string();
+    assert_eq!(problems.lines().count(), 3, "{problems}");
+    assert!(problems.contains("f.yml:2:19: route.matchers: found later"), "{problems}");
+}
+
+#[test]
+fn keys_of_alertmanager_are_answered_with_what_they_are_called_here() {
+    for (text, answers) in [
+        ("receivers: [{name: a}]", &["receivers: a key of Alertmanager: destinations are `channels`"][..]),
+        (
+            "global: {smtp_smarthost: 'h:25', resolve_timeout: 5m}",
+            &["global: ", "global.smtp_smarthost: ", "global.resolve_timeout: "],
+        ),
+        ("inhibit_rules: []", &["inhibit_rules: a key of Alertmanager: inhibition does not exist here"]),
+        ("mute_time_intervals: []", &["does not exist here"]),
+        (
+            "route: {receiver: a}",
+            &["route.receiver: a key of Alertmanager: a route names its destinations under `channels`"],
+        ),
+        ("route: {group_by: [a], group_wait: 1s}", &["route.group_by: ", "route.group_wait: "]),
+        (
+            "route: {routes: [{match: {a: b}, match_re: {c: d}}]}",
+            &["routes[0].match: ", "routes[0].match_re: ", "`matchers`"],
+        ),
+        (
+            "route: {routes: [{active_time_intervals: [x]}]}",
+            &["active_time_intervals: a key of Alertmanager"],
+        ),
+        ("smtp_smarthost: 'h:25'", &["`smtp: {host: …, port: …}`"]),
+        (
+            "channels: [{name: a, kind: slack, smtp: {password: x, smarthost: 'h:25'}}]",
+            &["channels[0].smtp.smarthost: a key of Alertmanager"],
+        ),
+    ] {
+        let problems = problems_of(text);
+        for answer in answers {
+            assert!(problems.contains(answer), "{text}: {problems}");
+        }
+    }
+}
+
+#[test]
 fn an_empty_file_gives_the_defaults() {
     for text in ["", "# nothing\n", "{}", "route:\nauth:\n", "~"] {
         let loaded = load(text).unwrap();

@@ -4,6 +4,7 @@ use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{JsonType, ValidationError};
 use serde_json::Value;
 
+use super::alertmanager;
 use super::marks::Part;
 use super::nearest::did_you_mean;
 use super::pointer;
@@ -13,6 +14,12 @@ use super::view::View;
 
 /// Longer values are cut in messages.
 const SHOWN_CHARS: usize = 60;
+
+/// The places of `document` that do not fit `root`, as JSON pointers.
+pub(super) fn misfits(root: &Value, document: &Value) -> Vec<String> {
+    let Ok(validator) = jsonschema::draft202012::new(root) else { return vec![String::new()] };
+    validator.iter_errors(document).map(|error| error.instance_path().as_str().to_owned()).collect()
+}
 
 /// Checks `document` against `root`.
 pub(super) fn validate(root: &Value, document: &Value, report: &mut Report) {
@@ -54,6 +61,11 @@ impl Words<'_> {
     }
 
     fn say_unknown(&mut self, at: &str, key: &str) {
+        if let Some(answer) = alertmanager::answer(at, key) {
+            let message = format!("a key of Alertmanager: {answer}");
+            self.report.add_at(Part::Key, &pointer::child(at, key), message);
+            return self.say_within(&pointer::child(at, key));
+        }
         let view = self.view(at);
         let keys = view.keys();
         let twins: Vec<String> = keys
@@ -66,12 +78,23 @@ impl Words<'_> {
         self.report.add_at(Part::Key, &pointer::child(at, key), format!("unknown key; {hint}"));
     }
 
+    /// What `global` and the like hold is not looked at otherwise.
+    fn say_within(&mut self, at: &str) {
+        let Some(Value::Object(members)) = self.document.pointer(at) else { return };
+        for key in members.keys() {
+            if let Some(answer) = alertmanager::answer(at, key) {
+                let message = format!("a key of Alertmanager: {answer}");
+                self.report.add_at(Part::Key, &pointer::child(at, key), message);
+            }
+        }
+    }
+
     fn say_missing(&mut self, at: &str, key: &str) {
         let twin = match self.view(at).member(key, &Value::Null).is_secret() {
             true => format!(" (or `{}`)", twin_of(key)),
             false => String::new(),
         };
-        self.report.add(at, format!("the key `{key}`{twin} is missing"));
+        self.report.add_missing(at, format!("the key `{key}`{twin} is missing"));
     }
 
     /// Alternatives are either words to choose from, or a type that may be left out; for

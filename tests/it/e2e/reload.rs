@@ -76,3 +76,26 @@ async fn what_is_open_is_told_where_a_restart_with_another_configuration_sends_i
     service.wait_for_delivered("second", 1).await;
     providers.assert_clean();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_may_not_do_what_was_meant_is_logged_at_the_start_and_by_a_reload_and_stands_on_the_page() {
+    let config = |kind: &str| {
+        let matcher = format!("entry.kind=\"{kind}\"");
+        json!({"channels": [{"name": "a", "kind": "log"}, {"name": "b", "kind": "log"}],
+            "route": {"channels": ["a"], "routes": [{"matchers": [matcher], "channels": ["b"]}]}})
+    };
+    let mut service = Service::start(&config("modell")).await;
+    service.wait_for_log("did you mean `model`?").await;
+    assert_eq!(service.log().matches("did you mean `model`?").count(), 1, "{}", service.log());
+    let page = service.call("GET", "/configuration", "").await.unwrap().body;
+    assert!(page.contains("route.routes[0].matchers[0]") && page.contains("did you mean `model`?"), "{page}");
+
+    service.write_config(&config("lmm"));
+    let reply = service.call("POST", "/-/reload", "").await.unwrap();
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    service.wait_for_log("did you mean `llm`?").await;
+    assert_eq!(service.log().matches("did you mean `llm`?").count(), 1, "{}", service.log());
+
+    service.signal("TERM");
+    assert!(service.wait_for_end().await.success());
+}

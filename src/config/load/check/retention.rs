@@ -12,6 +12,8 @@ use crate::domain::duration::PromDuration;
 const SHORTEST: Duration = Duration::from_secs(24 * 3_600);
 
 pub(super) fn check(retention: &RetentionConfig, document: &Value, report: &mut Report) {
+    // What is compared with a default that nobody wrote says nothing.
+    let is_readable = report.is_clean("/retention");
     let all = [
         ("events", retention.events),
         ("notifications", retention.notifications),
@@ -26,7 +28,9 @@ pub(super) fn check(retention: &RetentionConfig, document: &Value, report: &mut 
             );
         }
     }
-    check_needs(retention, document, report);
+    if is_readable {
+        check_needs(retention, document, report);
+    }
 }
 
 fn check_needs(retention: &RetentionConfig, document: &Value, report: &mut Report) {
