@@ -118,7 +118,8 @@ fn member(message: &Waiting) -> Member {
         labels,
         annotations: Labels::new(),
         starts_at: Timestamp::from_millis(message.started_at.unwrap_or(message.created_at)),
-        ends_at: (status == AlertStatus::Resolved).then(|| Timestamp::from_millis(message.created_at)),
+        ends_at: (status == AlertStatus::Resolved)
+            .then(|| Timestamp::from_millis(message.resolved_at.unwrap_or(message.created_at))),
         generator_url: String::new(),
         extras: crate::domain::alert::Extras::default(),
     }
@@ -158,6 +159,7 @@ mod tests {
             expires_at: NOW.as_millis(),
             incident_id: Some(format!("incident-{n}")),
             started_at: Some(NOW.as_millis() - n as i64),
+            resolved_at: None,
         }
     }
 

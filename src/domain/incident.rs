@@ -108,7 +108,8 @@ pub struct Incident {
     pub updated_at: Timestamp,
     /// When an alert of it was last heard.
     pub last_seen_at: Timestamp,
-    /// When it ended, while it is over.
+    /// When it ended, while it is over: the latest end that its alerts told, else when that was
+    /// heard. See [`Incident::end_heard_at`].
     pub resolved_at: Option<Timestamp>,
     /// Why it ended, while it is over.
     #[serde(default, deserialize_with = "words::known_or_default")]
@@ -124,6 +125,14 @@ pub struct Incident {
     pub tally: Tally,
 }
 
+impl Incident {
+    /// When it was heard that it is over, while it is: later than its end when the news came
+    /// late. What waits after an end (cooldown, retention) counts from here.
+    pub fn end_heard_at(&self) -> Option<Timestamp> {
+        self.resolved_at.map(|_| self.updated_at)
+    }
+}
+
 /// Sums over an incident's members, so that no transition needs to read all of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
@@ -133,6 +142,9 @@ pub struct Tally {
     pub digest: u64,
     /// How often a member began to fire, ever.
     pub joins: u64,
+    /// The latest end of a member in the present life.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latest_end: Option<Timestamp>,
 }
 
 impl Tally {
@@ -148,6 +160,11 @@ impl Tally {
         let count = &mut self.firing[position(severity)];
         *count = count.saturating_sub(1);
         self.digest ^= mixed(fingerprint);
+    }
+
+    /// A member ended then.
+    pub fn note_end(&mut self, at: Timestamp) {
+        self.latest_end = self.latest_end.max(Some(at));
     }
 
     /// How many fire.

@@ -59,6 +59,8 @@ pub struct Waiting {
     pub incident_id: Option<String>,
     /// When that began, milliseconds.
     pub started_at: Option<i64>,
+    /// When that ended, milliseconds; `None` while it goes on.
+    pub resolved_at: Option<i64>,
 }
 
 /// What was claimed within the limit.
@@ -95,7 +97,9 @@ macro_rules! foldable_sql {
             "SELECT n.id, n.kind, n.severity, n.entry, n.alertname, n.created_at, n.expires_at, \
              (SELECT MIN(ni.incident_id) FROM notification_incidents ni WHERE ni.notification_id = n.id) AS incident_id, \
              (SELECT MIN(i.started_at) FROM notification_incidents ni JOIN incidents i ON i.id = ni.incident_id \
-             WHERE ni.notification_id = n.id) AS started_at \
+             WHERE ni.notification_id = n.id) AS started_at, \
+             (SELECT MAX(i.resolved_at) FROM notification_incidents ni JOIN incidents i ON i.id = ni.incident_id \
+             WHERE ni.notification_id = n.id) AS resolved_at \
              FROM notifications n WHERE n.channel = $1 AND n.dedup_key <> 'modelpager:folded' AND ",
             never_sent!(),
             // What cannot be folded keeps what came after it.

@@ -62,6 +62,7 @@ impl Desk {
         }
         let received_at = observations.first().map(|seen| seen.origin.received_at);
         for key in touched {
+            self.settle_word(key, around);
             self.evaluate(key, received_at, around);
         }
     }
@@ -85,7 +86,7 @@ impl Desk {
             incident.state == IncidentState::Open && incident.last_seen_at <= before
         };
         for case in self.cases.values_mut().filter(|case| is_stale(&case.incident)) {
-            let happening = incidents::end(&mut case.incident, ResolveReason::Stale, around.now);
+            let happening = incidents::end(&mut case.incident, ResolveReason::Stale, around.now, around.now);
             for member in case.members.values_mut().filter(|m| m.status == AlertStatus::Firing) {
                 member.status = AlertStatus::Resolved;
                 member.ends_at = Some(around.now);
@@ -131,7 +132,7 @@ impl Desk {
         let known = case.members.get(&seen.alert.fingerprint);
         let (member, happenings) = incidents::observe(&mut case.incident, known, seen, now);
         case.is_changed = true;
-        case.has_fallen_member |= known.is_some_and(|known| evaluate::rank(&member) > evaluate::rank(known));
+        case.has_fallen_member |= known.is_some_and(|known| incidents::rank(&member) > incidents::rank(known));
         for happening in happenings {
             self.conclusions.timeline.push(timeline_row(
                 &case.incident.id,
@@ -153,9 +154,9 @@ impl Desk {
     /// A problem that fires again later than its cooldown is a new incident.
     fn make_room(&mut self, seen: &Observation, around: &Surroundings<'_>) {
         let Some(case) = self.cases.get(&seen.dedup_key) else { return };
-        let Some(resolved_at) = case.incident.resolved_at else { return };
+        let Some(heard_at) = case.incident.end_heard_at() else { return };
         let fires = seen.alert.status == AlertStatus::Firing;
-        let folds = || around.now < resolved_at.plus(evaluate::longest_cooldown(case, seen, around));
+        let folds = || around.now < heard_at.plus(evaluate::longest_cooldown(case, seen, around));
         if !fires || folds() {
             return;
         }
@@ -164,6 +165,13 @@ impl Desk {
             case.is_changed = true;
             put_away(&mut self.conclusions, &mut case);
         }
+    }
+
+    fn settle_word(&mut self, key: &str, around: &Surroundings<'_>) {
+        let Some(case) = self.cases.get_mut(key) else { return };
+        let severity = case.incident.severity;
+        let fits = |word: &str| around.rules.severity.normalise(Some(word)) == severity;
+        incidents::settle_word(&mut case.incident, case.members.values(), fits);
     }
 
     fn evaluate(&mut self, key: &str, received_at: Option<Timestamp>, around: &Surroundings<'_>) {

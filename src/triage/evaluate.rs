@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::case::{Case, Surroundings};
 use super::decide::{Decision, decide};
-use super::incidents::Observation;
+use super::incidents::{Observation, rank};
 use super::routes::{Destination, Node, RouteTree, Timing, destinations_of};
 use super::subject::Subject;
 use crate::catalog::{Catalog, facts};
@@ -15,7 +15,6 @@ use crate::domain::clock::Timestamp;
 use crate::domain::incident::{Conversation, Incident, IncidentState, Member, OURSELVES, Told};
 use crate::domain::labels::Labels;
 use crate::domain::notification::{EntryFacts, NotificationKind, SNAPSHOT_ALERTS, Snapshot};
-use crate::domain::severity::Severity;
 use crate::store::triage::{Consequences, DecisionRow, NewNotification};
 
 /// A channel to ask about, and why it is asked about.
@@ -224,8 +223,8 @@ fn remember(
         .unwrap_or_else(|| Conversation { channel: place.channel.clone(), ..Conversation::default() });
     if let Some(id) = notification_id {
         conversation.told = Some(told(&case.incident, id, around.now));
-    } else if let (Some(told), Some(_)) = (&mut conversation.told, case.incident.resolved_at) {
-        told.ended_untold = case.incident.resolved_at;
+    } else if let (Some(told), Some(heard)) = (&mut conversation.told, case.incident.end_heard_at()) {
+        told.ended_untold = Some(heard);
     }
     conversation.next_due_at = match decision {
         Decision::Wait { until, .. } => Some(*until),
@@ -334,10 +333,4 @@ fn snapshot(case: &Case, now: Timestamp) -> Snapshot {
         stands_in: None,
         overtook: None,
     }
-}
-
-/// Firing first, higher severity first, then oldest first.
-pub(super) fn rank(member: &Member) -> (bool, std::cmp::Reverse<Severity>, Timestamp, &str) {
-    let over = member.status == AlertStatus::Resolved;
-    (over, std::cmp::Reverse(member.severity), member.starts_at, &member.fingerprint)
 }

@@ -107,25 +107,56 @@ pub fn observe(
         reopen(incident, seen, &mut happenings);
     }
     let before = incident.severity;
-    let member = renewed_member(known, seen);
+    let member = renewed_member(known, seen, now);
     if known.is_none() {
         incident.members += 1;
     }
     move_member(incident, known, &member, &mut happenings);
-    settle(incident, before, seen, now, &mut happenings);
+    settle(incident, before, now, &mut happenings);
     if !happenings.is_empty() {
         incident.updated_at = now;
     }
     (member, happenings)
 }
 
-/// Ends an incident. Ended for another reason than its alerts' own word, its firing members
+/// Takes over the word for the severity from a member that has it: the word that is there
+/// already if one of them uses it, else that of the member that matters most. `fits` says
+/// whether a word stands for the severity, for when no such member is at hand.
+pub fn settle_word<'m>(
+    incident: &mut Incident,
+    members: impl Iterator<Item = &'m Member>,
+    fits: impl Fn(&str) -> bool,
+) {
+    let (severity, is_over) = (incident.severity, incident.state == IncidentState::Resolved);
+    let speaks =
+        |member: &&Member| member.severity == severity && (is_over || member.status == AlertStatus::Firing);
+    let mut speakers = members.filter(speaks).peekable();
+    if speakers.peek().is_none() {
+        if !fits(&incident.severity_raw) {
+            incident.severity_raw = severity.as_str().to_owned();
+        }
+        return;
+    }
+    let is_other = |member: &Member| member.severity_raw != incident.severity_raw;
+    let first = speakers.min_by(|a, b| (is_other(a), rank(a)).cmp(&(is_other(b), rank(b))));
+    if let Some(first) = first {
+        incident.severity_raw = first.severity_raw.clone();
+    }
+}
+
+/// Firing first, higher severity first, then oldest first.
+pub(super) fn rank(member: &Member) -> (bool, std::cmp::Reverse<Severity>, Timestamp, &str) {
+    let over = member.status == AlertStatus::Resolved;
+    (over, std::cmp::Reverse(member.severity), member.starts_at, &member.fingerprint)
+}
+
+/// Ends an incident at `ended`, which is heard now. Ended for another reason than its alerts' own word, its firing members
 /// count as resolved from then on: the caller stores them so.
-pub fn end(incident: &mut Incident, reason: ResolveReason, now: Timestamp) -> Happening {
+pub fn end(incident: &mut Incident, reason: ResolveReason, ended: Timestamp, now: Timestamp) -> Happening {
     incident.tally = Tally { joins: incident.tally.joins, ..Tally::default() };
     incident.firing = 0;
     incident.state = IncidentState::Resolved;
-    incident.resolved_at = Some(now);
+    incident.resolved_at = Some(ended);
     incident.resolve_reason = Some(reason);
     incident.updated_at = now;
     Happening { kind: "resolved", detail: json!({"reason": reason.as_str()}) }
@@ -160,7 +191,7 @@ fn reopen(incident: &mut Incident, seen: &Observation, happenings: &mut Vec<Happ
     happenings.push(Happening { kind: "reopened", detail: json!({"ended_at": ended}) });
 }
 
-fn renewed_member(known: Option<&Member>, seen: &Observation) -> Member {
+fn renewed_member(known: Option<&Member>, seen: &Observation, now: Timestamp) -> Member {
     let alert = &seen.alert;
     let resolved = alert.status == AlertStatus::Resolved;
     // A resolved body may come without annotations: what was said while firing stays.
@@ -176,7 +207,7 @@ fn renewed_member(known: Option<&Member>, seen: &Observation) -> Member {
         labels: alert.labels.clone(),
         annotations,
         starts_at: alert.starts_at,
-        ends_at: alert.ends_at.filter(|_| resolved),
+        ends_at: resolved.then(|| end_of(alert, known, now)),
         generator_url: alert.generator_url.clone(),
         extras: match known {
             // Nor with values.
@@ -184,6 +215,13 @@ fn renewed_member(known: Option<&Member>, seen: &Observation) -> Member {
             _ => alert.extras.clone(),
         },
     }
+}
+
+/// When a resolved alert ended: what it says, if that can be; else when its end was first heard.
+fn end_of(alert: &Alert, known: Option<&Member>, now: Timestamp) -> Timestamp {
+    let told = alert.ends_at.filter(|end| *end >= alert.starts_at);
+    let known = known.and_then(|known| known.ends_at);
+    told.or(known).unwrap_or(now).min(now)
 }
 
 /// A text as members and messages carry it: a stack trace of megabytes stays whole in the
@@ -212,6 +250,7 @@ fn move_member(
         }
         (Some(known), AlertStatus::Resolved) => {
             incident.tally.leave(&known.fingerprint, known.severity);
+            member.ends_at.into_iter().for_each(|end| incident.tally.note_end(end));
             happenings.push(about("alert_resolved", member));
         }
         (Some(known), AlertStatus::Firing) if known.severity != member.severity => {
@@ -219,6 +258,9 @@ fn move_member(
             let joins = incident.tally.joins;
             incident.tally.join(&member.fingerprint, member.severity);
             incident.tally.joins = joins;
+        }
+        (None, AlertStatus::Resolved) if known.is_none() => {
+            member.ends_at.into_iter().for_each(|end| incident.tally.note_end(end));
         }
         (Some(_), AlertStatus::Firing) | (None, AlertStatus::Resolved) => {}
     }
@@ -238,19 +280,16 @@ fn about(kind: &'static str, member: &Member) -> Happening {
 fn settle(
     incident: &mut Incident,
     before: Severity,
-    seen: &Observation,
     now: Timestamp,
     happenings: &mut Vec<Happening>,
 ) {
     let Some(highest) = incident.tally.highest() else {
         if incident.state == IncidentState::Open {
-            happenings.push(end(incident, ResolveReason::Alert, now));
+            let ended = incident.tally.latest_end.unwrap_or(now);
+            happenings.push(end(incident, ResolveReason::Alert, ended, now));
         }
         return;
     };
-    if highest == seen.severity {
-        incident.severity_raw.clone_from(&seen.severity_raw);
-    }
     incident.severity = highest;
     let change = match highest.cmp(&before) {
         std::cmp::Ordering::Greater => "severity_raised",

@@ -135,7 +135,7 @@ fn ended_as_stale_no_member_counts_as_firing_any_more() {
     let mut life = Life::begin(&seen("a", AlertStatus::Firing, Severity::High));
     life.see(&seen("b", AlertStatus::Firing, Severity::High), at(1));
 
-    end(&mut life.incident, ResolveReason::Stale, at(500));
+    end(&mut life.incident, ResolveReason::Stale, at(500), at(500));
     for member in life.members.values_mut() {
         member.status = AlertStatus::Resolved;
     }

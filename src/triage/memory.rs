@@ -82,7 +82,7 @@ impl Case {
             return;
         }
         let mut members: Vec<Member> = std::mem::take(&mut self.members).into_values().collect();
-        members.sort_by(|a, b| super::evaluate::rank(a).cmp(&super::evaluate::rank(b)));
+        members.sort_by(|a, b| super::incidents::rank(a).cmp(&super::incidents::rank(b)));
         members.truncate(SNAPSHOT_ALERTS);
         self.members = members.into_iter().map(|member| (member.fingerprint.clone(), member)).collect();
     }

@@ -105,7 +105,7 @@ const INCIDENTS: Target = Target {
     table: "incidents",
     candidates: candidates!(
         "incidents",
-        "state <> 'open' AND COALESCE(resolved_at, updated_at) < $3",
+        "state <> 'open' AND updated_at < $3",
         "OCTET_LENGTH(tally)"
     ),
     window: 100,

@@ -3,6 +3,7 @@
 mod alarm;
 mod breaker;
 mod dispatch;
+mod ends;
 mod fallback;
 mod foreign;
 mod intake;
