@@ -44,7 +44,8 @@ fn cut(value: &mut Value, chars: usize, items: usize) {
     }
 }
 
-fn cut_text(text: &mut String, chars: usize) {
+/// Cuts a text to so many characters, with an ellipsis where something is missing.
+pub fn cut_text(text: &mut String, chars: usize) {
     if let Some((end, _)) = text.char_indices().nth(chars) {
         text.truncate(end);
         text.push('…');

@@ -73,6 +73,13 @@ pub(super) fn apart<T>(limits: Limits, work: impl FnOnce() -> T) -> T {
     work()
 }
 
+/// Does work that takes nothing from the budget that is open, but stays within what is left of
+/// it and within its time: to render again what was rendered already.
+pub(super) fn aside<T>(work: impl FnOnce() -> T) -> T {
+    let _restore = Restore(OPEN.get());
+    work()
+}
+
 /// Takes `steps` from the budget, and looks at the time.
 pub(super) fn spend(steps: usize) -> Result<(), RenderError> {
     let Some(mut open) = OPEN.get() else { return Ok(()) };

@@ -17,11 +17,13 @@ use crate::domain::entry::Contact;
 
 mod alerts;
 mod build;
+mod labels;
 mod links;
 mod notes;
 mod parts;
 
-pub use alerts::{is_usable, summary_and_value};
+pub use super::usable::is_usable;
+pub use alerts::summary_and_value;
 
 /// What a message needs beyond its snapshot.
 #[derive(Clone, Copy, Debug)]
@@ -66,22 +68,35 @@ pub struct MessageContext {
     pub entry: String,
     /// The entry's name for people, else the `subject`.
     pub title: String,
-    /// What the first alert is about: its instance, pod, host, …
+    /// Whether the headline says the whole summary, because there is no `alertname`.
+    pub headline_is_summary: bool,
+    /// What the alert that speaks for all is about: its pod, deployment, host, …
     pub subject: String,
-    /// The same with its label's name, `instance fraud-1:8080`, when there is one alert and
-    /// the headline does not say it.
+    /// The same with its label's name, `pod fraud-1`, when there is one alert and the headline
+    /// does not say it.
     pub place: String,
+    /// Labels that nothing else in the message says, in one line; first those that differ
+    /// between the alerts: `feature_name=age, amount · slice=eu`.
+    pub label_line: String,
     /// The version the alert names, else the one live when it began, else the current one.
     pub version: String,
     /// What to know when alert and catalog disagree about the version.
     pub version_note: String,
-    /// The first usable of the annotations `summary`, `message`, `title`, `description`.
+    /// The first usable of the annotations `summary`, `message`, `title`, `description` of the
+    /// worst alert; with several that do not say the same: `pod 8 down (and 29 more)`.
     pub summary: String,
-    /// The annotation `description`, unless it is the summary.
+    /// The annotations `description` and `message`, what they say beyond the summary.
     pub description: String,
-    /// The annotation `value` (or `current_value`), when all alerts share it.
+    /// What it costs: the annotation `impact`, then what the catalog says.
+    pub impact: String,
+    /// What to do: the annotation `action` (or `actions`, `remediation`).
+    pub action: String,
+    /// The annotation `runbook` when it is no link.
+    pub runbook_text: String,
+    /// The annotation `value` (or `current_value`) of the worst alert: the most severe, of
+    /// those the farthest from its threshold.
     pub value: String,
-    /// The annotation `threshold` (or `limit`), when all alerts share it.
+    /// The annotation `threshold` (or `limit`) of the same alert.
     pub threshold: String,
     /// Value and threshold in one phrase.
     pub measured: String,
@@ -101,7 +116,7 @@ pub struct MessageContext {
     pub labels: BTreeMap<String, String>,
     /// Annotations that all alerts share.
     pub annotations: BTreeMap<String, String>,
-    /// The member alerts: firing first, higher severity first, then oldest first.
+    /// The member alerts: firing first, higher severity first, then in natural order.
     pub alerts: Vec<AlertContext>,
     /// Whether there is more than one alert.
     pub several: bool,
@@ -122,6 +137,8 @@ pub struct MessageContext {
     pub notes: Vec<String>,
     /// Why this message was decided.
     pub reason: String,
+    /// The same as the last line of a message: `First notification of this incident`.
+    pub footer: String,
     /// When it was decided, RFC 3339.
     pub at: String,
     /// The moment of sending, RFC 3339.
@@ -135,7 +152,7 @@ pub struct MessageContext {
 pub struct AlertContext {
     /// The rule's name.
     pub name: String,
-    /// Its instance, pod, host, …
+    /// Its pod, deployment, host, …
     pub subject: String,
     /// One line: what sets it apart, its value, since when.
     pub line: String,
@@ -273,3 +290,5 @@ pub struct DeploymentContext {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod telling_tests;

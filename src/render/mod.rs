@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+pub mod about;
 mod budget;
 pub mod context;
 mod each;
@@ -16,11 +17,14 @@ mod guard;
 mod helpers;
 pub mod links;
 pub mod look;
+mod natural;
 pub mod overrides;
 mod renderer;
 pub mod samples;
+mod shorten;
 pub mod urls;
-mod words;
+mod usable;
+pub mod words;
 
 pub use guard::TemplateFault;
 pub use overrides::{Overrides, TemplateProblem, channel_place};
@@ -46,6 +50,29 @@ pub struct TemplateField {
     pub source: &'static str,
     /// How its values are escaped.
     pub escape: Escape,
+    /// How long it may become.
+    pub limit: Limit,
+}
+
+/// How long a text may become before what explains is cut, so that the facts stay.
+#[derive(Clone, Copy, Debug)]
+pub struct Limit {
+    /// The greatest length.
+    pub max: usize,
+    /// The length as the channel counts it.
+    pub length: fn(&str) -> usize,
+}
+
+impl Limit {
+    /// So many characters.
+    pub const fn chars(max: usize) -> Self {
+        Self { max, length: |text| text.chars().count() }
+    }
+
+    /// Whether `text` is short enough.
+    pub fn holds(&self, text: &str) -> bool {
+        (self.length)(text) <= self.max
+    }
 }
 
 /// A link ready to be shown.

@@ -14,7 +14,7 @@ use super::escape::clean_line;
 use super::guard::TemplateFault;
 use super::links::LinkTemplates;
 use super::overrides::{Override, Overrides, TemplateProblem};
-use super::{Escape, Rendered, TemplateField, samples};
+use super::{Escape, Limit, Rendered, TemplateField, samples, shorten};
 use crate::domain::clock::Timestamp;
 use crate::domain::notification::Snapshot;
 
@@ -33,6 +33,7 @@ pub struct Renderer {
 struct Field {
     name: &'static str,
     escape: Escape,
+    limit: Limit,
     builtin: Option<Compiled>,
     of_kind: Option<Compiled>,
     of_channel: BTreeMap<String, Compiled>,
@@ -87,7 +88,7 @@ impl Renderer {
         };
         let mut failed = Vec::new();
         for field in fields {
-            match field.render(channel, &context) {
+            match field.fitted(channel, &context) {
                 Ok(text) => _ = rendered.fields.insert(field.name.to_owned(), text),
                 Err(fault) => failed.push((field, fault)),
             }
@@ -134,6 +135,11 @@ impl Renderer {
 }
 
 impl Field {
+    /// The text; too long for its medium, with less of what explains.
+    fn fitted(&self, channel: &str, context: &Context) -> Result<String, TemplateFault> {
+        shorten::to_limit(context, self.limit, |context| self.render(channel, context))
+    }
+
     fn render(&self, channel: &str, context: &Context) -> Result<String, TemplateFault> {
         match self.of_channel.get(channel).or(self.of_kind.as_ref()) {
             Some(replacement) => replacement.render(context),
@@ -155,7 +161,9 @@ impl Field {
         if let Some(JsonValue::Array(notes)) = data.get_mut("notes") {
             notes.push(note.clone().into());
         }
-        match self.render_builtin(&Context::from(data)) {
+        let text =
+            shorten::to_limit(&Context::from(data), self.limit, |context| self.render_builtin(context));
+        match text {
             Ok(text) if text.contains(NOTE_START) => text,
             Ok(text) => format!("{} (built-in text: a template failed)", text.trim_end()),
             Err(_) => bare_facts(message, &note, self.escape),
@@ -202,6 +210,7 @@ fn builtins(kind: &str, fields: &[TemplateField], problems: &mut Vec<TemplatePro
         Field {
             name: field.name,
             escape: field.escape,
+            limit: field.limit,
             builtin: builtin.ok(),
             of_kind: None,
             of_channel: BTreeMap::new(),

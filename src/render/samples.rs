@@ -52,7 +52,7 @@ pub fn find(name: &str) -> Option<Snapshot> {
 /// One alert of a known model, minutes after a deployment.
 pub fn firing() -> Snapshot {
     let member = member(&[("instance", "fraud-1:8080")], Severity::Critical);
-    snapshot(NotificationKind::Firing, "first message of this incident", vec![member])
+    snapshot(NotificationKind::Firing, "first notification of this incident", vec![member])
 }
 
 /// More than a list of ten can hold, some of them over.
@@ -110,7 +110,8 @@ pub fn unmatched() -> Snapshot {
     )]);
     member.fingerprint = fingerprint(&member.labels);
     let dedup_key = format!("DiskWillFillIn4Hours:{}", member.fingerprint);
-    let mut snapshot = snapshot(NotificationKind::Firing, "first message of this incident", vec![member]);
+    let mut snapshot =
+        snapshot(NotificationKind::Firing, "first notification of this incident", vec![member]);
     snapshot.entry = None;
     snapshot.incident.entry = String::new();
     snapshot.incident.version = String::new();
@@ -186,7 +187,8 @@ pub fn unicode() -> Snapshot {
     ]);
     member.generator_url = "javascript:alert(1)".to_owned();
     member.fingerprint = fingerprint(&member.labels);
-    let mut snapshot = snapshot(NotificationKind::Firing, "first message of this incident", vec![member]);
+    let mut snapshot =
+        snapshot(NotificationKind::Firing, "first notification of this incident", vec![member]);
     snapshot.incident.alertname = "Modèle en dérive 📉".to_owned();
     snapshot.incident.dedup_key = "Modèle en dérive 📉:fraud-detector".to_owned();
     snapshot.incident.severity = Severity::High;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::escape::clean_line;
 use crate::domain::clock::Timestamp;
 
 /// `45 s`, `14 min`, `2 h 5 min`, `3 d 4 h`: two units at most, cut rather than rounded.
@@ -28,6 +29,13 @@ pub fn clock_time(at: Timestamp, now: Timestamp) -> String {
 /// `3 alerts`, `1 alert`.
 pub fn counted(count: u64, thing: &str) -> String {
     if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
+}
+
+/// A version as it is said everywhere: a bare number gets its `v`.
+pub fn version(version: &str) -> String {
+    let version = clean_line(version).into_owned();
+    let is_number = !version.is_empty() && version.chars().all(|c| c.is_ascii_digit() || c == '.');
+    if is_number { format!("v{version}") } else { version }
 }
 
 fn two(large: u64, large_unit: &str, small: u64, small_unit: &str) -> String {

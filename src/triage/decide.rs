@@ -98,7 +98,7 @@ fn decide_resolved(told: Option<&Told>, policy: &Policy) -> Decision {
 
 fn decide_open(incident: &Incident, told: Option<&Told>, policy: &Policy, now: Timestamp) -> Decision {
     let Some(told) = told else {
-        return send(NotificationKind::Firing, "nothing was told here yet");
+        return send(NotificationKind::Firing, "first notification of this incident");
     };
     let fires_again = told.status == AlertStatus::Resolved || told.reopened != incident.reopened;
     if fires_again {

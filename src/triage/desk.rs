@@ -132,7 +132,8 @@ impl Desk {
         let known = case.members.get(&seen.alert.fingerprint);
         let (member, happenings) = incidents::observe(&mut case.incident, known, seen, now);
         case.is_changed = true;
-        case.has_fallen_member |= known.is_some_and(|known| incidents::rank(&member) > incidents::rank(known));
+        case.has_fallen_member |=
+            known.is_some_and(|known| incidents::rank(&member) > incidents::rank(known));
         for happening in happenings {
             self.conclusions.timeline.push(timeline_row(
                 &case.incident.id,

@@ -277,12 +277,7 @@ fn about(kind: &'static str, member: &Member) -> Happening {
 }
 
 /// Draws the consequences for the incident as a whole.
-fn settle(
-    incident: &mut Incident,
-    before: Severity,
-    now: Timestamp,
-    happenings: &mut Vec<Happening>,
-) {
+fn settle(incident: &mut Incident, before: Severity, now: Timestamp, happenings: &mut Vec<Happening>) {
     let Some(highest) = incident.tally.highest() else {
         if incident.state == IncidentState::Open {
             let ended = incident.tally.latest_end.unwrap_or(now);

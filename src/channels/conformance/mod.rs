@@ -2,6 +2,7 @@
 //! registry: a new kind is tested the moment it is listed, and fails until [`rig`] knows
 //! how to point it at its fake provider.
 
+mod facts;
 mod faults;
 mod hostile;
 mod limits;

@@ -14,11 +14,11 @@ use crate::channels::text;
 use crate::render::escape::clean_text;
 
 /// In characters; longer ones are cut by mail programs anyway.
-const MAX_SUBJECT: usize = 200;
+pub const MAX_SUBJECT: usize = 200;
 /// In characters.
-const MAX_TEXT: usize = 64 * 1024;
+pub const MAX_TEXT: usize = 64 * 1024;
 /// In bytes. Some mailboxes show no more than 100 kB; beyond this the text has to do.
-const MAX_HTML: usize = 512 * 1024;
+pub const MAX_HTML: usize = 512 * 1024;
 
 /// Who writes to whom.
 pub struct Addresses {

@@ -16,7 +16,7 @@ use super::settings::{self, Problems};
 use super::{Built, Channel, Kind, Message, Preview};
 use crate::config::ChannelConfig;
 use crate::domain::outcome::SendReport;
-use crate::render::{Escape, TemplateField};
+use crate::render::{Escape, Limit, TemplateField};
 
 mod lines;
 mod message;
@@ -45,16 +45,19 @@ to: [team@example.org]
             name: "subject",
             source: include_str!("../../../templates/email/subject.hbs"),
             escape: Escape::Plain,
+            limit: Limit::chars(message::MAX_SUBJECT),
         },
         TemplateField {
             name: "text",
             source: include_str!("../../../templates/email/text.hbs"),
             escape: Escape::Plain,
+            limit: Limit::chars(message::MAX_TEXT),
         },
         TemplateField {
             name: "html",
             source: include_str!("../../../templates/email/html.hbs"),
             escape: Escape::Html,
+            limit: Limit { max: message::MAX_HTML, length: str::len },
         },
     ],
     // Most mailboxes drop a second mail of the same `Message-ID`.

@@ -5,9 +5,9 @@ use crate::channels::text;
 use crate::render::escape::{clean_line, clean_text};
 
 /// The most characters a title keeps.
-const MAX_TITLE: usize = 300;
+pub const MAX_TITLE: usize = 300;
 /// The most characters a text keeps.
-const MAX_TEXT: usize = 8_000;
+pub const MAX_TEXT: usize = 8_000;
 
 /// What is written.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,12 +21,16 @@ pub struct Line {
 /// The line of `message`: no line break, no control character, nothing that could steer a
 /// terminal or look like a second line.
 pub fn compose(message: &Message<'_>) -> Line {
-    let body = clean_text(message.rendered.field("body"));
-    let body: Vec<_> = body.lines().map(one_line).filter(|line| !line.is_empty()).collect();
     Line {
         title: text::line(&one_line(message.rendered.field("title")), MAX_TITLE),
-        text: text::line(&body.join(" | "), MAX_TEXT),
+        text: text::line(&joined(message.rendered.field("body")), MAX_TEXT),
     }
+}
+
+/// A text's lines as one.
+pub fn joined(text: &str) -> String {
+    let text = clean_text(text);
+    text.lines().map(one_line).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" | ")
 }
 
 /// A line in which nothing passes for the end of a line: a bar of its own is a broken one.

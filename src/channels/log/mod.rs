@@ -11,7 +11,7 @@ use super::{Built, Channel, Kind, Message, Preview, settings};
 use crate::config::ChannelConfig;
 use crate::domain::outcome::SendReport;
 use crate::domain::severity::Severity;
-use crate::render::{Escape, TemplateField};
+use crate::render::{Escape, Limit, TemplateField};
 
 mod message;
 
@@ -26,11 +26,13 @@ pub const KIND: Kind = Kind {
             name: "title",
             source: include_str!("../../../templates/log/title.hbs"),
             escape: Escape::Plain,
+            limit: Limit::chars(message::MAX_TITLE),
         },
         TemplateField {
             name: "body",
             source: include_str!("../../../templates/log/body.hbs"),
             escape: Escape::Plain,
+            limit: Limit { max: message::MAX_TEXT, length: |text| message::joined(text).chars().count() },
         },
     ],
     // A repeat is one more line of a log: nobody is woken twice.

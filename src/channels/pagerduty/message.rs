@@ -8,16 +8,17 @@ use sha2::{Digest, Sha256};
 use super::event::{Action, Event, EventLink, Payload};
 use crate::channels::{Message, shrink, text};
 use crate::domain::alert::AlertStatus;
+use crate::domain::clock::Timestamp;
 use crate::domain::incident::Member;
 use crate::domain::labels::Labels;
 use crate::domain::notification::{EntryFacts, NotificationKind, Snapshot};
 use crate::domain::severity::Severity;
 use crate::render::context::is_usable;
 use crate::render::escape::{clean_line, clean_text};
-use crate::render::urls;
+use crate::render::{about, urls, words as phrases};
 
 /// In characters.
-const MAX_SUMMARY: usize = 1024;
+pub const MAX_SUMMARY: usize = 1024;
 /// In bytes, to be safe.
 const MAX_DEDUP_KEY: usize = 255;
 /// Of a whole event, in bytes. PagerDuty takes 512 KB and does not say which kilo.
@@ -26,7 +27,9 @@ const MAX_EVENT: usize = 512_000;
 const MAX_WORD: usize = 255;
 /// More links than that help nobody at night.
 const MAX_LINKS: usize = 20;
-/// The most bytes the details may keep when an event is too large.
+/// The most characters of a text of an alert when an event is too large.
+const SHORT_TEXT: usize = 1_000;
+/// The most bytes the alerts may keep then, and half of what the details may.
 const SMALL_DETAILS: usize = 100_000;
 
 /// The longest address of a link when an event is too large.
@@ -40,7 +43,7 @@ const MAX_VISIBLE: usize = 64 * 1_024;
 pub struct Composed {
     /// The headline.
     pub summary: String,
-    /// The action, the headline, the words, the details and the links.
+    /// The action, the headline, the words, the links and the details.
     pub text: String,
     /// Compact JSON.
     pub body: String,
@@ -126,15 +129,12 @@ fn summary(message: &Message<'_>) -> String {
     if summary.trim().is_empty() { "Modelpager".to_owned() } else { summary }
 }
 
-/// Source (the instance, the entry or Alertmanager), component (the entry), group (the
+/// Source (what its alerts are about, the entry or Alertmanager), component (the entry), group (the
 /// team) and class (the alert's name).
 fn words(snapshot: &Snapshot) -> [&str; 4] {
     let incident = &snapshot.incident;
-    let instance = snapshot.alerts.first().and_then(|alert| alert.labels.get("instance"));
-    let candidates = [instance.map_or("", String::as_str), &incident.entry, &incident.source];
-    let source = candidates.into_iter().find(|word| !word.trim().is_empty()).unwrap_or_default();
     let team = snapshot.entry.as_ref().map_or("", |entry| entry.team.as_str());
-    [source, &incident.entry, team, &incident.alertname]
+    [about::source(snapshot), &incident.entry, team, &incident.alertname]
 }
 
 fn links<'a>(message: &Message<'a>) -> Vec<EventLink<'a>> {
@@ -170,7 +170,9 @@ fn details(message: &Message<'_>) -> Value {
     table.put("severity", incident.severity.as_str());
     table.put("previous_severity", snapshot.previous_severity.map_or("", Severity::as_str));
     table.put("entry", &incident.entry);
-    table.put("version", &incident.version);
+    table.put("version", &phrases::version(&incident.version));
+    table.put("started_at", &incident.started_at.to_rfc3339());
+    table.put("resolved_at", &incident.resolved_at.map(Timestamp::to_rfc3339).unwrap_or_default());
     if let Some(entry) = &snapshot.entry {
         put_entry(&mut table, entry);
     }
@@ -183,14 +185,17 @@ fn details(message: &Message<'_>) -> Value {
 }
 
 fn put_entry(table: &mut Table, entry: &EntryFacts) {
-    table.put("version_live", entry.version_live.as_deref().unwrap_or_default());
+    table.put("version_live", &phrases::version(entry.version_live.as_deref().unwrap_or_default()));
     table.put("owner", &entry.owner);
     table.put("team", &entry.team);
     table.put("tier", &entry.tier.map_or_else(String::new, |tier| tier.to_string()));
     table.put("environment", &entry.environment);
     table.put("business_impact", &entry.business_impact);
     if let Some(deployment) = &entry.deployment {
-        table.put("last_deployment", &format!("{} at {}", deployment.version, deployment.at));
+        table.put(
+            "last_deployment",
+            &format!("{} at {}", phrases::version(&deployment.version), deployment.at),
+        );
         table.put("deployed_by", &deployment.actor);
         table.put("rollback_command", &deployment.rollback_command);
     }
@@ -237,19 +242,39 @@ fn quoted(text: &str) -> String {
     if text.contains('\n') { format!("> {}", text.replace('\n', "\n> ")) } else { text.to_owned() }
 }
 
-/// The details of an event that would be too large: without the alerts, which are counted.
+/// The details of an event that would be too large: long texts of the alerts are cut; when that
+/// is not enough, the alerts are left out and counted.
 fn small_details(mut details: Value) -> Value {
     if let Some(table) = details.as_object_mut() {
-        let alerts = table.remove("alerts").and_then(|alerts| alerts.as_array().map(Vec::len));
-        let note = format!("{} alerts left out: the event would be too large", alerts.unwrap_or(0));
-        table.insert("note".to_owned(), json!(note));
+        let alerts =
+            table.get_mut("alerts").and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default();
+        let count = alerts.len();
+        let mut alerts = Value::Array(alerts);
+        each_text(&mut alerts, &mut |text| shrink::cut_text(text, SHORT_TEXT));
+        if shrink::json(&alerts).len() <= SMALL_DETAILS {
+            table.insert("alerts".to_owned(), alerts);
+            table.insert("note".to_owned(), json!("long texts cut: the event would be too large"));
+        } else {
+            table.remove("alerts");
+            let note = format!("{count} alerts left out: the event would be too large");
+            table.insert("note".to_owned(), json!(note));
+        }
     }
-    shrink::to_size(&mut details, SMALL_DETAILS);
+    shrink::to_size(&mut details, 2 * SMALL_DETAILS);
     details
 }
 
-/// What PagerDuty shows of an event: its headline, its words, the details as a table and the
-/// links.
+fn each_text(value: &mut Value, change: &mut impl FnMut(&mut String)) {
+    match value {
+        Value::String(text) => change(text),
+        Value::Array(list) => list.iter_mut().for_each(|item| each_text(item, change)),
+        Value::Object(map) => map.values_mut().for_each(|item| each_text(item, change)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// What PagerDuty shows of an event: its headline, its words, the links and the details as a
+/// table.
 fn visible_text(event: &Event<'_>) -> String {
     let action = match event.event_action {
         Action::Trigger => "trigger",
@@ -266,10 +291,11 @@ fn visible_text(event: &Event<'_>) -> String {
     ];
     let words = words.into_iter().filter(|(_, word)| !word.is_empty());
     let words = words.map(|(name, word)| format!("{name}: {word}"));
-    let mut lines: Vec<String> = std::iter::once(head).chain(words).collect();
+    let links = event.links.iter().map(|link| format!("{}: {}", link.text, link.href));
+    // The details come last: they may be longer than what is shown.
+    let mut lines: Vec<String> = std::iter::once(head).chain(words).chain(links).collect();
     lines.push("custom details:".to_owned());
     show(&payload.custom_details, 1, &mut lines);
-    lines.extend(event.links.iter().map(|link| format!("{}: {}", link.text, link.href)));
     let mut text = lines.join("\n");
     if text.len() > MAX_VISIBLE {
         text.truncate(text.floor_char_boundary(MAX_VISIBLE));

@@ -14,7 +14,7 @@ use super::{Built, Channel, Kind, Message, Preview};
 use crate::config::ChannelConfig;
 use crate::domain::outcome::SendReport;
 use crate::domain::secret::{REDACTED, Secret};
-use crate::render::{Escape, TemplateField};
+use crate::render::{Escape, Limit, TemplateField};
 
 mod event;
 mod message;
@@ -35,6 +35,7 @@ url: https://events.pagerduty.com/v2/enqueue
         name: "summary",
         source: include_str!("../../../templates/pagerduty/summary.hbs"),
         escape: Escape::Plain,
+        limit: Limit::chars(message::MAX_SUMMARY),
     }],
     idempotent: true,
     build,

@@ -142,10 +142,28 @@ fn a_long_dedup_key_becomes_a_hash_of_all_of_it() {
 }
 
 #[test]
-fn an_event_that_is_too_large_loses_its_alerts_and_says_so() {
+fn an_event_that_is_too_large_loses_long_texts_and_says_so() {
     let mut snapshot = samples::several();
     for member in &mut snapshot.alerts {
         member.annotations.insert("description".to_owned(), "x".repeat(100_000));
+    }
+
+    let event = event(&snapshot, &rendered());
+
+    let details = &event["payload"]["custom_details"];
+    assert_eq!(details["note"], "long texts cut: the event would be too large");
+    assert_eq!(details["owner"], "Dana Petrova");
+    let alerts = details["alerts"].as_array().unwrap();
+    assert_eq!(alerts.len(), 14);
+    assert_eq!(alerts[13]["annotations"]["description"], format!("{}…", "x".repeat(1_000)));
+    assert_eq!(alerts[13]["labels"]["instance"], "fraud-14:8080");
+}
+
+#[test]
+fn an_event_that_is_still_too_large_loses_its_alerts_and_says_so() {
+    let mut snapshot = samples::several();
+    for member in &mut snapshot.alerts {
+        member.annotations.extend((0..100).map(|n| (format!("annotation_{n}"), "x".repeat(1_000))));
     }
 
     let event = event(&snapshot, &rendered());

@@ -13,11 +13,11 @@ use crate::render::escape::{clean_text, escape_mrkdwn};
 use crate::render::{Link, urls};
 
 /// Of a header block.
-const MAX_HEADER: usize = 150;
+pub const MAX_HEADER: usize = 150;
 /// Of a section's text.
-const MAX_SECTION: usize = 3000;
+pub const MAX_SECTION: usize = 3000;
 /// Slack may split a longer text in two messages.
-const MAX_TEXT: usize = 3500;
+pub const MAX_TEXT: usize = 3500;
 /// Room for the usual six and some of the entry's own; Slack would allow 25.
 const MAX_BUTTONS: usize = 10;
 /// Of a button's text.

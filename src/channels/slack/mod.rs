@@ -16,7 +16,7 @@ use super::{Built, Channel, Kind, Message, Preview, shrink};
 use crate::config::ChannelConfig;
 use crate::domain::outcome::SendReport;
 use crate::domain::secret::Secret;
-use crate::render::{Escape, TemplateField};
+use crate::render::{Escape, Limit, TemplateField};
 
 mod answer;
 mod api;
@@ -39,16 +39,19 @@ channel: C0123456789
             name: "title",
             source: include_str!("../../../templates/slack/title.hbs"),
             escape: Escape::Mrkdwn,
+            limit: Limit::chars(message::MAX_HEADER),
         },
         TemplateField {
             name: "body",
             source: include_str!("../../../templates/slack/body.hbs"),
             escape: Escape::Mrkdwn,
+            limit: Limit::chars(message::MAX_SECTION),
         },
         TemplateField {
             name: "thread",
             source: include_str!("../../../templates/slack/thread.hbs"),
             escape: Escape::Mrkdwn,
+            limit: Limit::chars(message::MAX_TEXT),
         },
     ],
     idempotent: false,

@@ -1,9 +1,11 @@
 //! The shape of a webhook's body. Times are RFC 3339 in UTC; what is not known is an empty
 //! text or absent. Links are ready to use, never templates.
 
+use std::borrow::Cow;
+
 use serde::{Serialize, Serializer};
 
-use crate::channels::Message;
+use crate::channels::{Message, shrink};
 use crate::domain::alert::Extras;
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{Contact, Deployment};
@@ -119,7 +121,7 @@ pub struct Alert<'a> {
     pub severity: &'static str,
     pub severity_raw: &'a str,
     pub labels: &'a Labels,
-    pub annotations: &'a Labels,
+    pub annotations: Cow<'a, Labels>,
     #[serde(serialize_with = "rfc3339")]
     pub starts_at: Timestamp,
     #[serde(serialize_with = "rfc3339_or_null")]
@@ -146,6 +148,16 @@ impl<'a> Body<'a> {
                 incidents: [Incident::of(message)],
                 text,
             },
+        }
+    }
+}
+
+impl Body<'_> {
+    /// Cuts every annotation to so many characters.
+    pub fn shorten_annotations(&mut self, chars: usize) {
+        let [incident] = &mut self.data.incidents;
+        for text in incident.alerts.iter_mut().flat_map(|alert| alert.annotations.to_mut().values_mut()) {
+            shrink::cut_text(text, chars);
         }
     }
 }
@@ -227,7 +239,7 @@ impl<'a> Alert<'a> {
             severity: member.severity.as_str(),
             severity_raw: &member.severity_raw,
             labels: &member.labels,
-            annotations: &member.annotations,
+            annotations: Cow::Borrowed(&member.annotations),
             starts_at: member.starts_at,
             ends_at: member.ends_at,
             generator_url: &member.generator_url,

@@ -10,7 +10,10 @@ use crate::channels::{shrink, text};
 /// take a megabyte.
 pub const MAX_BODY: usize = 512 * 1024;
 /// The most characters of the text for people.
-const MAX_TEXT: usize = 32 * 1024;
+pub const MAX_TEXT: usize = 32 * 1024;
+
+/// The most characters of an annotation in a body that is too large.
+const SHORT_ANNOTATION: usize = 1_000;
 
 /// A body ready to be signed, and what a person is shown of it.
 #[derive(Debug)]
@@ -25,12 +28,17 @@ pub struct Composed {
 
 /// The body of `message`: the same bytes for every retry.
 ///
-/// When it grows beyond [`MAX_BODY`], alerts are left out from the end and counted in
-/// `alerts_omitted`; should that not be enough, long texts are cut.
+/// When it grows beyond [`MAX_BODY`], the annotations of the alerts are cut; should that not be
+/// enough, alerts are left out from the end and counted in `alerts_omitted`, then all texts are
+/// cut.
 pub fn compose(message: &Message<'_>) -> Composed {
     let text = text::lines(message.rendered.field("text"), MAX_TEXT);
     let mut content = Body::of(message, &text);
     let mut body = shrink::json(&content);
+    if body.len() > MAX_BODY {
+        content.shorten_annotations(SHORT_ANNOTATION);
+        body = shrink::json(&content);
+    }
     if body.len() > MAX_BODY {
         drop_alerts(&mut content, body.len() - MAX_BODY);
         body = shrink::json(&content);

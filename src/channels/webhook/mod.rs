@@ -17,7 +17,7 @@ use super::{Built, Channel, Kind, Message, Preview};
 use crate::config::ChannelConfig;
 use crate::domain::outcome::SendReport;
 use crate::domain::secret::Secret;
-use crate::render::{Escape, TemplateField};
+use crate::render::{Escape, Limit, TemplateField};
 
 mod body;
 mod message;
@@ -39,6 +39,7 @@ headers:
         name: "text",
         source: include_str!("../../../templates/webhook/text.hbs"),
         escape: Escape::Plain,
+        limit: Limit::chars(message::MAX_TEXT),
     }],
     idempotent: true,
     build,

@@ -124,11 +124,29 @@ fn the_body_has_this_shape() {
 }
 
 #[test]
+fn of_a_body_that_is_too_large_the_annotations_are_cut() {
+    let mut snapshot = samples::several();
+    for member in &mut snapshot.alerts {
+        member.annotations.insert("description".to_owned(), "x".repeat(100_000));
+    }
+    let rendered = rendered();
+
+    let composed = message::compose(&message(&snapshot, &rendered));
+
+    let body: Value = serde_json::from_str(&composed.body).unwrap();
+    let incident = &body["data"]["incidents"][0];
+    assert!(composed.body.len() <= message::MAX_BODY);
+    let alerts = incident["alerts"].as_array().unwrap();
+    assert_eq!((alerts.len(), &incident["alerts_omitted"]), (snapshot.alerts.len(), &json!(0)));
+    assert_eq!(alerts[0]["annotations"]["description"], json!(format!("{}…", "x".repeat(1_000))));
+}
+
+#[test]
 fn too_many_alerts_are_left_out_and_counted() {
     let mut snapshot = samples::several();
     let alerts = snapshot.alerts.len();
     for member in &mut snapshot.alerts {
-        member.annotations.insert("description".to_owned(), "x".repeat(100_000));
+        member.annotations.extend((0..100).map(|n| (format!("annotation_{n}"), "x".repeat(1_000))));
     }
     let rendered = rendered();
 

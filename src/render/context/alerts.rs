@@ -1,8 +1,9 @@
 //! The member alerts, and what they have in common.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::AlertContext;
+use super::{AlertContext, labels};
 use crate::domain::alert::AlertStatus;
 use crate::domain::clock::Timestamp;
 use crate::domain::incident::Member;
@@ -11,49 +12,35 @@ use crate::domain::notification::{NotificationKind, Snapshot};
 use crate::domain::severity::Severity;
 use crate::render::escape::{clean_line, clean_text};
 use crate::render::fit::{ELLIPSIS, Unit, fit};
-use crate::render::{look, urls, words};
-
-/// The labels that say what an alert is about, the most telling first.
-const SUBJECTS: [&str; 15] = [
-    "instance",
-    "pod",
-    "pod_name",
-    "host",
-    "hostname",
-    "node",
-    "device",
-    "container",
-    "feature",
-    "slice",
-    "partition",
-    "rulename",
-    "job",
-    "service",
-    "namespace",
-];
-
-/// How Prometheus begins an annotation whose template failed.
-pub(super) const BROKEN: &str = "<error expanding template";
+use crate::render::usable::{NO_VALUE, NO_VALUE_SHOWN, is_usable};
+use crate::render::{look, natural, urls, words};
 
 /// How Grafana names the rule in alerts about the rule itself.
 const RULE: &str = "rulename";
-
-/// What Go's templates write for a name that does not exist.
-const NO_VALUE: &str = "<no value>";
-
-/// And what is shown for it inside a text: no markup, no error.
-const NO_VALUE_SHOWN: &str = "(no value)";
 
 const MAX_LABEL: usize = 1_000;
 const MAX_ANNOTATION: usize = 8_000;
 const MAX_NAMES: usize = 100;
 const MAX_LINE: usize = 300;
+/// The most labels that a line names.
+const MAX_OWN: usize = 4;
 
 /// What the annotations say in words.
 #[derive(Default)]
 pub(super) struct Texts {
     pub summary: String,
     pub description: String,
+    pub impact: String,
+    pub action: String,
+    pub runbook: String,
+}
+
+/// The alerts as a message tells of them.
+pub(super) struct Told<'s> {
+    /// Firing first, higher severity first, then in natural order of what sets them apart.
+    pub alerts: Vec<AlertContext>,
+    /// The alert that speaks for all of them.
+    pub worst: Option<&'s Member>,
 }
 
 /// Labels and annotations that all of `members` share.
@@ -72,22 +59,55 @@ pub(super) fn common(members: &[Member]) -> (Labels, Labels) {
 }
 
 /// Every alert of the snapshot; `labels` and `annotations` are what they share.
-pub(super) fn all(
-    snapshot: &Snapshot,
+pub(super) fn all<'s>(
+    snapshot: &'s Snapshot,
     external_url: &str,
     labels: &Labels,
     annotations: &Labels,
-) -> Vec<AlertContext> {
+) -> Told<'s> {
     let url = |member: &Member| match snapshot.kind {
         // Each line stands for an incident of its own.
         NotificationKind::Folded => urls::incident(external_url, &member.fingerprint),
         _ => String::new(),
     };
-    let alert = |member| AlertContext { url: url(member), ..alert(member, snapshot.at, labels, annotations) };
-    snapshot.alerts.iter().map(alert).collect()
+    let common = Common { at: snapshot.at, has_entry: snapshot.entry.is_some(), labels, annotations };
+    let told = |member| (member, AlertContext { url: url(member), ..alert(member, &common) });
+    let mut all: Vec<(&Member, AlertContext)> = snapshot.alerts.iter().map(told).collect();
+    all.sort_by(|(a, a_told), (b, b_told)| {
+        let rank = |member: &Member| (member.status == AlertStatus::Resolved, Reverse(member.severity));
+        rank(a).cmp(&rank(b)).then_with(|| natural::compare(&a_told.line, &b_told.line))
+    });
+    let members: Vec<&Member> = all.iter().map(|(member, _)| *member).collect();
+    Told { worst: worst(&members), alerts: all.into_iter().map(|(_, alert)| alert).collect() }
 }
 
-/// Summary and description of one alert, from the annotations that are not broken.
+/// Of those that are as severe as the first: the one whose value is farthest from its threshold.
+fn worst<'s>(members: &[&'s Member]) -> Option<&'s Member> {
+    let first = *members.first()?;
+    let peers = members.iter().filter(|m| (m.status, m.severity) == (first.status, first.severity));
+    Some(peers.fold(first, |worst, peer| if excess(peer) > excess(worst) { peer } else { worst }))
+}
+
+/// How far the value is from its threshold, measured by the threshold; less than nothing when
+/// that cannot be said.
+fn excess(member: &Member) -> f64 {
+    const UNKNOWN: f64 = -1.0;
+    let (value, threshold) = (own_value(member), threshold(&member.annotations));
+    let (Some((value, unit)), Some((threshold, other))) = (quantity(&value), quantity(&threshold)) else {
+        return UNKNOWN;
+    };
+    let excess = (value - threshold).abs() / threshold.abs().max(f64::EPSILON);
+    if (unit == other || other.is_empty()) && excess.is_finite() { excess } else { UNKNOWN }
+}
+
+/// `412 ms` as 412 and `ms`.
+fn quantity(text: &str) -> Option<(f64, &str)> {
+    let end = text.find(|c: char| !c.is_ascii_digit() && !".+-".contains(c)).unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    Some((number.parse().ok()?, unit.trim()))
+}
+
+/// What the annotations of one alert say, each text once; the broken ones say nothing.
 pub(super) fn texts(member: Option<&Member>) -> Texts {
     member.map(|member| texts_of(&member.annotations)).unwrap_or_default()
 }
@@ -98,42 +118,40 @@ pub fn summary_and_value(annotations: &Labels) -> (String, String) {
 }
 
 fn texts_of(annotations: &Labels) -> Texts {
-    let usable = |name: &'static str| first_usable(annotations, &[name]).map(|text| (name, text));
-    let Some((name, summary)) = ["summary", "message", "title", "description"].into_iter().find_map(usable)
-    else {
-        return Texts::default();
-    };
-    let description = (name != "description").then(|| first_usable(annotations, &["description"]));
+    let usable = |name: &str| first_usable(annotations, &[name]);
+    let line = |text: Option<&str>| clean_line(&prose(text.unwrap_or(""))).into_owned();
+    let summary = line(["summary", "message", "title", "description"].into_iter().find_map(usable));
+    let mut said = vec![summary.clone()];
+    let mut description = Vec::new();
+    for text in ["description", "message"].into_iter().filter_map(usable) {
+        let as_line = line(Some(text));
+        if !said.iter().any(|known| is_the_same(known, &as_line)) {
+            description.push(prose(text).trim().to_owned());
+            said.push(as_line);
+        }
+    }
+    let mut runbook = ["runbook", "runbook_url"].into_iter().filter_map(usable);
     Texts {
-        summary: clean_line(&prose(summary)).into_owned(),
-        description: prose(description.flatten().unwrap_or("")).trim().to_owned(),
+        summary,
+        description: description.join("\n"),
+        impact: line(usable("impact")),
+        action: line(["action", "actions", "remediation"].into_iter().find_map(usable)),
+        runbook: line(runbook.find(|text| urls::presentable(text).is_none())),
     }
 }
 
-/// What one alert is about, with the label's name.
-pub(super) fn place(member: &Member) -> String {
-    let named = SUBJECTS.iter().find(|name| first_usable(&member.labels, &[name]).is_some());
-    named.map(|name| format!("{name} {}", line_of(&member.labels, &[name]))).unwrap_or_default()
+/// Whether two texts say the same: a full stop at the end is no difference.
+fn is_the_same(one: &str, other: &str) -> bool {
+    one.trim_end_matches('.').eq_ignore_ascii_case(other.trim_end_matches('.'))
 }
 
 /// The value that the annotations tell.
-pub(super) fn value(annotations: &Labels) -> String {
+fn value(annotations: &Labels) -> String {
     line_of(annotations, &["value", "current_value"])
 }
 
-/// The value that all of `members` tell: in an annotation, or as Grafana sends it.
-pub(super) fn common_value(members: &[Member], annotations: &Labels) -> String {
-    match value(annotations) {
-        told if told.is_empty() => {
-            let Some((first, others)) = members.split_first() else { return told };
-            let is_shared = others.iter().all(|member| member.extras.measured() == first.extras.measured());
-            if is_shared { grafana_value(first) } else { told }
-        }
-        told => told,
-    }
-}
-
-fn own_value(member: &Member) -> String {
+/// The value that an alert tells: in an annotation, or as Grafana sends it.
+pub(super) fn own_value(member: &Member) -> String {
     match value(&member.annotations) {
         told if told.is_empty() => grafana_value(member),
         told => told,
@@ -176,20 +194,22 @@ pub(super) fn first_usable<'a>(annotations: &'a Labels, names: &[&str]) -> Optio
         .find(|text| is_usable(text))
 }
 
-/// Whether it says anything: not what templates of rules leave behind when they fail.
-pub fn is_usable(text: &str) -> bool {
-    let text = text.trim();
-    !text.is_empty() && text != NO_VALUE && text != NO_VALUE_SHOWN && !text.starts_with(BROKEN)
+/// What all alerts of a message share.
+struct Common<'a> {
+    at: Timestamp,
+    has_entry: bool,
+    labels: &'a Labels,
+    annotations: &'a Labels,
 }
 
-fn alert(member: &Member, at: Timestamp, labels: &Labels, annotations: &Labels) -> AlertContext {
+fn alert(member: &Member, common: &Common<'_>) -> AlertContext {
     let end = match member.status {
-        AlertStatus::Firing => at,
-        AlertStatus::Resolved => member.ends_at.unwrap_or(at),
+        AlertStatus::Firing => common.at,
+        AlertStatus::Resolved => member.ends_at.unwrap_or(common.at),
     };
     let mut alert = AlertContext {
         name: clean_line(member.labels.get(ALERTNAME).map_or("", String::as_str)).into_owned(),
-        subject: line_of(&member.labels, &SUBJECTS),
+        subject: labels::subject(&member.labels, common.has_entry),
         line: String::new(),
         status: member.status.as_str(),
         resolved: member.status == AlertStatus::Resolved,
@@ -206,23 +226,26 @@ fn alert(member: &Member, at: Timestamp, labels: &Labels, annotations: &Labels) 
         url: String::new(),
         fingerprint: clean_line(&member.fingerprint).into_owned(),
     };
-    alert.line = line(&alert, labels, annotations);
+    alert.line = line(&alert, common);
     alert
 }
 
 /// What sets the alert apart from its neighbours, its own value or summary, how long.
-fn line(alert: &AlertContext, labels: &Labels, annotations: &Labels) -> String {
-    let own: Vec<(&str, &str)> = pairs(&alert.labels)
-        .filter(|(name, value)| !labels.contains_key(*name) && *name != "severity" && is_usable(value))
-        .take(4)
-        .collect();
+fn line(alert: &AlertContext, common: &Common<'_>) -> String {
+    let is_own = |(name, value): &(&str, &str)| {
+        !common.labels.contains_key(*name) && *name != "severity" && is_usable(value)
+    };
+    let own = labels::telling_first(pairs(&alert.labels).filter(is_own).collect());
     let apart = match own.as_slice() {
         [] => alert.subject.clone(),
+        [(name, value)] if value.chars().all(|c| c.is_ascii_digit()) => format!("{name} {value}"),
         [(_, value)] => (*value).to_owned(),
         several => {
-            several.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(", ")
+            let several = several.iter().take(MAX_OWN);
+            several.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(", ")
         }
     };
+    let annotations = common.annotations;
     let says_value = !alert.value.is_empty() && value(annotations) != alert.value;
     let says_summary =
         !says_value && !alert.summary.is_empty() && !annotations.values().any(|v| *v == alert.summary);

@@ -1,12 +1,15 @@
 //! From a snapshot to the variables of a message.
 
-use super::{ContextOptions, Counts, IncidentContext, MessageContext, alerts, links, notes, parts};
+use super::{ContextOptions, Counts, IncidentContext, MessageContext, alerts, labels, links, notes, parts};
 use crate::domain::alert::AlertStatus;
 use crate::domain::clock::Timestamp;
 use crate::domain::notification::{NotificationKind, Snapshot};
 use crate::render::escape::clean_line;
 use crate::render::links::Window;
 use crate::render::{budget, look, urls, words};
+
+/// A longer summary does not fit into every title, so that the text says it, too.
+const HEADLINE_SUMMARY: usize = 100;
 
 impl MessageContext {
     /// The variables of the message about `snapshot`.
@@ -15,19 +18,22 @@ impl MessageContext {
         let entry = snapshot.entry.as_ref();
         let resolved = snapshot.status == AlertStatus::Resolved;
         let (labels, annotations) = alerts::common(&snapshot.alerts);
-        let alerts = alerts::all(snapshot, options.external_url, &labels, &annotations);
-        let texts = alerts::texts(snapshot.alerts.first());
-        let subject = alerts.first().map(|alert| alert.subject.clone()).unwrap_or_default();
+        let told = alerts::all(snapshot, options.external_url, &labels, &annotations);
+        let worst = told.worst;
+        let texts = alerts::texts(worst);
+        let subject = worst.map(|worst| labels::subject(&worst.labels, entry.is_some())).unwrap_or_default();
+        let place = place(snapshot);
         let version = parts::version(snapshot);
         let title = entry.map_or_else(|| subject.clone(), |entry| clean_line(&entry.title).into_owned());
         let window = window(snapshot, options.now);
         let deployment = parts::deployment(snapshot);
         let version_note = parts::version_note(snapshot);
         let counts = counts(snapshot);
-        let (value, threshold) =
-            (alerts::common_value(&snapshot.alerts, &annotations), alerts::threshold(&annotations));
+        let value = worst.map(alerts::own_value).unwrap_or_default();
+        let threshold = worst.map(|worst| alerts::threshold(&worst.annotations)).unwrap_or_default();
+        let summary = summary(snapshot, &texts.summary, &counts);
         let incident_context = incident_context(snapshot, options.external_url);
-        let facts = links::Facts { version, window };
+        let facts = links::Facts { worst, version, window };
         let links =
             budget::within(budget::MESSAGE, || links::all(snapshot, options, facts, &incident_context.url));
         let mut notes = notes::of(snapshot, &version_note, options.now);
@@ -45,19 +51,21 @@ impl MessageContext {
             emoji: alerts::emoji(snapshot.status, incident.severity),
             color: if resolved { look::RESOLVED_COLOR } else { look::color(incident.severity) },
             lead: lead(snapshot),
-            headline: parts::headline(snapshot, &title, version),
+            headline: parts::headline(snapshot, &title, version, &summary),
+            headline_is_summary: incident.alertname.trim().is_empty()
+                && (1..=HEADLINE_SUMMARY).contains(&summary.chars().count()),
             alertname: clean_line(&incident.alertname).into_owned(),
             entry: clean_line(&incident.entry).into_owned(),
             subject,
-            place: place(snapshot),
+            label_line: labels::line(snapshot, place.as_ref().map(|(name, _)| *name)),
+            place: place.map(|(name, value)| format!("{name} {value}")).unwrap_or_default(),
             version: clean_line(version).into_owned(),
             version_note,
-            summary: if snapshot.kind == NotificationKind::Folded {
-                clean_line(&snapshot.reason).into_owned()
-            } else {
-                texts.summary
-            },
+            summary,
             description: texts.description,
+            impact: parts::impact(&texts.impact, entry),
+            action: texts.action,
+            runbook_text: texts.runbook,
             measured: parts::measured(&value, &threshold),
             value,
             threshold,
@@ -69,7 +77,7 @@ impl MessageContext {
             team: entry.map(|entry| clean_line(&entry.team).into_owned()).unwrap_or_default(),
             labels,
             annotations,
-            alerts,
+            alerts: told.alerts,
             several: counts.total > 1,
             counts,
             incident: incident_context,
@@ -79,6 +87,7 @@ impl MessageContext {
             window,
             notes,
             reason: clean_line(&snapshot.reason).into_owned(),
+            footer: parts::sentence(&snapshot.reason),
             at: snapshot.at.to_rfc3339(),
             now: options.now.to_rfc3339(),
             channel: options.channel.to_owned(),
@@ -87,11 +96,25 @@ impl MessageContext {
     }
 }
 
-fn place(snapshot: &Snapshot) -> String {
+fn place(snapshot: &Snapshot) -> Option<(&'static str, String)> {
     match (snapshot.alerts.as_slice(), &snapshot.entry) {
-        ([only], Some(_)) if snapshot.incident.members <= 1 => alerts::place(only),
-        _ => String::new(),
+        ([only], Some(_)) if snapshot.incident.members <= 1 => labels::place(&only.labels, true),
+        _ => None,
     }
+}
+
+/// One alert's summary; with how many others there are, unless they say the same.
+fn summary(snapshot: &Snapshot, summary: &str, counts: &Counts) -> String {
+    if snapshot.kind == NotificationKind::Folded {
+        return clean_line(&snapshot.reason).into_owned();
+    }
+    let mut peers = snapshot.alerts.iter().filter(|alert| alert.status == snapshot.status);
+    let all = if snapshot.status == AlertStatus::Firing { counts.firing } else { counts.total };
+    let others = all.saturating_sub(1);
+    if summary.is_empty() || others == 0 || peers.all(|alert| alerts::texts(Some(alert)).summary == summary) {
+        return summary.to_owned();
+    }
+    format!("{summary} (and {others} more)")
 }
 
 /// The moment the incident ended, or that of the decision while it goes on.

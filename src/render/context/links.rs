@@ -14,6 +14,8 @@ use crate::render::urls::{encode, fitting, presentable};
 /// What links are made of beside the snapshot.
 #[derive(Clone, Copy)]
 pub(super) struct Facts<'a> {
+    /// The alert whose own links are shown.
+    pub worst: Option<&'a Member>,
     pub version: &'a str,
     pub window: Window,
 }
@@ -35,7 +37,7 @@ pub(super) fn all(
     incident_url: &str,
 ) -> Links {
     static NONE: Labels = Labels::new();
-    let first = snapshot.alerts.first();
+    let first = facts.worst;
     let annotations = first.map_or(&NONE, |member| &member.annotations);
     let no_extras = Extras::default();
     let extras = first.map_or(&no_extras, |member| &member.extras);
@@ -150,7 +152,9 @@ fn source(member: Option<&Member>) -> &'static str {
 fn alertmanager(snapshot: &Snapshot) -> Option<String> {
     let base = presentable(&snapshot.incident.external_url)?;
     let base = base.trim_end_matches('/');
-    presentable(&format!("{base}/#/alerts?receiver={}", encode(&snapshot.incident.receiver)))
+    let receiver = snapshot.incident.receiver.trim();
+    let query = if receiver.is_empty() { String::new() } else { format!("?receiver={}", encode(receiver)) };
+    presentable(&format!("{base}/#/alerts{query}"))
 }
 
 /// `model_card` becomes `Model card`.

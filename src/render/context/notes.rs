@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::alerts::BROKEN;
 use crate::domain::alert::AlertStatus;
 use crate::domain::clock::Timestamp;
 use crate::domain::incident::{GRAFANA_TEST, OURSELVES, ResolveReason, TEST_LASTS};
 use crate::domain::notification::{NotificationKind, Overtaken, Snapshot, StandsIn};
 use crate::render::escape::clean_line;
 use crate::render::fit::{ELLIPSIS, Unit, fit};
+use crate::render::usable::BROKEN;
 use crate::render::words;
 
 /// A message sent later than this after it was decided says so.

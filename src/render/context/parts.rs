@@ -6,6 +6,9 @@ use crate::domain::notification::{EntryFacts, NotificationKind, Snapshot};
 use crate::render::escape::{clean_line, clean_text};
 use crate::render::{urls, words};
 
+/// A longer address within a line would push out what the line says.
+const MAX_URL: usize = 1_000;
+
 /// The version to speak of: the one the alert names, else the one live when it began,
 /// else the current one.
 pub(super) fn version(snapshot: &Snapshot) -> &str {
@@ -30,11 +33,15 @@ pub(super) fn version_note(snapshot: &Snapshot) -> String {
         .filter(|deployment| bare(&deployment.version) == bare(live))
         .map(|deployment| format!(" since {}", words::clock_time(deployment.at, snapshot.at)))
         .unwrap_or_default();
-    format!("the alert names version {}; the catalog says {}{since}", clean_line(named), clean_line(live))
+    format!(
+        "the alert names version {}; the catalog says {}{since}",
+        words::version(named),
+        words::version(live)
+    )
 }
 
-/// What broke and where.
-pub(super) fn headline(snapshot: &Snapshot, title: &str, version: &str) -> String {
+/// What broke and where. Without a rule's name the summary says what broke.
+pub(super) fn headline(snapshot: &Snapshot, title: &str, version: &str, summary: &str) -> String {
     let name = clean_line(&snapshot.incident.alertname);
     if snapshot.kind == NotificationKind::Folded {
         return name.into_owned();
@@ -51,6 +58,8 @@ pub(super) fn headline(snapshot: &Snapshot, title: &str, version: &str) -> Strin
     match (name.is_empty(), place.is_empty()) {
         (false, false) => format!("{name} on {place}"),
         (false, true) => name,
+        (true, _) if !summary.is_empty() && (place.is_empty() || says(summary, title)) => summary.to_owned(),
+        (true, _) if !summary.is_empty() => format!("{summary} on {place}"),
         (true, false) => place,
         (true, true) => {
             // The key of an alert without a rule's name begins with the colon after it.
@@ -58,6 +67,24 @@ pub(super) fn headline(snapshot: &Snapshot, title: &str, version: &str) -> Strin
             format!("Alert {}", key.trim_start_matches(':')).trim_end().to_owned()
         }
     }
+}
+
+fn says(text: &str, word: &str) -> bool {
+    text.to_lowercase().contains(&word.to_lowercase())
+}
+
+/// What it costs, from the alert and from the catalog, once.
+pub(super) fn impact(of_alert: &str, entry: Option<&EntryFacts>) -> String {
+    let of_entry = entry.map(|entry| clean_line(&entry.business_impact).into_owned()).unwrap_or_default();
+    let of_alert = if says(&of_entry, of_alert) { "" } else { of_alert };
+    joined([of_alert.to_owned(), of_entry])
+}
+
+/// A reason as a line of its own.
+pub(super) fn sentence(reason: &str) -> String {
+    let reason = clean_line(reason);
+    let mut chars = reason.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
 /// Value and threshold in one phrase.
@@ -123,13 +150,13 @@ pub(super) fn deployment(snapshot: &Snapshot) -> DeploymentContext {
     let before = snapshot.incident.started_at.since(deployment.at);
     let (version, actor) = (line(&deployment.version), line(&deployment.actor));
     let previous_version = line(&deployment.previous_version);
-    let mut text = format!("{version} deployed");
+    let mut text = format!("{} deployed", words::version(&version));
     if !actor.is_empty() {
         text.push_str(&format!(" by {actor}"));
     }
     text.push_str(&format!(" {} before the alert began", words::duration(before)));
     if !previous_version.is_empty() {
-        text.push_str(&format!(" (was {previous_version})"));
+        text.push_str(&format!(" (was {})", words::version(&previous_version)));
     }
     DeploymentContext {
         version,
@@ -137,7 +164,7 @@ pub(super) fn deployment(snapshot: &Snapshot) -> DeploymentContext {
         at: deployment.at.to_rfc3339(),
         actor,
         commit: line(&deployment.commit),
-        url: urls::presentable(&deployment.url).unwrap_or_default(),
+        url: urls::presentable(&deployment.url).filter(|url| url.len() <= MAX_URL).unwrap_or_default(),
         rollback_command: line(&deployment.rollback_command),
         ago: words::duration(snapshot.at.since(deployment.at)),
         before_alert: words::duration(before),
@@ -156,14 +183,12 @@ fn kind_label(kind: EntryKind) -> &'static str {
     }
 }
 
-/// `Fraud detector v8`; a bare number gets its `v`.
+/// `Fraud detector v8`
 fn with_version(title: &str, version: &str) -> String {
-    let version = clean_line(version);
-    if version.is_empty() {
-        return title.to_owned();
+    match words::version(version) {
+        version if version.is_empty() => title.to_owned(),
+        version => format!("{title} {version}"),
     }
-    let is_number = version.chars().all(|c| c.is_ascii_digit() || c == '.');
-    format!("{title} {}{version}", if is_number { "v" } else { "" })
 }
 
 /// A version without the `v` that some write before it.

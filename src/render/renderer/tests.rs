@@ -3,7 +3,7 @@
 use super::*;
 
 const fn field(name: &'static str, source: &'static str, escape: Escape) -> TemplateField {
-    TemplateField { name, source, escape }
+    TemplateField { name, source, escape, limit: Limit::chars(100_000) }
 }
 
 macro_rules! builtin {

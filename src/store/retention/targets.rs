@@ -103,11 +103,7 @@ const NOTIFICATIONS: Target = Target {
 
 const INCIDENTS: Target = Target {
     table: "incidents",
-    candidates: candidates!(
-        "incidents",
-        "state <> 'open' AND updated_at < $3",
-        "OCTET_LENGTH(tally)"
-    ),
+    candidates: candidates!("incidents", "state <> 'open' AND updated_at < $3", "OCTET_LENGTH(tally)"),
     window: 100,
     needed: &[
         "SELECT incident_id FROM conversations WHERE next_due_at IS NOT NULL AND incident_id IN",

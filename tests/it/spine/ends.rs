@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use modelpager::config::Config;
 use modelpager::domain::clock::{Clock as _, Timestamp};
 use modelpager::domain::duration::PromDuration;
 use modelpager::domain::notification::Snapshot;
@@ -9,7 +10,7 @@ use modelpager::render::context::MessageContext;
 use modelpager::render::{Overrides, Renderer};
 use serde_json::{Value, json};
 
-use super::{World, body, config, firing, resolved};
+use super::{World, body, firing, resolved};
 use crate::support::databases::{Fresh, on_both_databases};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -23,6 +24,15 @@ on_both_databases! {
     the_word_for_the_severity_fits_the_severity,
     the_word_for_the_severity_is_one_that_a_firing_member_uses,
     the_word_for_the_severity_fits_after_the_end,
+}
+
+/// Each message takes the place of the one before, so that the last can be looked at.
+fn config() -> Config {
+    let mut config = super::config();
+    for channel in &mut config.channels {
+        channel.supersede = Some(true);
+    }
+    config
 }
 
 fn bodies(json: &str) -> Vec<Value> {
@@ -77,10 +87,7 @@ async fn an_end_heard_late_is_told_as_it_was(fresh: Fresh) {
     let told = world.last_message().await;
 
     let end = at("2026-11-20T10:10:00Z");
-    assert_eq!(
-        told.when,
-        "resolved after 10 min, from 10:00 UTC on 20 Nov 2026 to 10:10 UTC on 20 Nov 2026"
-    );
+    assert_eq!(told.when, "resolved after 10 min, from 10:00 UTC on 20 Nov 2026 to 10:10 UTC on 20 Nov 2026");
     assert_eq!((told.duration.as_str(), told.incident.duration_seconds), ("10 min", 600));
     assert_eq!(told.alerts[0].duration, "10 min");
     assert_eq!(told.window.to_ms, end.plus(15 * MINUTE).as_millis());
