@@ -66,7 +66,8 @@ impl World {
     }
 
     async fn last_snapshot(&self) -> Snapshot {
-        let last = self.notifications().await.pop().unwrap();
+        let all = self.notifications().await;
+        let last = all.iter().rfind(|message| message.channel == "console").unwrap();
         self.snapshot(&last.id).await
     }
 
