@@ -136,8 +136,13 @@ fn texts_of(annotations: &Labels) -> Texts {
         description: description.join("\n"),
         impact: line(usable("impact")),
         action: line(["action", "actions", "remediation"].into_iter().find_map(usable)),
-        runbook: line(runbook.find(|text| urls::presentable(text).is_none())),
+        runbook: line(runbook.find(|text| is_in_words(text))),
     }
+}
+
+/// Whether it is words rather than an address, be it one that is no link.
+fn is_in_words(text: &str) -> bool {
+    text.contains(char::is_whitespace) || !text.contains(['/', '\\', ':'])
 }
 
 /// Whether two texts say the same: a full stop at the end is no difference.

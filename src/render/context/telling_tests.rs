@@ -246,6 +246,10 @@ fn every_annotation_in_words_is_told_once() {
     assert_eq!(linked.description, "the same");
     assert_eq!(linked.impact, "Payments wait or pass unchecked");
     assert_eq!(linked.runbook_text, "");
+    for address in ["https://ok.example\\@evil.example/", "javascript:alert(1)", "//x.example/y"] {
+        let told = firing(|s| annotate(&mut s.alerts[0], &[("runbook", address)]));
+        assert_eq!(told.runbook_text, "", "{address}");
+    }
 }
 
 #[test]
