@@ -39,6 +39,8 @@ impl Stage {
             service.create("/api/v1/catalog", &entry).await;
         }
         service.create("/api/v1/catalog", &hostile_entry()).await;
+        service.create("/api/v1/catalog", &entry_without_breaks()).await;
+        service.deliver(&alert_without_breaks()).await;
         for (n, text) in HOSTILE.iter().enumerate() {
             service.deliver(&alert(&format!("Hostile{n}{text}"), "hostile", "warning", text)).await;
         }
@@ -101,6 +103,32 @@ pub fn alert(name: &str, model: &str, severity: &str, summary: &str) -> Value {
             .fold(7_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()))
     ));
     body
+}
+
+/// The alertname of [`alert_without_breaks`].
+pub const WITHOUT_BREAKS: &str =
+    "ModelServingLatencyNinetyNinthPercentileAboveTheAgreedLimitForTheLastFifteenMinutesInProduction";
+
+/// Long words, as generated names and paths are: none of them may make a page wider than a phone.
+fn alert_without_breaks() -> Value {
+    let path = "namespaces/ml-production/inferenceservices/recommendation-ranking-transformer/".repeat(3);
+    let mut body = alert(WITHOUT_BREAKS, "long-words", "critical", "it is slow");
+    let alert = &mut body["alerts"][0];
+    alert["labels"]["pod"] = json!(path);
+    alert["labels"]["k8s_deployment_annotation_with_a_name_of_its_own"] = json!("x".repeat(200));
+    alert["annotations"]["description"] = json!(path.replace('/', ""));
+    alert["annotations"]["runbook_url"] = json!(format!("https://wiki.example.org/{path}"));
+    alert["generatorURL"] =
+        json!(format!("https://prom.example.org/graph?g0.expr={}", path.replace('/', "_")));
+    body
+}
+
+fn entry_without_breaks() -> Value {
+    let word = "recommendation-ranking-transformer-".repeat(3);
+    json!({
+        "slug": "long-words", "kind": "model", "owner": word, "team": word, "current_version": "b".repeat(64),
+        "runbook": format!("| step | command |\n|---|---|\n| roll back | `{word}{word}` |\n\n    {word}{word}\n"),
+    })
 }
 
 fn hostile_entry() -> Value {

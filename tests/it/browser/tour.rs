@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::stage::Stage;
+use super::stage::{Stage, WITHOUT_BREAKS};
 use crate::support::browser::{Browser, Look};
 use crate::support::service::Service;
 
@@ -14,6 +14,7 @@ async fn tour(look: Look) {
     let Some(browser) = Browser::start(look).await else { return };
     let stage = Stage::set().await;
     let incident = stage.newest("incidents").await;
+    let without_breaks = stage.newest(&format!("incidents?alertname={WITHOUT_BREAKS}")).await;
     let notification = stage.newest("notifications").await;
     let event = stage.newest("events?state=processed").await;
     let rejected = stage.newest("events?state=rejected").await;
@@ -22,6 +23,8 @@ async fn tour(look: Look) {
         ("incidents", "/incidents".to_owned()),
         ("incidents-asked", "/incidents?state=open&severity=medium&q=hostile".to_owned()),
         ("incident", format!("/incidents/{incident}")),
+        ("incident-without-breaks", format!("/incidents/{without_breaks}")),
+        ("entry-without-breaks", "/catalog/long-words".to_owned()),
         ("notifications", "/notifications".to_owned()),
         ("notification", format!("/notifications/{notification}")),
         ("catalog", "/catalog".to_owned()),
