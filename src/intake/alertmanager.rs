@@ -146,14 +146,14 @@ pub fn parse(body: &[u8], received_at: Timestamp) -> Result<Delivery, Refusal> {
         return Err(too_deep(&text, at));
     }
     match wire::read(&text, received_at) {
-        Ok((envelope, Some(alerts))) => Ok(assemble(envelope, alerts)),
+        Ok((envelope, Some(alerts))) => Ok(assemble(&envelope, alerts)),
         Ok((_, None)) => Err(other_shape(&text)),
         Err(error) if error.is_data() => Err(other_shape(&text)),
         Err(error) => Err(not_json(&text, &error)),
     }
 }
 
-fn assemble(envelope: Envelope<'_>, alerts: Alerts) -> Delivery {
+fn assemble(envelope: &Envelope<'_>, alerts: Alerts) -> Delivery {
     // Twins are told apart by all of it.
     let keys = alerts.twin_key.finish(&unquote_regex(&envelope.receiver.0), &envelope.group_key.0);
     let kept = |text: &str| bounded(text, MAX_ENVELOPE_CHARS);

@@ -134,7 +134,7 @@ impl LinkTemplates {
             return Err(TemplateFault::new(None, "must begin with http:// or https://"));
         }
         // The host may come from a label that the sample does not have.
-        let host = template.trim_start().splitn(4, '/').nth(2).unwrap_or_default();
+        let host = template.trim_start().split('/').nth(2).unwrap_or_default();
         if host.contains("{{") {
             return Ok(());
         }

@@ -59,7 +59,7 @@ impl Stage {
     }
 }
 
-fn settings(mut channel: ChannelConfig, settings: Value) -> ChannelConfig {
+fn settings(mut channel: ChannelConfig, settings: &Value) -> ChannelConfig {
     channel.settings = settings.as_object().unwrap().clone().into_iter().collect();
     channel
 }
@@ -73,7 +73,7 @@ async fn a_mail_refused_with_odd_bytes_is_recorded_with_its_reason(fresh: Fresh)
         servers.push(smtp);
         settings(
             ChannelConfig::new("out", "email"),
-            json!({
+            &json!({
                 "smtp": {"host": address.ip().to_string(), "port": address.port(), "tls": "none"},
                 "from": "modelpager@example.org",
                 "to": ["a@example.org"],
@@ -101,7 +101,7 @@ async fn an_answer_with_odd_bytes_is_recorded(fresh: Fresh) {
         hook.http().always(Step::answer(answer));
         let url = hook.url();
         servers.push(hook);
-        settings(ChannelConfig::new("out", "webhook"), json!({"url": url}))
+        settings(ChannelConfig::new("out", "webhook"), &json!({"url": url}))
     })
     .await;
 
@@ -123,7 +123,7 @@ async fn a_reference_with_odd_bytes_is_recorded(fresh: Fresh) {
         servers.push(slack);
         settings(
             ChannelConfig::new("out", "slack"),
-            json!({"token": TOKEN, "channel": CHANNEL, "api_url": url}),
+            &json!({"token": TOKEN, "channel": CHANNEL, "api_url": url}),
         )
     })
     .await;
