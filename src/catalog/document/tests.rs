@@ -110,11 +110,16 @@ fn aliases_repeat_little() {
         "*b,".repeat(500)
     );
 
-    for document in [entries, text, nested] {
-        let refusal = Document::parse(document.as_bytes()).unwrap_err().to_string();
-        assert!(refusal.to_lowercase().contains("alias") || refusal.contains("budget"), "{refusal:.300}");
-        assert!(refusal.len() < 2_000, "{} bytes", refusal.len());
-        assert!(read_yaml(&document).is_err());
+    let told = |refusal: &str| {
+        let names_the_limit = refusal.contains("alias") || refusal.contains("budget");
+        assert!(names_the_limit && refusal.len() < 2_000, "{} bytes: {refusal:.300}", refusal.len());
+    };
+
+    for document in [&entries, &text] {
+        told(&Document::parse(document.as_bytes()).unwrap_err().to_string());
+    }
+    for document in [&entries, &text, &nested] {
+        told(&read_yaml(document).unwrap_err());
     }
 }
 
