@@ -148,3 +148,28 @@ async fn idle_connections_keep_no_alert_out() {
         drop(idle);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn imports_full_of_aliases_take_neither_memory_nor_time() {
+    let service = Service::start(&open_config()).await;
+    let entries = format!("entries: [&e {{slug: a}}{}]", ", *e".repeat(200_000));
+    let text = format!(
+        "entries: [{{slug: a, description: &t {}}}{}]",
+        "x".repeat(400_000),
+        ", {slug: b, description: *t}".repeat(15_000)
+    );
+    let import =
+        async |body: &str| service.call("POST", "/api/v1/catalog/import", body).await.unwrap().status;
+    let imports = async {
+        let (first, second, third, fourth) =
+            tokio::join!(import(&entries), import(&text), import(&entries), import(&text));
+        [first, second, third, fourth]
+    };
+
+    let (statuses, delay) = tokio::join!(imports, alert_in_and_out(&service, "Beside", 0));
+
+    assert!(statuses.iter().all(|status| [400, 503].contains(status)), "{statuses:?}");
+    assert!(statuses.contains(&400), "{statuses:?}");
+    assert_unimpressed(&service, delay);
+    assert_eq!(import("entries: [{slug: a}]").await, 200);
+}

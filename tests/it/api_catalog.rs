@@ -305,6 +305,24 @@ async fn an_import_says_that_it_is_yaml_or_json() {
 }
 
 #[actix_web::test]
+async fn an_import_beside_another_is_asked_to_come_again() {
+    let site = Site::open().await;
+    let import = async || {
+        let request =
+            TestRequest::post().uri("/api/v1/catalog/import").set_payload("entries: [{slug: fraud}]");
+        site.call(request.insert_header((CONTENT_TYPE, "application/yaml"))).await
+    };
+
+    let turn = site.state.catalog.begin_import().unwrap();
+    let answer = import().await;
+    assert_eq!(problem(&answer), (503, "unavailable".to_owned()));
+    assert!(!answer.header("retry-after").is_empty());
+    drop(turn);
+
+    assert_eq!(import().await.status, StatusCode::OK);
+}
+
+#[actix_web::test]
 async fn a_body_over_the_limit_is_refused() {
     let mut config = config_with_tokens();
     config.server.max_body_bytes = 100;
