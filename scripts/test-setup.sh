@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the programs some tests talk to, when they are absent: a real Alertmanager and
 # Prometheus, a real mail server, PostgreSQL with PgBouncer, openssl, a browser with its driver;
+# makes the locale en_US.UTF-8, by which databases usually sort;
 # and fetches axe-core, which looks at pages as people who cannot see them do, and a generator of
 # API clients with its compiler. Quiet when there is nothing to do. Without apt or the right to
 # install, or without the network, it says what is missing and ends well: the tests that need it
@@ -27,6 +28,7 @@ has_aiosmtpd() {
     return 1
 }
 has_postgres() { has postgres || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; }
+has_locale() { locale -a 2>/dev/null | grep -qiE '^en_US\.utf-?8$'; }
 has_chromium() {
     has chromium || has chromium-browser || has google-chrome || has google-chrome-stable || has chrome
 }
@@ -55,6 +57,8 @@ if ! has pgbouncer && [ ! -x /usr/sbin/pgbouncer ]; then
     services+=(pgbouncer)
 fi
 has openssl || packages+=(openssl)
+# The sources of locales are in a package of their own.
+has_locale || [ -f /usr/share/i18n/locales/en_US ] || packages+=(locales)
 [ -f "$axe" ] || has npm || has curl || has wget || packages+=(curl ca-certificates)
 has_chromium || browser_packages+=(chromium)
 has chromedriver || browser_packages+=(chromium-driver)
@@ -62,7 +66,7 @@ has chromedriver || browser_packages+=(chromium-driver)
 has_client() { cmp -s "$CLIENT_SOURCE/package-lock.json" "$client/package-lock.json"; }
 has npm && has node || packages+=(nodejs npm)
 
-[ ${#packages[@]} -gt 0 ] || [ ${#browser_packages[@]} -gt 0 ] || [ ! -f "$axe" ] || ! has_client || exit 0
+[ ${#packages[@]} -gt 0 ] || [ ${#browser_packages[@]} -gt 0 ] || [ ! -f "$axe" ] || ! has_client || ! has_locale || exit 0
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -169,6 +173,11 @@ if [ ${#packages[@]} -gt 0 ] && install "${packages[@]}"; then
 fi
 if [ ${#browser_packages[@]} -gt 0 ]; then
     install "${browser_packages[@]}" || true
+fi
+if ! has_locale && may_install locales; then
+    echo "test-setup: making the locale en_US.UTF-8"
+    "${as_root[@]}" localedef -i en_US -f UTF-8 en_US.UTF-8 >"$log" 2>&1 \
+        || { echo "test-setup: could not make the locale en_US.UTF-8:" >&2; tail -n 20 "$log" >&2; }
 fi
 [ -f "$axe" ] || install_axe
 has_client || install_client

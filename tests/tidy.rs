@@ -91,6 +91,7 @@ fn both_databases_have_the_same_migrations() {
     let sqlite = files("migrations/sqlite/", ".sql");
     let postgres = files("migrations/postgres/", ".sql");
     assert_tidy(&migrations::differences(&sqlite, &postgres));
+    assert_tidy(&migrations::by_language(&postgres));
 }
 
 #[test]

@@ -3,23 +3,30 @@ CREATE TABLE events (
     id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     received_at BIGINT NOT NULL,
     state TEXT COLLATE "C" NOT NULL CHECK (state IN ('pending', 'processed', 'rejected', 'failed')),
-    source TEXT NOT NULL,
-    receiver TEXT NOT NULL,
-    group_key TEXT NOT NULL,
-    external_url TEXT NOT NULL,
-    actor TEXT NOT NULL,
+    source TEXT COLLATE "C" NOT NULL,
+    receiver TEXT COLLATE "C" NOT NULL,
+    group_key TEXT COLLATE "C" NOT NULL,
+    external_url TEXT COLLATE "C" NOT NULL,
+    actor TEXT COLLATE "C" NOT NULL,
     alerts BIGINT NOT NULL,
     rejected BIGINT NOT NULL,
     truncated BIGINT NOT NULL,
     twins BIGINT NOT NULL,
-    replay_of TEXT,
-    reason TEXT NOT NULL,
-    verdicts TEXT NOT NULL,
+    replay_of TEXT COLLATE "C",
+    reason TEXT COLLATE "C" NOT NULL,
+    verdicts TEXT COLLATE "C" NOT NULL,
     body BYTEA NOT NULL,
     processed_at BIGINT
 );
 CREATE INDEX events_pending ON events (id) WHERE state = 'pending';
 CREATE INDEX events_by_state ON events (state, id);
+
+-- Of a large event that waits for its next turn of triage: at which place of its list of
+-- alerts that begins. Not a column of its event: SQLite would write the body anew each time.
+CREATE TABLE event_progress (
+    event_id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    place BIGINT NOT NULL
+);
 
 -- One row per delivery seen lately: its uniqueness decides who was first among twins.
 CREATE TABLE event_keys (
@@ -30,15 +37,15 @@ CREATE TABLE event_keys (
 );
 CREATE INDEX event_keys_expiry ON event_keys (expires_at);
 
--- Who posts to us.
+-- Who posts to us. The key stands for address and receiver, which may be too long for an index.
 CREATE TABLE alert_sources (
-    external_url TEXT NOT NULL,
-    receiver TEXT NOT NULL,
-    source TEXT NOT NULL,
+    key TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    external_url TEXT COLLATE "C" NOT NULL,
+    receiver TEXT COLLATE "C" NOT NULL,
+    source TEXT COLLATE "C" NOT NULL,
     first_seen_at BIGINT NOT NULL,
     last_seen_at BIGINT NOT NULL,
-    events BIGINT NOT NULL,
-    PRIMARY KEY (external_url, receiver)
+    events BIGINT NOT NULL
 );
 
 CREATE TABLE incidents (
@@ -47,24 +54,24 @@ CREATE TABLE incidents (
     is_current BOOLEAN NOT NULL,
     state TEXT COLLATE "C" NOT NULL CHECK (state IN ('open', 'resolved')),
     severity TEXT COLLATE "C" NOT NULL CHECK (severity IN ('critical', 'high', 'medium', 'low', 'info')),
-    severity_raw TEXT NOT NULL,
+    severity_raw TEXT COLLATE "C" NOT NULL,
     entry TEXT COLLATE "C" NOT NULL,
-    version TEXT NOT NULL,
+    version TEXT COLLATE "C" NOT NULL,
     alertname TEXT COLLATE "C" NOT NULL,
-    source TEXT NOT NULL,
-    receiver TEXT NOT NULL,
-    external_url TEXT NOT NULL,
+    source TEXT COLLATE "C" NOT NULL,
+    receiver TEXT COLLATE "C" NOT NULL,
+    external_url TEXT COLLATE "C" NOT NULL,
     truncated BIGINT NOT NULL,
     started_at BIGINT NOT NULL,
     opened_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
     last_seen_at BIGINT NOT NULL,
     resolved_at BIGINT,
-    resolve_reason TEXT CHECK (resolve_reason IN ('alert', 'person', 'stale')),
+    resolve_reason TEXT COLLATE "C" CHECK (resolve_reason IN ('alert', 'person', 'stale')),
     reopened BIGINT NOT NULL,
     firing BIGINT NOT NULL,
     members BIGINT NOT NULL,
-    tally TEXT NOT NULL
+    tally TEXT COLLATE "C" NOT NULL
 );
 -- At most one incident of a dedup key is the present one.
 CREATE UNIQUE INDEX incidents_current ON incidents (dedup_key) WHERE is_current;
@@ -77,15 +84,15 @@ CREATE INDEX incidents_open_tests ON incidents (last_seen_at) WHERE state = 'ope
 CREATE TABLE members (
     incident_id TEXT COLLATE "C" NOT NULL,
     fingerprint TEXT COLLATE "C" NOT NULL,
-    status TEXT NOT NULL CHECK (status IN ('firing', 'resolved')),
+    status TEXT COLLATE "C" NOT NULL CHECK (status IN ('firing', 'resolved')),
     severity TEXT COLLATE "C" NOT NULL,
-    severity_raw TEXT NOT NULL,
-    labels TEXT NOT NULL,
-    annotations TEXT NOT NULL,
+    severity_raw TEXT COLLATE "C" NOT NULL,
+    labels TEXT COLLATE "C" NOT NULL,
+    annotations TEXT COLLATE "C" NOT NULL,
     starts_at BIGINT NOT NULL,
     ends_at BIGINT,
-    generator_url TEXT NOT NULL,
-    extras TEXT NOT NULL DEFAULT '{}',
+    generator_url TEXT COLLATE "C" NOT NULL,
+    extras TEXT COLLATE "C" NOT NULL DEFAULT '{}',
     event_id TEXT COLLATE "C" NOT NULL,
     first_seen_at BIGINT NOT NULL,
     last_seen_at BIGINT NOT NULL,
@@ -97,9 +104,9 @@ CREATE TABLE timeline (
     id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     incident_id TEXT COLLATE "C" NOT NULL,
     at BIGINT NOT NULL,
-    kind TEXT NOT NULL,
-    actor TEXT NOT NULL,
-    detail TEXT NOT NULL
+    kind TEXT COLLATE "C" NOT NULL,
+    actor TEXT COLLATE "C" NOT NULL,
+    detail TEXT COLLATE "C" NOT NULL
 );
 CREATE INDEX timeline_by_incident ON timeline (incident_id, id);
 
@@ -107,10 +114,10 @@ CREATE INDEX timeline_by_incident ON timeline (incident_id, id);
 CREATE TABLE conversations (
     incident_id TEXT COLLATE "C" NOT NULL,
     channel TEXT COLLATE "C" NOT NULL,
-    told TEXT,
+    told TEXT COLLATE "C",
     next_due_at BIGINT,
-    last_answer TEXT NOT NULL,
-    reference TEXT,
+    last_answer TEXT COLLATE "C" NOT NULL,
+    reference TEXT COLLATE "C",
     PRIMARY KEY (incident_id, channel)
 );
 CREATE INDEX conversations_due ON conversations (next_due_at) WHERE next_due_at IS NOT NULL;
@@ -120,12 +127,12 @@ CREATE TABLE decisions (
     incident_id TEXT COLLATE "C" NOT NULL,
     channel TEXT COLLATE "C" NOT NULL,
     at BIGINT NOT NULL,
-    outcome TEXT NOT NULL CHECK (outcome IN ('send', 'wait', 'nothing')),
-    kind TEXT,
+    outcome TEXT COLLATE "C" NOT NULL CHECK (outcome IN ('send', 'wait', 'nothing')),
+    kind TEXT COLLATE "C",
     until_at BIGINT,
-    reason TEXT NOT NULL,
-    notification_id TEXT,
-    route TEXT NOT NULL
+    reason TEXT COLLATE "C" NOT NULL,
+    notification_id TEXT COLLATE "C",
+    route TEXT COLLATE "C" NOT NULL
 );
 CREATE INDEX decisions_by_incident ON decisions (incident_id, id);
 
@@ -134,7 +141,7 @@ CREATE TABLE notifications (
     id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     channel TEXT COLLATE "C" NOT NULL,
     dedup_key TEXT COLLATE "C" NOT NULL,
-    kind TEXT NOT NULL,
+    kind TEXT COLLATE "C" NOT NULL,
     state TEXT COLLATE "C" NOT NULL CHECK (state IN ('pending', 'sending', 'delivered', 'failed', 'superseded', 'cancelled')),
     severity TEXT COLLATE "C" NOT NULL,
     entry TEXT COLLATE "C" NOT NULL,
@@ -145,14 +152,14 @@ CREATE TABLE notifications (
     expires_at BIGINT NOT NULL,
     attempts BIGINT NOT NULL,
     series BIGINT NOT NULL,
-    lease_owner TEXT,
+    lease_owner TEXT COLLATE "C",
     lease_until BIGINT,
-    lease_claim TEXT,
+    lease_claim TEXT COLLATE "C",
     finished_at BIGINT,
-    reason TEXT NOT NULL,
+    reason TEXT COLLATE "C" NOT NULL,
     maybe_twice BOOLEAN NOT NULL,
-    snapshot TEXT NOT NULL,
-    preview TEXT
+    snapshot TEXT COLLATE "C" NOT NULL,
+    preview TEXT COLLATE "C"
 );
 CREATE INDEX notifications_due ON notifications (channel, due_at) WHERE state = 'pending';
 CREATE INDEX notifications_unfinished ON notifications (channel, dedup_key, id) WHERE state IN ('pending', 'sending');
@@ -178,10 +185,10 @@ CREATE TABLE attempts (
     number BIGINT NOT NULL,
     started_at BIGINT NOT NULL,
     duration_ms BIGINT NOT NULL,
-    outcome TEXT NOT NULL CHECK (outcome IN ('accepted', 'rejected', 'not_processed', 'ambiguous')),
+    outcome TEXT COLLATE "C" NOT NULL CHECK (outcome IN ('accepted', 'rejected', 'not_processed', 'ambiguous')),
     status BIGINT,
-    error TEXT,
-    response TEXT
+    error TEXT COLLATE "C",
+    response TEXT COLLATE "C"
 );
 CREATE INDEX attempts_by_notification ON attempts (notification_id, id);
 
@@ -191,20 +198,20 @@ CREATE TABLE channel_health (
     failures BIGINT NOT NULL,
     last_success_at BIGINT,
     last_failure_at BIGINT,
-    last_error TEXT,
+    last_error TEXT COLLATE "C",
     delivered BIGINT NOT NULL,
     failed BIGINT NOT NULL
 );
 
 CREATE TABLE catalog_entries (
     slug TEXT COLLATE "C" NOT NULL PRIMARY KEY,
-    kind TEXT NOT NULL CHECK (kind IN ('model', 'llm', 'prompt', 'pipeline', 'feature_store')),
+    kind TEXT COLLATE "C" NOT NULL CHECK (kind IN ('model', 'llm', 'prompt', 'pipeline', 'feature_store')),
     owner TEXT COLLATE "C" NOT NULL,
     team TEXT COLLATE "C" NOT NULL,
     tier BIGINT,
-    environment TEXT NOT NULL,
-    search TEXT NOT NULL,
-    document TEXT NOT NULL,
+    environment TEXT COLLATE "C" NOT NULL,
+    search TEXT COLLATE "C" NOT NULL,
+    document TEXT COLLATE "C" NOT NULL,
     revision BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL
@@ -221,10 +228,10 @@ CREATE INDEX catalog_names_by_slug ON catalog_names (slug);
 
 CREATE TABLE catalog_versions (
     slug TEXT COLLATE "C" NOT NULL,
-    version TEXT NOT NULL,
+    version TEXT COLLATE "C" NOT NULL,
     valid_from BIGINT NOT NULL,
-    note TEXT NOT NULL,
-    url TEXT NOT NULL,
+    note TEXT COLLATE "C" NOT NULL,
+    url TEXT COLLATE "C" NOT NULL,
     PRIMARY KEY (slug, valid_from, version)
 );
 
@@ -232,13 +239,13 @@ CREATE TABLE catalog_deployments (
     id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     slug TEXT COLLATE "C" NOT NULL,
     external_id TEXT COLLATE "C" NOT NULL,
-    version TEXT NOT NULL,
-    previous_version TEXT NOT NULL,
+    version TEXT COLLATE "C" NOT NULL,
+    previous_version TEXT COLLATE "C" NOT NULL,
     at BIGINT NOT NULL,
-    actor TEXT NOT NULL,
+    actor TEXT COLLATE "C" NOT NULL,
     commit_id TEXT COLLATE "C" NOT NULL,
-    url TEXT NOT NULL,
-    rollback_command TEXT NOT NULL
+    url TEXT COLLATE "C" NOT NULL,
+    rollback_command TEXT COLLATE "C" NOT NULL
 );
 CREATE UNIQUE INDEX catalog_deployments_external ON catalog_deployments (slug, external_id) WHERE external_id <> '';
 CREATE INDEX catalog_deployments_by_time ON catalog_deployments (slug, at, id);
@@ -254,12 +261,12 @@ CREATE INDEX catalog_changes_by_revision ON catalog_changes (revision);
 CREATE TABLE audit_log (
     id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     at BIGINT NOT NULL,
-    actor TEXT NOT NULL,
-    action TEXT NOT NULL,
-    subject_kind TEXT NOT NULL,
-    subject TEXT NOT NULL,
-    before TEXT,
-    after TEXT
+    actor TEXT COLLATE "C" NOT NULL,
+    action TEXT COLLATE "C" NOT NULL,
+    subject_kind TEXT COLLATE "C" NOT NULL,
+    subject TEXT COLLATE "C" NOT NULL,
+    before TEXT COLLATE "C",
+    after TEXT COLLATE "C"
 );
 CREATE INDEX audit_log_by_subject ON audit_log (subject_kind, subject, id);
 

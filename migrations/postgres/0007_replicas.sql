@@ -2,9 +2,9 @@
 -- each serves (a JSON array of names).
 CREATE TABLE replicas (
     id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
-    version TEXT NOT NULL,
+    version TEXT COLLATE "C" NOT NULL,
     started_at BIGINT NOT NULL,
     seen_at BIGINT NOT NULL,
     left_at BIGINT,
-    channels TEXT NOT NULL
+    channels TEXT COLLATE "C" NOT NULL
 );

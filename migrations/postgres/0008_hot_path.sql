@@ -49,7 +49,7 @@ ALTER TABLE channel_budgets SET (fillfactor = 20, autovacuum_vacuum_threshold = 
 -- Empty: on PostgreSQL event_keys decides among twins. On SQLite the keys that each
 -- transaction of intake stored, as one value.
 CREATE TABLE event_key_batches (
-    id TEXT NOT NULL PRIMARY KEY,
+    id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     expires_at BIGINT NOT NULL,
     keys BYTEA NOT NULL
 );

@@ -21,6 +21,13 @@ CREATE TABLE events (
 CREATE INDEX events_pending ON events (id) WHERE state = 'pending';
 CREATE INDEX events_by_state ON events (state, id);
 
+-- Of a large event that waits for its next turn of triage: at which place of its list of
+-- alerts that begins. Not a column of its event: SQLite would write the body anew each time.
+CREATE TABLE event_progress (
+    event_id TEXT NOT NULL PRIMARY KEY,
+    place BIGINT NOT NULL
+);
+
 -- One row per delivery seen lately: its uniqueness decides who was first among twins.
 CREATE TABLE event_keys (
     key TEXT NOT NULL PRIMARY KEY,
@@ -30,15 +37,15 @@ CREATE TABLE event_keys (
 );
 CREATE INDEX event_keys_expiry ON event_keys (expires_at);
 
--- Who posts to us.
+-- Who posts to us. The key stands for address and receiver, which may be too long for an index.
 CREATE TABLE alert_sources (
+    key TEXT NOT NULL PRIMARY KEY,
     external_url TEXT NOT NULL,
     receiver TEXT NOT NULL,
     source TEXT NOT NULL,
     first_seen_at BIGINT NOT NULL,
     last_seen_at BIGINT NOT NULL,
-    events BIGINT NOT NULL,
-    PRIMARY KEY (external_url, receiver)
+    events BIGINT NOT NULL
 );
 
 CREATE TABLE incidents (

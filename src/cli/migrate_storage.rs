@@ -38,7 +38,8 @@ pub struct Args {
     /// The empty database to copy it to; a SQLite file is created.
     #[arg(long, value_name = "URL", env = "MODELPAGER_MIGRATE_TO", hide_env_values = true, value_parser = secret)]
     to: Secret,
-    /// Only say what would be copied, and whether the target can take it.
+    /// Only say what would be copied, and whether the target can take it: every row is read and
+    /// tried, nothing stays.
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]

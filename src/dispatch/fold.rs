@@ -122,6 +122,7 @@ fn member(message: &Waiting) -> Member {
             .then(|| Timestamp::from_millis(message.resolved_at.unwrap_or(message.created_at))),
         generator_url: String::new(),
         extras: crate::domain::alert::Extras::default(),
+        event_id: String::new(),
     }
 }
 

@@ -193,6 +193,7 @@ fn one_for(waiting: &[Waiting], shared: &Shared, channel: &ChannelPlan, now: Tim
         received_at: None,
         expires_at: Timestamp::from_millis(expires_at),
         follows: None,
+        is_flood: false,
         snapshot: fold(waiting, channel.rate_limit, now),
     };
     let line = |message: &Waiting| {

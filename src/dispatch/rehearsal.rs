@@ -62,6 +62,7 @@ pub fn understood(delivery: Delivery) -> ParsedEvent {
         external_url: delivery.external_url,
         truncated: delivery.truncated,
         alerts: delivery.alerts,
+        next: None,
     }
 }
 

@@ -71,6 +71,7 @@ impl Dispatcher {
             channel: target.name.clone(),
             received_at: None,
             follows: None,
+            is_flood: false,
             expires_at: Timestamp::from_millis(message.expires_at),
             snapshot,
         };

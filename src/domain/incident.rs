@@ -214,6 +214,10 @@ pub struct Member {
     /// What Grafana adds.
     #[serde(default)]
     pub extras: Extras,
+    /// The event by which it was heard of last: ids rise with the order of arrival. For triage
+    /// alone.
+    #[serde(skip)]
+    pub event_id: String,
 }
 
 /// What one incident has already said on one channel: compared with what is true.

@@ -15,6 +15,7 @@ pub mod duration;
 pub mod entry;
 pub mod ids;
 pub mod incident;
+pub mod index_key;
 pub mod labels;
 pub mod matcher;
 pub mod notification;

@@ -4,11 +4,13 @@ use super::notification::NotificationKind;
 use super::severity::Severity;
 
 /// How many priorities there are.
-pub const PRIORITIES: u8 = 11;
+pub const PRIORITIES: u8 = 16;
 /// Where the priorities of what changes what a reader would do begin.
 const NEWS: u8 = 1;
 /// Where those of reminders begin.
 const REMINDERS: u8 = 6;
+/// Where those of one body's flood of alerts begin: it must not keep everybody else waiting.
+const FLOOD: u8 = 11;
 
 /// The place of a message in its channel's queue: 0 goes first. What changes what a reader
 /// would do goes ahead of what only goes on, and within each the more severe goes first.
@@ -28,6 +30,11 @@ pub const fn priority(kind: NotificationKind, severity: Severity) -> u8 {
         | NotificationKind::Acknowledged => REMINDERS,
     };
     first + rank(severity)
+}
+
+/// The place of a message about one of the many alerts of a large body.
+pub const fn flood_priority(severity: Severity) -> u8 {
+    FLOOD + rank(severity)
 }
 
 const fn rank(severity: Severity) -> u8 {
@@ -61,5 +68,12 @@ mod tests {
             assert!(all.is_sorted(), "{kind:?}: {all:?}");
             assert!(all[4] < PRIORITIES);
         }
+    }
+
+    #[test]
+    fn a_flood_goes_behind_everything_else_and_the_more_severe_of_it_first() {
+        let flood = Severity::ALL.map(flood_priority);
+        assert!(flood.is_sorted() && flood[4] < PRIORITIES);
+        assert!(flood[0] > priority(NotificationKind::Repeated, Severity::Info));
     }
 }

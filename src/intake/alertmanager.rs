@@ -5,7 +5,9 @@
 //! neighbours. Anything a sender leaves out or adds is fine as long as there is a list of
 //! alerts and each alert has a label.
 
-use crate::domain::alert::{Alert, AlertStatus};
+use std::ops::Range;
+
+use crate::domain::alert::Alert;
 use crate::domain::clock::Timestamp;
 
 use super::depth::{MAX_DEPTH, find_too_deep};
@@ -13,12 +15,14 @@ use super::repair::without_lone_surrogates;
 use super::sniff::sniff;
 use super::text::{bounded, head};
 use super::twin::Keys;
-use super::wire::{self, Alerts, Envelope};
+use super::wire::{self, Alerts, Envelope, Scope};
 pub use super::wire::{Judgement, MAX_VERDICTS_KEPT, Verdict};
 
 #[cfg(test)]
 mod tests;
 
+/// Every place of a list of alerts.
+const ALL: Range<usize> = 0..usize::MAX;
 /// The longest explanation why a body is not JSON, in bytes.
 const MESSAGE_BYTES: usize = 300;
 
@@ -46,8 +50,16 @@ pub struct Delivery {
     pub notification_reason: String,
     /// How many alerts the sender cut off.
     pub truncated: u64,
-    /// The usable alerts, in the order of the body.
+    /// The usable alerts, in the order of the body: those of the places asked for.
     pub alerts: Vec<Alert>,
+    /// How many usable alerts fire, of the places judged.
+    pub firing: usize,
+    /// How many usable alerts are over, of the places judged.
+    pub resolved: usize,
+    /// How many places the body's list of alerts has.
+    pub places: usize,
+    /// How many usable alerts are the one by which Grafana tests a contact point.
+    grafana_tests: usize,
     /// The first [`MAX_VERDICTS_KEPT`] unusable ones.
     pub rejected: Vec<Verdict>,
     /// How many were unusable in all.
@@ -75,17 +87,12 @@ impl Delivery {
 
     /// Whether it is the alert by which Grafana tests a contact point.
     pub fn is_grafana_test(&self) -> bool {
-        let is_one = |alert: &Alert| {
-            let names_grafana = alert.labels.get("instance").is_some_and(|instance| instance == "Grafana");
-            alert.name() == "TestAlert"
-                && (names_grafana || !alert.extras.is_empty() || alert.labels.contains_key("grafana_folder"))
-        };
-        !self.alerts.is_empty() && self.alerts.iter().all(is_one)
+        self.taken() > 0 && self.grafana_tests == self.taken()
     }
 
     /// Why it is of no use: it has alerts, and none of them is usable.
     pub fn uselessness(&self) -> Option<Refusal> {
-        if !self.alerts.is_empty() || self.rejected_count == 0 {
+        if self.taken() > 0 || self.rejected_count == 0 {
             return None;
         }
         let reasons = self.rejected.iter().take(SHOWN_REASONS).map(|rejected| rejected.reason.as_str());
@@ -101,7 +108,12 @@ impl Delivery {
 
     /// Whether it tells that an alert ended.
     pub fn tells_end(&self) -> bool {
-        self.alerts.iter().any(|alert| alert.status == AlertStatus::Resolved)
+        self.resolved > 0
+    }
+
+    /// How many alerts are usable, of the places judged.
+    pub fn taken(&self) -> usize {
+        self.firing + self.resolved
     }
 }
 
@@ -140,12 +152,33 @@ pub enum Refusal {
 /// When nothing of the body can ever be used. A body all of whose alerts are rejected is
 /// still a delivery.
 pub fn parse(body: &[u8], received_at: Timestamp) -> Result<Delivery, Refusal> {
+    read(body, received_at, Scope { judged: ALL, kept: ALL })
+}
+
+/// [`parse`], but no alert is kept: only what there is to say about all of them.
+///
+/// # Errors
+/// As [`parse`].
+pub fn weigh(body: &[u8], received_at: Timestamp) -> Result<Delivery, Refusal> {
+    read(body, received_at, Scope { judged: ALL, kept: 0..0 })
+}
+
+/// [`parse`], but of the list of alerts only these places are judged. The twin key is not that
+/// of the whole.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_part(body: &[u8], received_at: Timestamp, places: Range<usize>) -> Result<Delivery, Refusal> {
+    read(body, received_at, Scope { judged: places.clone(), kept: places })
+}
+
+fn read(body: &[u8], received_at: Timestamp, scope: Scope) -> Result<Delivery, Refusal> {
     let text = String::from_utf8_lossy(body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body));
     let text = without_lone_surrogates(text);
     if let Some(at) = find_too_deep(&text) {
         return Err(too_deep(&text, at));
     }
-    match wire::read(&text, received_at) {
+    match wire::read(&text, received_at, scope) {
         Ok((envelope, Some(alerts))) => Ok(assemble(&envelope, alerts)),
         Ok((_, None)) => Err(other_shape(&text)),
         Err(error) if error.is_data() => Err(other_shape(&text)),
@@ -167,6 +200,10 @@ fn assemble(envelope: &Envelope<'_>, alerts: Alerts) -> Delivery {
         notification_reason: kept(&envelope.notification_reason.0),
         truncated: envelope.truncated_alerts.0.parse().unwrap_or(0),
         alerts: alerts.taken,
+        firing: alerts.firing,
+        resolved: alerts.resolved,
+        places: alerts.places,
+        grafana_tests: alerts.grafana_tests,
         rejected: alerts.rejected,
         rejected_count: alerts.rejected_count,
         notes: alerts.notes,

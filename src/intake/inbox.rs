@@ -13,6 +13,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::alertmanager::{self, Delivery, Refusal};
+use crate::domain::alert::AlertStatus;
 use crate::domain::clock::{SharedClock, Timestamp};
 use crate::domain::ids::IdMaker;
 use crate::domain::incident::{GRAFANA_TEST, OURSELVES};
@@ -152,14 +153,14 @@ impl Inbox {
         replay: Option<&EventSummary>,
     ) -> Result<Accepted, IntakeError> {
         let now = self.parts.clock.now();
-        let delivery = match alertmanager::parse(&body, now) {
+        let delivery = match alertmanager::weigh(&body, now) {
             Ok(delivery) => delivery,
             Err(refusal) => {
                 self.keep_refused(&body, actor, &refusal.to_string()).await?;
                 return Err(refusal.into());
             }
         };
-        let (alerts, rejected) = (delivery.alerts.len(), delivery.rejected_count);
+        let (alerts, rejected) = (delivery.taken(), delivery.rejected_count);
         if let Some(refusal) = delivery.uselessness() {
             self.parts.metrics.alerts_rejected(rejected as u64);
             self.refuse(useless_event(now, &delivery, &body, actor, &refusal)).await?;
@@ -216,9 +217,8 @@ impl Inbox {
         }
         metrics.event(source, EventResult::Accepted);
         warn_of_times(id, delivery);
-        for alert in &delivery.alerts {
-            metrics.alerts(alert.status, 1);
-        }
+        metrics.alerts(AlertStatus::Firing, delivery.firing as u64);
+        metrics.alerts(AlertStatus::Resolved, delivery.resolved as u64);
         if delivery.rejected_count > 0 {
             metrics.alerts_rejected(delivery.rejected_count as u64);
         }
@@ -236,7 +236,7 @@ fn accepted_event(now: Timestamp, delivery: &Delivery, body: Vec<u8>, actor: &st
         group_key: delivery.group_key.clone(),
         external_url: delivery.external_url.clone(),
         actor: actor.to_owned(),
-        alerts: delivery.alerts.len(),
+        alerts: delivery.taken(),
         rejected: delivery.rejected_count,
         truncated: delivery.truncated,
         replay_of: None,

@@ -2,6 +2,7 @@
 //! read in one pass: each alert is judged as it passes, so that a bad one costs itself.
 
 use std::fmt;
+use std::ops::Range;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -9,7 +10,7 @@ use serde_json::value::RawValue;
 use super::text::{Name, Text, head};
 use super::twin::TwinKey;
 use super::verdict::judge;
-use crate::domain::alert::Alert;
+use crate::domain::alert::{Alert, AlertStatus};
 use crate::domain::clock::Timestamp;
 
 /// How many rejected alerts are kept with their reason, and how many notes; the rest is only
@@ -54,10 +55,27 @@ pub(super) struct Envelope<'a> {
     pub truncated_alerts: Text<'a>,
 }
 
+/// Which places of the list of alerts are looked at, and which of these are kept: a body may
+/// hold more alerts than there is memory for at once.
+#[derive(Clone, Debug)]
+pub(super) struct Scope {
+    pub judged: Range<usize>,
+    pub kept: Range<usize>,
+}
+
 /// The alerts of a body, judged.
 #[derive(Default)]
 pub(super) struct Alerts {
+    /// Those to be kept.
     pub taken: Vec<Alert>,
+    /// How many of those judged fire.
+    pub firing: usize,
+    /// How many of those judged are over.
+    pub resolved: usize,
+    /// How many places the list has.
+    pub places: usize,
+    /// How many of those judged are the one by which Grafana tests a contact point.
+    pub grafana_tests: usize,
     /// At most [`MAX_VERDICTS_KEPT`].
     pub rejected: Vec<Verdict>,
     pub rejected_count: usize,
@@ -77,15 +95,17 @@ pub(super) struct Alerts {
 pub(super) fn read(
     text: &str,
     received_at: Timestamp,
+    scope: Scope,
 ) -> Result<(Envelope<'_>, Option<Alerts>), serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let body = deserializer.deserialize_map(EnvelopeVisitor { received_at })?;
+    let body = deserializer.deserialize_map(EnvelopeVisitor { received_at, scope })?;
     deserializer.end()?;
     Ok(body)
 }
 
 struct EnvelopeVisitor {
     received_at: Timestamp,
+    scope: Scope,
 }
 
 impl<'de> Visitor<'de> for EnvelopeVisitor {
@@ -108,7 +128,8 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
                 "notification_reason" => envelope.notification_reason = map.next_value()?,
                 "truncatedAlerts" => envelope.truncated_alerts = map.next_value()?,
                 "alerts" => {
-                    alerts = Some(map.next_value_seed(AlertsReader { received_at: self.received_at })?);
+                    let (received_at, scope) = (self.received_at, self.scope.clone());
+                    alerts = Some(map.next_value_seed(AlertsReader { received_at, scope })?);
                 }
                 _ => {
                     map.next_value::<IgnoredAny>()?;
@@ -121,6 +142,7 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
 
 struct AlertsReader {
     received_at: Timestamp,
+    scope: Scope,
 }
 
 impl<'de> DeserializeSeed<'de> for AlertsReader {
@@ -144,17 +166,19 @@ impl<'de> Visitor<'de> for AlertsReader {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Alerts, A::Error> {
         let mut alerts = Alerts::default();
-        let mut index = 0;
         while let Some(json) = seq.next_element::<&'de RawValue>()? {
-            alerts.add(index, json.get(), self.received_at);
-            index += 1;
+            if self.scope.judged.contains(&alerts.places) {
+                alerts.add(json.get(), self.received_at, &self.scope);
+            }
+            alerts.places += 1;
         }
         Ok(alerts)
     }
 }
 
 impl Alerts {
-    fn add(&mut self, index: usize, json: &str, received_at: Timestamp) {
+    fn add(&mut self, json: &str, received_at: Timestamp, scope: &Scope) {
+        let index = self.places;
         match judge(json, received_at) {
             Ok(taken) => {
                 self.twin_key.add_taken(&taken);
@@ -162,7 +186,14 @@ impl Alerts {
                 if !taken.note.is_empty() {
                     keep(&mut self.notes, Judgement::Noted, index, &taken.note, json);
                 }
-                self.taken.push(taken.alert);
+                self.grafana_tests += usize::from(is_grafana_test(&taken.alert));
+                match taken.alert.status {
+                    AlertStatus::Firing => self.firing += 1,
+                    AlertStatus::Resolved => self.resolved += 1,
+                }
+                if scope.kept.contains(&index) {
+                    self.taken.push(taken.alert);
+                }
             }
             Err(reason) => {
                 self.twin_key.add_rejected(json);
@@ -178,4 +209,10 @@ fn keep(kept: &mut Vec<Verdict>, verdict: Judgement, index: usize, reason: &str,
         let reason = format!("alert {index}: {reason}");
         kept.push(Verdict { index, verdict, reason, head: head(json, HEAD_BYTES).to_owned() });
     }
+}
+
+fn is_grafana_test(alert: &Alert) -> bool {
+    let names_grafana = alert.labels.get("instance").is_some_and(|instance| instance == "Grafana");
+    alert.name() == "TestAlert"
+        && (names_grafana || !alert.extras.is_empty() || alert.labels.contains_key("grafana_folder"))
 }

@@ -271,6 +271,7 @@ fn member(extra: &[(&str, &str)], severity: Severity) -> Member {
         ends_at: None,
         generator_url: "http://prometheus.example:9090/graph?g0.expr=p99%3E0.2&g0.tab=1".to_owned(),
         extras: Extras::default(),
+        event_id: String::new(),
     }
 }
 

@@ -58,7 +58,11 @@ impl Store {
 fn room_for(all: &Consequences) -> Option<usize> {
     let overtakes = |row: &NewNotification| row.follows.is_some();
     let is_outlived = all.incidents.iter().any(|change| !change.is_current);
-    if is_outlived || !all.silenced.is_empty() || all.notifications.iter().any(overtakes) {
+    if is_outlived
+        || !all.progress.is_empty()
+        || !all.silenced.is_empty()
+        || all.notifications.iter().any(overtakes)
+    {
         return None;
     }
     room([

@@ -18,6 +18,7 @@ mod digest;
 mod marker;
 mod rows;
 mod schema;
+mod trial;
 mod value;
 
 use digest::Digest;
@@ -47,6 +48,19 @@ pub enum CopyError {
     /// The schemas cannot be copied from one to the other.
     #[error("the schemas differ: {0}")]
     Schema(String),
+    /// The target refuses a row.
+    #[error(
+        "the target does not take a row of {table} ({key}): {}; mend or delete that row in the source",
+        cause(source)
+    )]
+    Row {
+        /// Its table.
+        table: String,
+        /// Its primary key.
+        key: String,
+        /// Why.
+        source: StoreError,
+    },
     /// The copy is not what the source is.
     #[error(
         "the copy differs from its source in {}: empty the target and begin again, with nothing running on either",
@@ -149,11 +163,11 @@ impl Transfer {
     }
 
     /// What there is to copy, and in which state the target is, as far as that can be told
-    /// without writing anything.
+    /// without writing anything. Every row is read and tried.
     ///
     /// # Errors
-    /// When a database cannot be read, is in use by a server, or the target holds something
-    /// else.
+    /// When a database cannot be read, is in use by a server, the target holds something else, or
+    /// it would not take a row.
     pub async fn look(from: &str, to: &str) -> Result<(Vec<CopiedTable>, Option<TargetState>), CopyError> {
         let source = describe(from);
         let is_new = to.starts_with("sqlite:") && !sqlite_file(to).is_file();
@@ -164,8 +178,9 @@ impl Transfer {
             let rows = rows::count(&from, table).await?;
             found.push(CopiedTable { name: table.name.clone(), rows, digest: String::new() });
         }
-        from.close().await;
         if is_new {
+            trial::try_on_file(&from, &tables).await?;
+            from.close().await;
             return Ok((found, Some(TargetState::Empty)));
         }
         let to = open_one("the target", to, Purpose::Look).await?;
@@ -176,6 +191,8 @@ impl Transfer {
             // One of the schemas is not up to date.
             Err(_) => None,
         };
+        trial::try_on(&from, &to, &tables).await?;
+        from.close().await;
         to.close().await;
         Ok((found, state))
     }
@@ -233,7 +250,7 @@ impl Transfer {
     async fn copy_some(&self, table: &Table, so_far: Progressed) -> Result<Progressed, CopyError> {
         let batch = rows::read(&self.from, table, so_far.after.as_deref()).await?;
         let mut tx = self.to.begin_write().await?;
-        rows::insert(&mut tx, table, &batch).await?;
+        rows::insert_or_name(&mut tx, table, &batch).await?;
         let progressed = so_far.with(table, &batch);
         marker::save(&mut tx, table, &progressed).await?;
         tx.commit().await?;
@@ -263,6 +280,11 @@ impl Transfer {
         }
         if different.is_empty() { Ok(copied) } else { Err(CopyError::Differs(different)) }
     }
+}
+
+/// Why a database refused something, in its own words.
+fn cause(error: &StoreError) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 async fn open_one(side: &'static str, url: &str, purpose: Purpose) -> Result<Store, CopyError> {

@@ -67,6 +67,13 @@ impl StoreError {
         matches!(self, Self::Unavailable { doing: COMMITTING, .. })
     }
 
+    /// Whether the server gave up a statement because it took too long: with less to do at once
+    /// it may come to its end.
+    pub fn is_too_slow(&self) -> bool {
+        let Self::Unavailable { source: sqlx::Error::Database(error), .. } = self else { return false };
+        error.code().is_some_and(|code| code == "57014")
+    }
+
     /// Whether only the waiting took too long, for whatever reason.
     pub(super) fn is_vague(&self) -> bool {
         matches!(self, Self::Unavailable { source: sqlx::Error::PoolTimedOut, .. })
@@ -206,6 +213,7 @@ fn advice_on_code(code: &str) -> &'static str {
         "25006" => {
             return "the database is read-only: end that, or point storage.url at the server that takes writes";
         }
+        "57014" => return "a statement took too long: look for what the database server is busy with",
         "57P01" | "57P02" | "57P03" => return "the database server stops or starts: wait for it, or start it",
         _ => {}
     }

@@ -49,6 +49,7 @@ pub mod retention;
 pub mod stand_ins;
 mod overtake;
 pub mod overview;
+pub mod pending;
 pub mod limited;
 mod triage_rows;
 mod conclude;

@@ -187,7 +187,8 @@ const NEXT_DUE: &str = concat!(
     "SELECT MIN(due) FROM (SELECT (SELECT n.due_at FROM notifications n \
      WHERE n.channel = $1 AND n.state = 'pending' AND n.priority = p.column1 AND ",
     unblocked!(),
-    " ORDER BY n.due_at LIMIT 1) AS due FROM (VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9), (10)) AS p) AS dues"
+    " ORDER BY n.due_at LIMIT 1) AS due FROM (VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9), (10), \
+     (11), (12), (13), (14), (15)) AS p) AS dues"
 );
 const PAUSED_UNTIL: &str = "SELECT paused_until FROM channel_health WHERE channel = $1";
 const CANCEL_ORPHANS: PerDialect = PerDialect {

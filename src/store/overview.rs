@@ -43,6 +43,11 @@ impl MessageCount {
     }
 }
 
+/// How many failed events are counted.
+pub const MOST_FAILED: i64 = 1_000;
+
+const FAILED: &str = "SELECT COUNT(*) FROM (SELECT 1 FROM events WHERE state = 'failed' AND state <> 'processed' \
+     AND id >= $1 LIMIT $2) AS lost";
 const OPEN: &str = "SELECT severity, entry, COUNT(*) AS incidents, MAX(updated_at) AS updated_at \
      FROM (SELECT severity, entry, updated_at FROM incidents WHERE state = 'open' ORDER BY id DESC LIMIT $1) AS newest \
      GROUP BY severity, entry ORDER BY severity, entry";
@@ -62,6 +67,19 @@ impl Store {
     pub async fn open_incident_groups(&self) -> Result<Vec<OpenGroup>, StoreError> {
         with_reader!(self, |conn| sqlx::query_as(OPEN).bind(MOST_OPEN).fetch_all(&mut *conn).await)
             .doing("count open incidents")
+    }
+
+    /// How many events received since then triage could not use, or not all of; at most
+    /// [`MOST_FAILED`].
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn failed_events(&self, since: Timestamp) -> Result<i64, StoreError> {
+        with_reader!(self, |conn| {
+            let query = sqlx::query_scalar(FAILED).bind(lowest_id(since)).bind(MOST_FAILED);
+            query.fetch_one(&mut *conn).await
+        })
+        .doing("count failed events")
     }
 
     /// The messages decided from `from` until before `until`; at most [`MOST_COUNTED`] of each

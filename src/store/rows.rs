@@ -96,13 +96,14 @@ pub(super) struct MemberRow {
     ends_at: Option<i64>,
     generator_url: String,
     extras: String,
+    event_id: String,
 }
 
 /// The columns of [`MemberRow`].
 macro_rules! member_columns {
     () => {
         "incident_id, fingerprint, status, severity, severity_raw, labels, annotations, starts_at, ends_at, \
-         generator_url, extras"
+         generator_url, extras, event_id"
     };
 }
 
@@ -124,6 +125,7 @@ impl MemberRow {
             fingerprint: self.fingerprint,
             severity_raw: self.severity_raw,
             generator_url: self.generator_url,
+            event_id: self.event_id,
         };
         Ok((self.incident_id, member))
     }

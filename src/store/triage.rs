@@ -1,25 +1,31 @@
 //! What triage writes: everything that follows from a transaction's events, in a few
 //! statements, whatever the number of alerts.
 
+use serde::Serialize;
 use serde_json::Value;
 
 use super::error::Doing as _;
 use super::news::News;
+use super::rows::to_json;
 use super::triage_rows::{
-    CONVERSATIONS, DECISIONS, EVENTS, INCIDENTS, MEMBERS, NOTIFICATIONS, SOURCES, SUBJECTS, TIMELINE,
-    bind_conversation, bind_decision, bind_incident, bind_member, bind_notification, bind_source,
-    bind_subject, bind_timeline, bind_triaged_event,
+    CONVERSATIONS, DECISIONS, EVENTS, INCIDENTS, MEMBERS, NOTIFICATIONS, PROGRESS, SOURCES, SUBJECTS,
+    TIMELINE, bind_conversation, bind_decision, bind_incident, bind_member, bind_notification, bind_progress,
+    bind_source, bind_subject, bind_timeline, bind_triaged_event,
 };
 use super::{StoreError, Superseded, Tx};
 use crate::domain::clock::Timestamp;
 use crate::domain::incident::{Conversation, Incident, Member};
+use crate::domain::index_key::index_key;
 use crate::domain::notification::Snapshot;
+use crate::domain::priority::{flood_priority, priority};
 
 /// Everything one triage transaction writes.
 #[derive(Debug, Default)]
 pub struct Consequences {
     /// Events and what became of them.
     pub events: Vec<TriagedEvent>,
+    /// Events that were taken in part, before or now.
+    pub progress: Vec<EventProgress>,
     /// New and changed incidents.
     pub incidents: Vec<IncidentChange>,
     /// Incidents whose firing members all count as resolved from `Timestamp` on.
@@ -49,6 +55,30 @@ pub struct TriagedEvent {
     pub at: Timestamp,
 }
 
+/// How far triage is with an event that it takes in parts.
+#[derive(Debug)]
+pub struct EventProgress {
+    /// The event.
+    pub event_id: String,
+    /// At which place of its list of alerts the next turn begins; `None` when there is none.
+    pub next: Option<usize>,
+}
+
+/// An alert that could not be triaged.
+#[derive(Debug, Serialize)]
+pub struct SetAside {
+    /// Its place in the body.
+    pub index: usize,
+    /// `rejected`, as of an alert that intake could not use.
+    pub verdict: &'static str,
+    /// Why.
+    pub reason: String,
+    /// The beginning of its labels as JSON; may be empty.
+    pub head: String,
+    /// Tells it from such an alert; always true.
+    pub set_aside: bool,
+}
+
 /// An incident as it is now.
 #[derive(Debug)]
 pub struct IncidentChange {
@@ -64,8 +94,6 @@ pub struct IncidentChange {
 pub struct MemberChange {
     /// Of which incident.
     pub incident_id: String,
-    /// By which event.
-    pub event_id: String,
     /// When it was heard.
     pub at: Timestamp,
     /// The member.
@@ -127,6 +155,8 @@ pub struct NewNotification {
     pub expires_at: Timestamp,
     /// The message before it on this channel, whose place it takes if nothing of that was sent.
     pub follows: Option<String>,
+    /// Whether it tells of one of the many alerts of a large body: then others go first.
+    pub is_flood: bool,
     /// What it says.
     pub snapshot: Snapshot,
 }
@@ -146,6 +176,35 @@ pub struct SourceSeen {
     pub events: u64,
 }
 
+impl SourceSeen {
+    /// Under which key it is counted: its address and receiver together may be too long for an
+    /// index.
+    pub(super) fn key(&self) -> String {
+        index_key(&format!("{}\n{}", self.external_url, self.receiver)).into_owned()
+    }
+}
+
+impl NewNotification {
+    /// Where it stands in its channel's queue.
+    pub(super) fn priority(&self) -> u8 {
+        let severity = self.snapshot.incident.severity;
+        if self.is_flood { flood_priority(severity) } else { priority(self.snapshot.kind, severity) }
+    }
+}
+
+impl Consequences {
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.progress.is_empty()
+    }
+}
+
+const FORGET_PROGRESS: &str = "DELETE FROM event_progress WHERE event_id IN";
+const VERDICTS: &str = "SELECT verdicts, reason FROM events WHERE id = $1";
+const SET_ASIDE: &str = "UPDATE events SET verdicts = $2, reason = $3, alerts = alerts - 1, rejected = rejected + 1 \
+     WHERE id = $1";
+/// Stands before the first reason where there are several.
+const MORE: &str = "several alerts were set aside; the first: ";
 const SILENCE: &str = "UPDATE members SET status = 'resolved', ends_at = $2, place = place + 5 WHERE incident_id = $1 AND status = 'firing'";
 
 /// Which of some messages are about which incidents; a test is about none.
@@ -162,6 +221,7 @@ impl Tx {
     /// Then the transaction is to be dropped.
     pub async fn save_consequences(&mut self, all: &Consequences) -> Result<Vec<Superseded>, StoreError> {
         self.finish_events(&all.events).await?;
+        self.save_progress(&all.progress).await?;
         self.save_incidents(all).await?;
         self.save_members(all).await?;
         self.save_timeline(&all.timeline).await?;
@@ -175,6 +235,48 @@ impl Tx {
     async fn finish_events(&mut self, events: &[TriagedEvent]) -> Result<(), StoreError> {
         save!(self, events, EVENTS, bind_triaged_event).doing("mark events as triaged")?;
         Ok(())
+    }
+
+    async fn save_progress(&mut self, rows: &[EventProgress]) -> Result<(), StoreError> {
+        let (going_on, ended): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.next.is_some());
+        save!(self, &going_on, PROGRESS, bind_progress).doing("note how far events are")?;
+        let ended: Vec<&str> = ended.iter().map(|row| row.event_id.as_str()).collect();
+        write_by_keys!(*self, &ended, FORGET_PROGRESS).doing("note that events are done with")?;
+        Ok(())
+    }
+
+    /// Notes with its event that an alert could not be triaged. Answers what to say about the
+    /// event as a whole, and how many alerts of it were set aside: counted up to `most_kept`,
+    /// which is how many are kept with their reasons.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn set_alert_aside(
+        &mut self,
+        event_id: &str,
+        alert: &SetAside,
+        most_kept: usize,
+    ) -> Result<(String, usize), StoreError> {
+        let (verdicts, before): (String, String) =
+            with_tx!(self, |conn| sqlx::query_as(VERDICTS).bind(event_id).fetch_one(&mut *conn).await)
+                .doing("read the verdicts on an event")?;
+        let mut verdicts: Vec<Value> = serde_json::from_str(&verdicts).unwrap_or_default();
+        let mut count = verdicts.iter().filter(|verdict| verdict["set_aside"] == true).count();
+        if count < most_kept {
+            verdicts.push(serde_json::to_value(alert).unwrap_or_default());
+            count += 1;
+        }
+        let reason = if before.is_empty() {
+            alert.reason.clone()
+        } else {
+            format!("{MORE}{}", before.strip_prefix(MORE).unwrap_or(&before))
+        };
+        with_tx!(self, |conn| {
+            let query = sqlx::query(SET_ASIDE).bind(event_id).bind(to_json(&verdicts)).bind(&reason);
+            query.execute(&mut *conn).await.map(|_| ())
+        })
+        .doing("set an alert aside")?;
+        Ok((reason, count))
     }
 
     async fn save_incidents(&mut self, all: &Consequences) -> Result<(), StoreError> {

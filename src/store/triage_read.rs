@@ -1,5 +1,5 @@
-//! What triage reads in its transaction: pending events, the incidents they touch, and
-//! what timers are due.
+//! What triage reads in its transaction: the incidents that events touch, and what timers are
+//! due. The events themselves: [`super::pending`].
 
 use std::time::Duration;
 
@@ -11,24 +11,6 @@ use crate::domain::clock::Timestamp;
 use crate::domain::incident::{Conversation, GRAFANA_TEST, Incident, Member, TEST_LASTS};
 use crate::domain::notification::SNAPSHOT_ALERTS;
 
-/// A stored event that waits for triage.
-#[derive(Debug, sqlx::FromRow)]
-pub struct PendingEvent {
-    /// Its id.
-    pub id: String,
-    /// When it was received, milliseconds.
-    pub received_at: i64,
-    /// `alertmanager`.
-    pub source: String,
-    /// The body.
-    pub body: Vec<u8>,
-}
-
-// Not locked: who triages is alone. And nothing is passed over: an event whose twin is just
-// being counted must not be overtaken by what came after it.
-const PENDING: &str = "SELECT id, CAST(LENGTH(body) AS BIGINT) FROM events \
-     WHERE state = 'pending' AND state <> 'processed' ORDER BY id LIMIT $1";
-const BODIES: &str = "SELECT id, received_at, source, body FROM events WHERE id IN";
 const CURRENT: &str =
     concat!("SELECT ", incident_columns!(), " FROM incidents WHERE is_current AND dedup_key IN");
 const BY_ID: &str = concat!("SELECT ", incident_columns!(), " FROM incidents WHERE id IN");
@@ -63,8 +45,6 @@ const POSTPONE_TEST: &str = "UPDATE incidents SET last_seen_at = $3 WHERE id = $
      AND source = 'grafana-test' AND last_seen_at <= $2";
 const CLEAR_TIMERS: &str = "UPDATE conversations SET next_due_at = NULL WHERE incident_id = $1";
 
-/// Held until the transaction ends; the number is this use's alone.
-const TRIAGE_ALONE: &str = "SELECT pg_advisory_xact_lock(7236832412)";
 const NEXT_TIMER: &str = "SELECT MIN(at) FROM (SELECT MIN(next_due_at) AS at FROM conversations \
      WHERE next_due_at IS NOT NULL UNION ALL \
      SELECT MIN(last_seen_at) + $1 AS at FROM incidents WHERE state = 'open' UNION ALL \
@@ -86,25 +66,6 @@ impl Store {
         })
         .doing("look for the next timer")?;
         Ok(at.map(Timestamp::from_millis))
-    }
-}
-
-const IS_PENDING: &str =
-    "SELECT EXISTS (SELECT 1 FROM events WHERE state = 'pending' AND state <> 'processed')";
-
-impl Store {
-    /// Whether it is worth waiting for the turn to triage: replicas that have nothing to do keep
-    /// out of each other's way. On SQLite there is no turn to wait for.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn may_have_pending_events(&self) -> Result<bool, StoreError> {
-        let super::Pool::Postgres(server) = &self.pool else { return Ok(true) };
-        let exists = async {
-            let mut conn = server.write.acquire().await?;
-            sqlx::query_scalar(IS_PENDING).fetch_one(&mut *conn).await
-        };
-        super::dialect::in_time(exists).await.doing("look for pending events")
     }
 }
 
@@ -200,50 +161,6 @@ impl Store {
 }
 
 impl Tx {
-    /// The oldest events that wait for triage; on PostgreSQL one replica at a
-    /// time reads them, until its transaction ends. At most `limit`, and at most
-    /// `most_bytes` of bodies: memory stays bounded however much waits. One event always
-    /// comes, whatever its size.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn pending_events(
-        &mut self,
-        limit: u32,
-        most_bytes: i64,
-    ) -> Result<Vec<PendingEvent>, StoreError> {
-        self.triage_alone().await?;
-        let found: Vec<(String, i64)> =
-            with_tx!(self, |conn| sqlx::query_as(PENDING).bind(i64::from(limit)).fetch_all(&mut *conn).await)
-                .doing("look for pending events")?;
-        let mut bytes = 0;
-        let mut ids: Vec<&str> = Vec::with_capacity(found.len());
-        for (id, size) in &found {
-            bytes += size;
-            if bytes > most_bytes && !ids.is_empty() {
-                break;
-            }
-            ids.push(id);
-        }
-        let mut events: Vec<PendingEvent> =
-            read_by_keys!(*self, PendingEvent, &ids, BODIES, "").doing("read pending events")?;
-        events.sort_by(|a, b| a.id.cmp(&b.id));
-        Ok(events)
-    }
-
-    /// Waits until no other replica triages or runs timers, and keeps them waiting until this
-    /// transaction ends: what came later must not be taken before what came first, and nothing
-    /// that is due is decided twice. A replica whose machine died in between is cut off by the
-    /// server.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn triage_alone(&mut self) -> Result<(), StoreError> {
-        let super::TxKind::Postgres(tx) = &mut self.0 else { return Ok(()) };
-        let wait = sqlx::query(TRIAGE_ALONE).execute(&mut **tx);
-        super::dialect::in_time(wait).await.map(|_| ()).doing("wait for the turn to triage")
-    }
-
     /// The present incidents of these dedup keys, locked against other replicas.
     ///
     /// # Errors

@@ -11,6 +11,11 @@ pub(super) const EVENTS: Rows = Rows {
     columns: 4,
     suffix: ") AS v WHERE events.id = v.column1",
 };
+pub(super) const PROGRESS: Rows = Rows {
+    prefix: "INSERT INTO event_progress (event_id, place)",
+    columns: 2,
+    suffix: "ON CONFLICT (event_id) DO UPDATE SET place = excluded.place",
+};
 pub(super) const INCIDENTS: Rows = Rows {
     prefix: concat!("INSERT INTO incidents (is_current, ", incident_columns!(), ")"),
     columns: 23,
@@ -23,11 +28,7 @@ pub(super) const INCIDENTS: Rows = Rows {
      firing = excluded.firing, members = excluded.members, tally = excluded.tally",
 };
 pub(super) const MEMBERS: Rows = Rows {
-    prefix: concat!(
-        "INSERT INTO members (event_id, place, first_seen_at, last_seen_at, ",
-        member_columns!(),
-        ")"
-    ),
+    prefix: concat!("INSERT INTO members (place, first_seen_at, last_seen_at, ", member_columns!(), ")"),
     columns: 15,
     suffix: "ON CONFLICT (incident_id, fingerprint) DO UPDATE SET status = excluded.status, \
      severity = excluded.severity, severity_raw = excluded.severity_raw, annotations = excluded.annotations, \
@@ -65,9 +66,9 @@ pub(super) const SUBJECTS: Rows = Rows {
     suffix: "ON CONFLICT DO NOTHING",
 };
 pub(super) const SOURCES: Rows = Rows {
-    prefix: "INSERT INTO alert_sources (external_url, receiver, source, first_seen_at, last_seen_at, events)",
-    columns: 6,
-    suffix: "ON CONFLICT (external_url, receiver) DO UPDATE SET \
+    prefix: "INSERT INTO alert_sources (key, external_url, receiver, source, first_seen_at, last_seen_at, events)",
+    columns: 7,
+    suffix: "ON CONFLICT (key) DO UPDATE SET \
      last_seen_at = excluded.last_seen_at, events = alert_sources.events + excluded.events",
 };
 
@@ -78,6 +79,13 @@ macro_rules! bind_triaged_event {
             .bind(if $row.failure.is_some() { "failed" } else { "processed" })
             .bind($row.failure.as_deref().unwrap_or_default())
             .bind($row.at.as_millis())
+    };
+}
+macro_rules! bind_progress {
+    ($query:expr, $row:expr) => {
+        $query
+            .bind(&$row.event_id)
+            .bind($row.next.map_or(0, |place| i64::try_from(place).unwrap_or(i64::MAX)))
     };
 }
 macro_rules! bind_incident {
@@ -111,7 +119,6 @@ macro_rules! bind_incident {
 macro_rules! bind_member {
     ($query:expr, $row:expr) => {
         $query
-            .bind(&$row.event_id)
             .bind($crate::store::triage_rows::place(&$row.member))
             .bind($row.at.as_millis())
             .bind($row.at.as_millis())
@@ -126,6 +133,7 @@ macro_rules! bind_member {
             .bind($row.member.ends_at.map($crate::domain::clock::Timestamp::as_millis))
             .bind(&$row.member.generator_url)
             .bind($crate::store::rows::to_json(&$row.member.extras))
+            .bind(&$row.member.event_id)
     };
 }
 macro_rules! bind_timeline {
@@ -184,10 +192,7 @@ macro_rules! bind_notification {
             .bind("")
             .bind(false)
             .bind($crate::store::rows::to_json(&$row.snapshot))
-            .bind(i64::from($crate::domain::priority::priority(
-                $row.snapshot.kind,
-                $row.snapshot.incident.severity,
-            )))
+            .bind(i64::from($row.priority()))
     };
 }
 macro_rules! bind_subject {
@@ -198,6 +203,7 @@ macro_rules! bind_subject {
 macro_rules! bind_source {
     ($query:expr, $row:expr) => {
         $query
+            .bind($row.key())
             .bind(&$row.external_url)
             .bind(&$row.receiver)
             .bind(&$row.source)
@@ -207,8 +213,8 @@ macro_rules! bind_source {
     };
 }
 pub(super) use {
-    bind_conversation, bind_decision, bind_incident, bind_member, bind_notification, bind_source,
-    bind_subject, bind_timeline, bind_triaged_event,
+    bind_conversation, bind_decision, bind_incident, bind_member, bind_notification, bind_progress,
+    bind_source, bind_subject, bind_timeline, bind_triaged_event,
 };
 
 /// The order in which members matter: firing ones first, then by severity.

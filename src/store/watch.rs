@@ -11,6 +11,8 @@ use tokio::time::Instant;
 use super::StoreError;
 use crate::domain::clock::Timestamp;
 
+/// How long triage may take for one step, or for failing ones, before something is wrong.
+const STALLED: Duration = Duration::from_secs(60);
 /// How long the log is spared the same complaint.
 const QUIET: Duration = Duration::from_secs(60);
 
@@ -20,10 +22,20 @@ pub struct Watch {
     /// Which database, for the operator: a file's name, or the kind of server.
     place: String,
     works: Mutex<BTreeMap<&'static str, Work>>,
+    triage: Mutex<Headway>,
     /// Connections that were open then are not to be used any more.
     stale_at: Mutex<Option<Instant>>,
     /// Connections that have not been used since then may be broken.
     shaken_at: Mutex<Option<Instant>>,
+}
+
+/// How triage gets on.
+#[derive(Debug, Default)]
+struct Headway {
+    /// When it last came through a step, or found nothing to do; `None` before it began.
+    at: Option<Timestamp>,
+    /// Why it failed since then.
+    failure: Option<String>,
 }
 
 /// One sort of work on the database that has failed at least once.
@@ -59,6 +71,7 @@ impl Watch {
         Self {
             place: place.into(),
             works: Mutex::default(),
+            triage: Mutex::default(),
             stale_at: Mutex::default(),
             shaken_at: Mutex::default(),
         }
@@ -92,6 +105,26 @@ impl Watch {
         // Who waited in vain for another part of the program does not know what is wrong.
         let oldest = troubles.min_by_key(|trouble| (trouble.is_vague, trouble.since))?;
         Some(format!("since {}: {}", oldest.since, oldest.why))
+    }
+
+    /// Triage began, came through a step or found nothing to do.
+    pub fn triage_went_on(&self, now: Timestamp) {
+        *self.triage.lock() = Headway { at: Some(now), failure: None };
+    }
+
+    /// A step of triage came to nothing.
+    pub fn triage_failed(&self, error: &dyn std::error::Error) {
+        // Not its causes: they may quote rows, and readiness is shown to everybody.
+        self.triage.lock().failure = Some(error.to_string());
+    }
+
+    /// Since when triage makes no progress, and why; `None` while it does. What is accepted
+    /// meanwhile waits.
+    pub fn stalled(&self, now: Timestamp) -> Option<String> {
+        let triage = self.triage.lock();
+        let at = triage.at.filter(|at| now.since(*at) > STALLED)?;
+        let why = triage.failure.as_deref().unwrap_or("one step of it takes too long");
+        Some(format!("triage has made no progress since {at}: {why}"))
     }
 
     /// The database was seen to take writes: whatever failed before may be tried again.
@@ -278,6 +311,22 @@ mod tests {
             watch.note("store what was posted", &answered(gave_way), after(2));
             assert!(watch.trouble().unwrap().contains("disk is full"), "{gave_way}");
         }
+    }
+
+    #[test]
+    fn triage_that_makes_no_progress_is_noticed_whether_it_fails_or_hangs() {
+        let watch = Watch::new("test.db");
+        assert_eq!(watch.stalled(after(1_000)), None, "it has not begun");
+        watch.triage_went_on(after(0));
+        assert_eq!(watch.stalled(after(60)), None);
+        assert!(watch.stalled(after(61)).unwrap().contains("one step of it takes too long"));
+
+        watch.triage_failed(&answered("57014").unwrap_err());
+        let said = watch.stalled(after(61)).unwrap();
+        assert!(said.contains(&after(0).to_string()) && said.contains("a statement took too long"), "{said}");
+
+        watch.triage_went_on(after(62));
+        assert_eq!(watch.stalled(after(63)), None);
     }
 
     #[test]

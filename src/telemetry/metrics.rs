@@ -122,6 +122,7 @@ pub struct Metrics(Arc<Inner>);
 struct Inner {
     registry: Registry,
     events: Family<Words<2>, Counter>,
+    failed_events: Counter,
     alerts: Family<Words<1>, Counter>,
     entry_matches: Family<Words<1>, Counter>,
     default_route: Counter,
@@ -167,6 +168,8 @@ impl Metrics {
 
         let inner = Inner {
             events: new.add("events", "Inbound bodies by source and what became of them"),
+            failed_events: new
+                .add("failed_events", "Events of which triage had to set something aside, or all of it"),
             alerts: new.add("alerts", "Alerts taken from accepted events, by their own status"),
             entry_matches: new.add("alert_entry_matches", "Alerts by whether a catalog entry was found"),
             unmatched: new.add("unmatched_alerts", "Alerts without a catalog entry, by rule name"),
@@ -269,6 +272,11 @@ impl Metrics {
     /// One body came in from `source` (a fixed word such as `alertmanager`).
     pub fn event(&self, source: &'static str, result: EventResult) {
         self.0.events.get_or_create(&event_labels(source, result)).inc();
+    }
+
+    /// Triage ended `count` events as failed.
+    pub fn failed_events(&self, count: u64) {
+        self.0.failed_events.inc_by(count);
     }
 
     /// `count` alerts of that status were taken.

@@ -12,19 +12,11 @@ use super::rules::Rules;
 use crate::domain::clock::Timestamp;
 use crate::domain::incident::OURSELVES;
 use crate::domain::notification::{NotificationState, SNAPSHOT_ALERTS, Snapshot};
-use crate::store::triage::{Consequences, SourceSeen, TriagedEvent};
-use crate::store::triage_read::PendingEvent;
+use crate::store::pending::{PendingEvent, Share};
+use crate::store::triage::{Consequences, EventProgress, SourceSeen, TriagedEvent};
 use crate::store::{StoreError, Superseded, Tx};
 use crate::telemetry::metrics::DecisionOutcome;
 
-/// How many events share one transaction at most.
-const BATCH: u32 = 1_024;
-/// And while more comes than intake can store.
-const SHORT_BATCH: u32 = 64;
-/// How many bytes of bodies share one transaction at most; a body of its own may be larger.
-const BATCH_BYTES: i64 = 16 * 1_024 * 1_024;
-/// How often an event is tried alone before it is set aside.
-const RETRIES: u32 = 3;
 /// How Prometheus marks an annotation whose template failed.
 const BROKEN_ANNOTATION: &str = "<error expanding template";
 /// Stands with an event that a defect keeps from being understood.
@@ -32,7 +24,10 @@ const PANICKED: &str = "triage panicked over it: please report this with the eve
 
 /// Why a transaction came to nothing.
 #[derive(Debug, thiserror::Error)]
-enum BatchError {
+pub(super) enum BatchError {
+    /// It did not come to its turn.
+    #[error(transparent)]
+    NoTurn(StoreError),
     /// The store refused it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -41,31 +36,42 @@ enum BatchError {
     Panicked,
 }
 
-/// The event that fails alone, and how often it did so in a row.
+/// What one body told.
+struct Body {
+    observations: Vec<Observation>,
+    /// Whether it is one part of a large body.
+    is_part: bool,
+}
+
+/// What bodies told, who sent them and what becomes of their events.
 #[derive(Default)]
-struct Spoiled {
-    id: String,
-    times: u32,
+struct Read {
+    bodies: Vec<Body>,
+    sources: BTreeMap<(String, String), SourceSeen>,
+    outcomes: Vec<TriagedEvent>,
+    progress: Vec<EventProgress>,
 }
 
 /// One transaction's events and what follows from them.
 #[derive(Default)]
 struct Batch {
     conclusions: Consequences,
-    bodies: Vec<Vec<Observation>>,
+    bodies: Vec<Body>,
     /// The incidents as they are once it is written.
     cases: Vec<Case>,
 }
 
-impl Spoiled {
-    /// Counts a failure with that event as the oldest; whether it has had its last chance.
-    fn counts_out(&mut self, oldest: Option<&str>) -> bool {
-        let Some(oldest) = oldest else { return false };
-        if self.id != oldest {
-            *self = Self { id: oldest.to_owned(), times: 0 };
+impl BatchError {
+    /// What keeps an alert from being triaged, for people.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Panicked => PANICKED.to_owned(),
+            Self::NoTurn(error) | Self::Store(error) => {
+                let cause = std::error::Error::source(error);
+                let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
+                format!("what follows from it could not be stored: {error}{cause}")
+            }
         }
-        self.times += 1;
-        self.times > RETRIES
     }
 }
 
@@ -75,31 +81,56 @@ impl Processor {
     /// # Errors
     /// When the database does not answer.
     pub(super) async fn process_events(&self) -> Result<Progress, StoreError> {
-        let limit = if self.parts.store.is_intake_overtaxed() { SHORT_BATCH } else { BATCH };
-        let found = match self.process_batch(limit).await {
-            Ok(found) => found,
-            Err(BatchError::Store(error)) if error.is_unavailable() => return Err(error),
-            Err(error) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "a batch failed, going on one by one"
-                );
-                self.process_one_by_one().await?
+        let share = self.pace.lock().share(self.parts.store.is_intake_overtaxed());
+        let watch = self.parts.store.watch();
+        match self.process_batch(&share).await {
+            Ok(found) => {
+                watch.triage_went_on(self.parts.clock.now());
+                self.pace.lock().relax();
+                Ok(if found > 0 { Progress::More } else { Progress::Idle })
             }
-        };
-        Ok(if found > 0 { Progress::More } else { Progress::Idle })
+            Err(BatchError::NoTurn(error)) => {
+                watch.triage_failed(&error);
+                Err(error)
+            }
+            Err(BatchError::Store(error)) if error.is_unavailable() && !error.is_too_slow() => {
+                watch.triage_failed(&error);
+                Err(error)
+            }
+            Err(error) => {
+                watch.triage_failed(&error);
+                self.take_less(&share, &error).await?;
+                Ok(Progress::More)
+            }
+        }
+    }
+
+    /// After a failure that is a matter of what was taken, not of the database.
+    async fn take_less(&self, failed: &Share, error: &BatchError) -> Result<(), StoreError> {
+        if failed.events == 1 && failed.part == 1 {
+            return self.set_oldest_aside(error).await;
+        }
+        tracing::warn!(
+            error = error as &dyn std::error::Error,
+            events = failed.events,
+            part = failed.part,
+            "a batch of triage failed, trying half of it"
+        );
+        self.pace.lock().halve(failed);
+        Ok(())
     }
 
     /// One transaction over the oldest events; answers how many there were.
-    async fn process_batch(&self, limit: u32) -> Result<usize, BatchError> {
+    async fn process_batch(&self, share: &Share) -> Result<usize, BatchError> {
         let begun = self.parts.clock.now();
         if !self.parts.store.may_have_pending_events().await? {
             return Ok(0);
         }
         let mut tx = self.parts.store.begin_triage().await?;
-        let read = self.triage(&mut tx, limit, begun).await;
+        tx.triage_alone().await.map_err(BatchError::NoTurn)?;
+        let read = self.triage(&mut tx, share, begun).await;
         let Batch { conclusions, bodies, cases } = match read {
-            Ok(batch) if !batch.conclusions.events.is_empty() => batch,
+            Ok(batch) if !batch.conclusions.is_empty() => batch,
             ended => {
                 // The next look skips what is locked, so these events must not be any more.
                 // A broken connection has no locks.
@@ -112,104 +143,74 @@ impl Processor {
             self.memory.lock().keep(cases);
         }
         self.parts.metrics.store_operation("triage", self.parts.clock.now().since(begun));
-        self.after_commit(&conclusions, bodies.iter().flatten());
+        self.after_commit(&conclusions, bodies.iter().flat_map(|body| &body.observations));
         self.count_superseded(&superseded);
-        Ok(conclusions.events.len())
+        Ok(bodies.len().max(1))
     }
 
     /// What follows from the oldest events, not yet written.
-    async fn triage(&self, tx: &mut Tx, limit: u32, begun: Timestamp) -> Result<Batch, BatchError> {
-        let events = tx.pending_events(limit, BATCH_BYTES).await?;
+    async fn triage(&self, tx: &mut Tx, share: &Share, begun: Timestamp) -> Result<Batch, BatchError> {
+        let events = tx.pending_events(share).await?;
         if events.is_empty() {
             return Ok(Batch::default());
         }
         self.catch_up(tx).await?;
         let rules = self.parts.rules.load_full();
-        let (bodies, sources, mut outcomes) = self.read_bodies(&events, &rules, begun);
+        let Read { bodies, sources, outcomes, progress } = self.read_bodies(&events, &rules, begun)?;
+        drop(events);
         let mut desk = self.load_desk(tx, &bodies).await?;
         let around = self.surroundings(&rules, begun);
         let work = AssertUnwindSafe(|| {
             for body in &bodies {
-                desk.take_in(body, &around);
+                desk.take_in(&body.observations, body.is_part, &around);
             }
             desk.clear()
         });
         let worked = std::panic::catch_unwind(work);
-        let (mut conclusions, cases) = match worked {
-            Ok(worked) => worked,
-            Err(_) if events.len() > 1 => return Err(BatchError::Panicked),
-            Err(_) => {
-                outcomes.iter_mut().for_each(|outcome| outcome.failure = Some(PANICKED.to_owned()));
-                (Consequences::default(), Vec::new())
-            }
-        };
+        let (mut conclusions, cases) = worked.map_err(|_| BatchError::Panicked)?;
         conclusions.events = outcomes;
-        conclusions.sources = sources;
+        conclusions.progress = progress;
+        conclusions.sources = sources.into_values().collect();
         Ok(Batch { conclusions, bodies, cases })
     }
 
-    /// As many transactions as a batch has events: what spoils one of them spoils no other.
-    async fn process_one_by_one(&self) -> Result<usize, StoreError> {
-        let mut spoiled = Spoiled::default();
-        for done in 0..BATCH as usize {
-            match self.process_batch(1).await {
-                Ok(0) => return Ok(done),
-                Ok(_) => spoiled = Spoiled::default(),
-                Err(BatchError::Store(error)) if error.is_unavailable() => return Err(error),
-                Err(error) => self.give_up_at_last(&mut spoiled, &error).await?,
-            }
-        }
-        Ok(BATCH as usize)
-    }
-
-    /// Marks the oldest event as failed once it has failed often enough: kept, shown, and open
-    /// to replay. Only if it was the same each time: another replica may have triaged it
-    /// meanwhile, and what is the oldest now has done nothing wrong.
-    async fn give_up_at_last(&self, spoiled: &mut Spoiled, error: &BatchError) -> Result<(), StoreError> {
-        let mut tx = self.parts.store.begin_write().await?;
-        let at = self.parts.clock.now();
-        let events = tx.pending_events(1, BATCH_BYTES).await?;
-        if !spoiled.counts_out(events.first().map(|event| event.id.as_str())) {
-            return tx.rollback().await;
-        }
-        for event in &events {
-            tracing::error!(
-                event.id = event.id,
-                error = error as &dyn std::error::Error,
-                "an event cannot be triaged"
-            );
-        }
-        let failure = Some(format!("what follows from it could not be stored: {error}"));
-        let events =
-            events.into_iter().map(|e| TriagedEvent { id: e.id, failure: failure.clone(), at }).collect();
-        tx.save_consequences(&Consequences { events, ..Consequences::default() }).await?;
-        tx.commit().await
-    }
-
-    fn read_bodies(
-        &self,
-        events: &[PendingEvent],
-        rules: &Rules,
-        at: Timestamp,
-    ) -> (Vec<Vec<Observation>>, Vec<SourceSeen>, Vec<TriagedEvent>) {
-        let mut bodies = Vec::with_capacity(events.len());
-        let mut outcomes = Vec::with_capacity(events.len());
-        let mut sources: BTreeMap<(String, String), SourceSeen> = BTreeMap::new();
+    fn read_bodies(&self, events: &[PendingEvent], rules: &Rules, at: Timestamp) -> Result<Read, BatchError> {
+        let mut all = Read::default();
         for event in events {
             // A body that makes the program panic costs nothing but itself.
-            let read = AssertUnwindSafe(|| {
+            let read = std::panic::catch_unwind(AssertUnwindSafe(|| {
                 let parsed = (self.parts.parse)(event)?;
-                note_source(&mut sources, event, &parsed);
-                Ok(self.observe_body(event, parsed, rules))
-            });
-            let read = std::panic::catch_unwind(read).unwrap_or_else(|_| Err(PANICKED.to_owned()));
-            let failure = read.map(|body| bodies.push(body)).err();
-            outcomes.push(TriagedEvent { id: event.id.clone(), failure, at });
+                Ok(self.observe_body(event, parsed, rules, &mut all.sources))
+            }));
+            let read: Result<(Vec<Observation>, Option<usize>), String> =
+                read.map_err(|_| BatchError::Panicked)?;
+            let (observations, next, failure) = match read {
+                Ok((observations, next)) => (observations, next, Some(event.reason.clone())),
+                Err(why) => (Vec::new(), None, Some(why)),
+            };
+            let is_part = next.is_some() || event.places.start > 0;
+            if is_part {
+                all.progress.push(EventProgress { event_id: event.id.clone(), next });
+            }
+            if next.is_none() {
+                let failure = failure.filter(|reason| !reason.is_empty());
+                all.outcomes.push(TriagedEvent { id: event.id.clone(), failure, at });
+            }
+            all.bodies.push(Body { observations, is_part });
         }
-        (bodies, sources.into_values().collect(), outcomes)
+        Ok(all)
     }
 
-    fn observe_body(&self, event: &PendingEvent, parsed: ParsedEvent, rules: &Rules) -> Vec<Observation> {
+    fn observe_body(
+        &self,
+        event: &PendingEvent,
+        parsed: ParsedEvent,
+        rules: &Rules,
+        sources: &mut BTreeMap<(String, String), SourceSeen>,
+    ) -> (Vec<Observation>, Option<usize>) {
+        if event.places.start == 0 {
+            note_source(sources, event, &parsed);
+        }
         let origin = Origin {
             event_id: event.id.clone(),
             received_at: Timestamp::from_millis(event.received_at),
@@ -219,11 +220,13 @@ impl Processor {
             truncated: parsed.truncated,
         };
         let alerts = parsed.alerts.into_iter();
-        alerts.map(|alert| observe_alert(alert, &origin, rules, &self.parts.catalog)).collect()
+        let observe = |alert| observe_alert(alert, &origin, rules, &self.parts.catalog);
+        (alerts.map(observe).collect(), parsed.next)
     }
 
-    async fn load_desk(&self, tx: &mut Tx, bodies: &[Vec<Observation>]) -> Result<Desk, StoreError> {
-        let mut keys: Vec<&str> = bodies.iter().flatten().map(|seen| seen.dedup_key.as_str()).collect();
+    async fn load_desk(&self, tx: &mut Tx, bodies: &[Body]) -> Result<Desk, StoreError> {
+        let observations = || bodies.iter().flat_map(|body| &body.observations);
+        let mut keys: Vec<&str> = observations().map(|seen| seen.dedup_key.as_str()).collect();
         keys.sort_unstable();
         keys.dedup();
         let remembered = self.memory.lock().recall(tx.triage_number(), keys.iter().copied());
@@ -239,9 +242,7 @@ impl Processor {
             .filter(|incident| incident.members as usize > SNAPSHOT_ALERTS)
             .map(|incident| (incident.dedup_key.as_str(), incident.id.as_str()))
             .collect();
-        let mut touched: Vec<(&str, &str)> = bodies
-            .iter()
-            .flatten()
+        let mut touched: Vec<(&str, &str)> = observations()
             .filter_map(|seen| {
                 large.get(seen.dedup_key.as_str()).map(|id| (*id, seen.alert.fingerprint.as_str()))
             })
@@ -290,6 +291,8 @@ impl Processor {
             let broken = |text: &&String| text.starts_with(BROKEN_ANNOTATION);
             seen.alert.annotations.values().filter(broken).for_each(|_| metrics.broken_annotation());
         }
+        let failed = conclusions.events.iter().filter(|event| event.failure.is_some());
+        metrics.failed_events(failed.count() as u64);
         for decision in &conclusions.decisions {
             metrics.decision(match decision.outcome {
                 "send" => DecisionOutcome::Send,

@@ -1,9 +1,9 @@
 //! The desk: the incidents of one transaction, laid out to be worked on. Pure once loaded.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::case::{Case, Surroundings};
-use super::evaluate;
+use super::evaluate::{self, Cause};
 use super::incidents::{self, Happening, Observation};
 use crate::domain::alert::AlertStatus;
 use crate::domain::clock::Timestamp;
@@ -52,18 +52,19 @@ impl Desk {
 
     /// Takes one body's observations in, then asks of each touched incident what it has to
     /// tell: body by body, so that the answers do not depend on how many share a transaction.
-    pub fn take_in(&mut self, observations: &[Observation], around: &Surroundings<'_>) {
-        let mut touched: Vec<&str> = Vec::new();
+    /// `is_part` says that they are some of a large body's.
+    pub fn take_in(&mut self, observations: &[Observation], is_part: bool, around: &Surroundings<'_>) {
         for seen in observations {
             self.observe(seen, around);
-            if !touched.contains(&seen.dedup_key.as_str()) {
-                touched.push(&seen.dedup_key);
-            }
         }
         let received_at = observations.first().map(|seen| seen.origin.received_at);
-        for key in touched {
-            self.settle_word(key, around);
-            self.evaluate(key, received_at, around);
+        let cause = Cause { received_at, is_flood: is_part };
+        let mut touched: HashSet<&str> = HashSet::with_capacity(observations.len());
+        for key in observations.iter().map(|seen| seen.dedup_key.as_str()) {
+            if touched.insert(key) {
+                self.settle_word(key, around);
+                self.evaluate(key, cause, around);
+            }
         }
     }
 
@@ -71,7 +72,7 @@ impl Desk {
     pub fn evaluate_all(&mut self, around: &Surroundings<'_>) {
         let keys: Vec<String> = self.cases.keys().cloned().collect();
         for key in keys {
-            self.evaluate(&key, None, around);
+            self.evaluate(&key, Cause::default(), around);
         }
     }
 
@@ -117,6 +118,9 @@ impl Desk {
     }
 
     fn observe(&mut self, seen: &Observation, around: &Surroundings<'_>) {
+        if self.is_outdated(seen) {
+            return;
+        }
         self.make_room(seen, around);
         let now = around.now;
         let case = self.cases.entry(seen.dedup_key.clone()).or_insert_with(|| {
@@ -142,14 +146,16 @@ impl Desk {
                 around,
             ));
         }
-        let change = MemberChange {
-            incident_id: case.incident.id.clone(),
-            event_id: seen.origin.event_id.clone(),
-            at: now,
-            member: member.clone(),
-        };
+        let change = MemberChange { incident_id: case.incident.id.clone(), at: now, member: member.clone() };
         case.member_changes.insert(member.fingerprint.clone(), change);
         case.members.insert(member.fingerprint.clone(), member);
+    }
+
+    /// Whether a later event told of the alert already: this part of a large one had to wait.
+    fn is_outdated(&self, seen: &Observation) -> bool {
+        let known =
+            self.cases.get(&seen.dedup_key).and_then(|case| case.members.get(&seen.alert.fingerprint));
+        known.is_some_and(|known| known.event_id > seen.origin.event_id)
     }
 
     /// A problem that fires again later than its cooldown is a new incident.
@@ -175,9 +181,9 @@ impl Desk {
         incidents::settle_word(&mut case.incident, case.members.values(), fits);
     }
 
-    fn evaluate(&mut self, key: &str, received_at: Option<Timestamp>, around: &Surroundings<'_>) {
+    fn evaluate(&mut self, key: &str, cause: Cause, around: &Surroundings<'_>) {
         if let Some(case) = self.cases.get_mut(key) {
-            evaluate::evaluate(case, received_at, around, &mut self.conclusions);
+            evaluate::evaluate(case, cause, around, &mut self.conclusions);
         }
     }
 }

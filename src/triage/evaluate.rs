@@ -25,10 +25,19 @@ struct Place {
     path: Vec<String>,
 }
 
+/// What an incident is asked about again for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Cause {
+    /// When the event behind it was received; `None` for a timer.
+    pub received_at: Option<Timestamp>,
+    /// Whether that event is one of very many alerts.
+    pub is_flood: bool,
+}
+
 /// Asks about every channel the incident is routed to or has spoken on.
 pub(super) fn evaluate(
     case: &mut Case,
-    received_at: Option<Timestamp>,
+    cause: Cause,
     around: &Surroundings<'_>,
     conclusions: &mut Consequences,
 ) {
@@ -57,7 +66,7 @@ pub(super) fn evaluate(
                     ..snapshot(case, around.now)
                 };
                 let follows = followed(told, &place, around);
-                Some(NewNotification { follows, ..owed(&place, snapshot, received_at, around) })
+                Some(NewNotification { follows, ..owed(&place, snapshot, cause, around) })
             }
             Decision::Wait { .. } | Decision::Nothing { .. } => None,
         };
@@ -264,18 +273,14 @@ fn followed(told: Option<&Told>, place: &Place, around: &Surroundings<'_>) -> Op
     told.filter(|_| terms.supersedes).map(|told| told.notification_id.clone())
 }
 
-fn owed(
-    place: &Place,
-    snapshot: Snapshot,
-    received_at: Option<Timestamp>,
-    around: &Surroundings<'_>,
-) -> NewNotification {
+fn owed(place: &Place, snapshot: Snapshot, cause: Cause, around: &Surroundings<'_>) -> NewNotification {
     NewNotification {
         id: around.ids.next_id(),
         channel: place.channel.clone(),
-        received_at,
+        received_at: cause.received_at,
         expires_at: around.now.plus(around.rules.max_age),
         follows: None,
+        is_flood: cause.is_flood,
         snapshot,
     }
 }

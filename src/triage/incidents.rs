@@ -214,6 +214,7 @@ fn renewed_member(known: Option<&Member>, seen: &Observation, now: Timestamp) ->
             Some(known) if resolved && alert.extras.is_empty() => known.extras.clone(),
             _ => alert.extras.clone(),
         },
+        event_id: seen.origin.event_id.clone(),
     }
 }
 

@@ -140,6 +140,7 @@ mod tests {
             ends_at: None,
             generator_url: String::new(),
             extras: crate::domain::alert::Extras::default(),
+            event_id: String::new(),
         }
     }
 

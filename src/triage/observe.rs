@@ -5,6 +5,7 @@ use super::rules::Rules;
 use super::subject::SEVERITY;
 use crate::catalog::Catalog;
 use crate::domain::alert::Alert;
+use crate::domain::index_key::index_key;
 use crate::render::links::{LinkContext, Window};
 
 /// What triage finds out about one alert.
@@ -33,7 +34,8 @@ pub fn observe_alert(alert: Alert, origin: &Origin, rules: &Rules, catalog: &Cat
 /// and fingerprint for one without (two unknown things must not fall into one).
 fn dedup_key(alert: &Alert, entry: &str, version: Option<&str>, severity: &str, rules: &Rules) -> String {
     if entry.is_empty() {
-        return format!("{}:{}", alert.name(), alert.fingerprint);
+        let name = index_key(alert.name());
+        return format!("{name}:{}", alert.fingerprint);
     }
     let context = LinkContext {
         alertname: alert.name(),
@@ -46,8 +48,8 @@ fn dedup_key(alert: &Alert, entry: &str, version: Option<&str>, severity: &str, 
         window: Window::default(),
     };
     match rules.dedup_key.render(&context) {
-        Ok(key) if !key.is_empty() => key,
+        Ok(key) if !key.is_empty() => index_key(&key).into_owned(),
         // The built-in key stands in: an alert is never lost to a template.
-        Ok(_) | Err(_) => format!("{}:{entry}", alert.name()),
+        Ok(_) | Err(_) => index_key(&format!("{}:{entry}", alert.name())).into_owned(),
     }
 }

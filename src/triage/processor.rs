@@ -9,13 +9,14 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
 use super::memory::Memory;
+use super::pace::Pace;
 use super::rules::Rules;
 use crate::catalog::Catalog;
 use crate::catalog::service::CatalogService;
 use crate::domain::alert::Alert;
 use crate::domain::clock::{SharedClock, Timestamp};
 use crate::domain::ids::IdMaker;
-use crate::store::triage_read::PendingEvent;
+use crate::store::pending::PendingEvent;
 use crate::store::{Store, StoreError, Tx};
 use crate::telemetry::metrics::Metrics;
 
@@ -33,11 +34,13 @@ pub struct ParsedEvent {
     pub external_url: String,
     /// How many alerts the sender cut.
     pub truncated: u64,
-    /// The usable alerts.
+    /// The usable alerts among the places asked for.
     pub alerts: Vec<Alert>,
+    /// The first place behind those asked for; `None` when the list ends before it.
+    pub next: Option<usize>,
 }
 
-/// Reads a stored body: given by the composition root, since triage does not know the
+/// Reads the places of a stored body that are to be taken: given by the composition root, since triage does not know the
 /// senders' formats.
 pub type ParseEvent = fn(&PendingEvent) -> Result<ParsedEvent, String>;
 
@@ -70,6 +73,7 @@ pub struct Parts {
 pub struct Processor {
     pub(super) parts: Parts,
     pub(super) memory: Mutex<Memory>,
+    pub(super) pace: Mutex<Pace>,
     catalog: CatalogService,
 }
 
@@ -85,11 +89,12 @@ impl Processor {
     pub fn new(parts: Parts) -> Self {
         let Parts { store, catalog, clock, ids, .. } = &parts;
         let catalog = CatalogService::new(store.clone(), catalog.clone(), clock.clone(), ids.clone());
-        Self { parts, memory: Mutex::default(), catalog }
+        Self { parts, memory: Mutex::default(), pace: Mutex::default(), catalog }
     }
 
     /// Runs until `stopped` says so; what it has begun it finishes.
     pub async fn run(self, mut stopped: watch::Receiver<bool>) {
+        self.parts.store.watch().triage_went_on(self.parts.clock.now());
         while !*stopped.borrow() {
             let step = self.step().await;
             let now = self.parts.clock.now();

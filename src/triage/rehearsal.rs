@@ -53,10 +53,10 @@ pub fn rehearse(event: ParsedEvent, props: &Props<'_>) -> Vec<NewNotification> {
     let mut desk = Desk::default();
     let earlier: Vec<Observation> = body.iter().filter_map(as_it_was).collect();
     if !earlier.is_empty() {
-        desk.take_in(&earlier, &surroundings(props, props.now.minus(BEFORE)));
+        desk.take_in(&earlier, false, &surroundings(props, props.now.minus(BEFORE)));
     }
     let known = desk.conclusions.notifications.len();
-    desk.take_in(&body, &surroundings(props, props.now));
+    desk.take_in(&body, false, &surroundings(props, props.now));
     desk.clear().0.notifications.split_off(known)
 }
 
@@ -107,8 +107,13 @@ mod tests {
         let rules = Rules::build(&config).unwrap_or_else(|problems| panic!("{problems:?}"));
         let ids = IdMaker::new(Arc::new(ManualClock::at(NOW)), Arc::new(SeededRandom::new(1)));
         let catalog = Catalog::new(config.catalog.clone());
-        let event =
-            ParsedEvent { receiver: "r".to_owned(), external_url: String::new(), truncated: 0, alerts };
+        let event = ParsedEvent {
+            receiver: "r".to_owned(),
+            external_url: String::new(),
+            truncated: 0,
+            alerts,
+            next: None,
+        };
         let told = rehearse(event, &Props { rules: &rules, catalog: &catalog, ids: &ids, now: NOW });
         told.into_iter().map(|n| (n.channel, n.snapshot.kind, n.snapshot.incident.firing)).collect()
     }

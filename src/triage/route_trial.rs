@@ -65,7 +65,7 @@ pub fn try_labels<'t>(
     let catalog = described.as_ref().unwrap_or(catalog);
     let ids = ids_at(now);
     let mut desk = Desk::default();
-    desk.take_in(std::slice::from_ref(&seen), &Surroundings { rules, catalog, ids: &ids, now });
+    desk.take_in(std::slice::from_ref(&seen), false, &Surroundings { rules, catalog, ids: &ids, now });
     // The desk has the incident of what it just took in.
     let nodes = desk.case(&seen.dedup_key).map(|case| routed(case, &rules.tree, catalog));
     let nodes = nodes.unwrap_or_default();

@@ -54,7 +54,7 @@ impl Processor {
         let look = Look { rules: &rules, now, stale_before: now.minus(rules.stale_after) };
         match self.run_together(&look).await {
             Ok(progress) => Ok(progress),
-            Err(TimerError::Store(error)) if error.is_unavailable() => Err(error),
+            Err(TimerError::Store(error)) if error.is_unavailable() && !error.is_too_slow() => Err(error),
             Err(error) => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
@@ -82,7 +82,9 @@ impl Processor {
             let tx = self.parts.store.begin_triage().await?;
             match self.conclude(tx, std::slice::from_ref(id), look).await {
                 Ok(()) => {}
-                Err(TimerError::Store(error)) if error.is_unavailable() => return Err(error),
+                Err(TimerError::Store(error)) if error.is_unavailable() && !error.is_too_slow() => {
+                    return Err(error);
+                }
                 Err(error) => self.set_aside(id, &error, look).await?,
             }
         }

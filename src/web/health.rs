@@ -23,7 +23,7 @@ pub async fn healthy() -> &'static str {
     "OK\n"
 }
 
-/// Whether it can do its work: the database answers and takes writes, and every worker runs.
+/// Whether it can do its work: the database takes writes, triage goes on, and every worker runs.
 /// Needs no token.
 ///
 /// # Errors
@@ -42,6 +42,9 @@ pub async fn ready(state: web::Data<AppState>) -> Result<&'static str, Problem> 
     }
     if let Some(trouble) = state.store.watch().trouble() {
         return Err(Problem::new(Kind::Unavailable, format!("the database does not serve {trouble}")));
+    }
+    if let Some(stalled) = state.store.watch().stalled(state.clock.now()) {
+        return Err(Problem::new(Kind::Unavailable, stalled));
     }
     match tokio::time::timeout(PING_LIMIT, state.store.ping()).await {
         Ok(Ok(())) => Ok("OK\n"),

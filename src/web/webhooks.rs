@@ -39,6 +39,16 @@ pub struct Receipt {
     alerts: usize,
     /// How many alerts were unusable; the event's `verdicts` say why.
     rejected: usize,
+    /// Why this may change nothing; only of a body taken in again by hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<String>,
+}
+
+impl Receipt {
+    /// With a reason why this may change nothing.
+    pub fn with_warning(self, warning: Option<String>) -> Self {
+        Self { warning, ..self }
+    }
 }
 
 impl From<Accepted> for Receipt {
@@ -48,6 +58,7 @@ impl From<Accepted> for Receipt {
             status: if accepted.duplicate { "duplicate" } else { "accepted" },
             alerts: accepted.alerts,
             rejected: accepted.rejected,
+            warning: None,
         }
     }
 }

@@ -12,6 +12,7 @@ mod chance;
 mod clocks;
 mod disk;
 mod kill;
+mod large_body;
 mod ledger;
 mod load;
 mod long_texts;

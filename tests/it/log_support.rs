@@ -153,6 +153,7 @@ fn consequences(site: &Site, what: &Case, ids: &Ids, incident: Incident, now: Ti
         ends_at: None,
         generator_url: String::new(),
         extras: modelpager::domain::alert::Extras::default(),
+        event_id: "event".to_owned(),
     };
     let told = Told {
         status: AlertStatus::Firing,
@@ -188,12 +189,7 @@ fn consequences(site: &Site, what: &Case, ids: &Ids, incident: Incident, now: Ti
     };
     Consequences {
         incidents: vec![IncidentChange { incident, is_current: true }],
-        members: vec![MemberChange {
-            incident_id: ids.incident.clone(),
-            event_id: "event".to_owned(),
-            at: now,
-            member,
-        }],
+        members: vec![MemberChange { incident_id: ids.incident.clone(), at: now, member }],
         timeline: vec![TimelineRow {
             id: site.state.ids.next_id(),
             incident_id: ids.incident.clone(),
@@ -217,6 +213,7 @@ fn consequences(site: &Site, what: &Case, ids: &Ids, incident: Incident, now: Ti
         }],
         notifications: vec![NewNotification {
             follows: None,
+            is_flood: false,
             id: ids.notification.clone(),
             channel: what.channel.to_owned(),
             received_at: Some(now),

@@ -35,6 +35,33 @@ pub fn differences(sqlite: &[SourceFile], postgres: &[SourceFile]) -> Vec<String
     complaints
 }
 
+/// Columns of PostgreSQL whose texts are compared by the rules of a language: slowly where they are
+/// long, otherwise than SQLite does, and differently after an update of the C library. All of
+/// them, since any may come into an index, a filter or an order.
+pub fn by_language(postgres: &[SourceFile]) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for file in postgres {
+        for (number, line) in file.text.lines().enumerate() {
+            let sql = line.split("--").next().unwrap_or_default();
+            let words: Vec<&str> = sql.split(|c: char| c.is_whitespace() || ",;(".contains(c)).collect();
+            let is_text = |n: usize| {
+                let types = ["text", "varchar", "char", "character"];
+                types.contains(&words[n].to_lowercase().as_str())
+            };
+            let is_plain = |n: usize| words.get(n + 1..n + 3) != Some(&["COLLATE", "\"C\""]);
+            if (1..words.len()).any(|n| is_text(n) && is_plain(n)) {
+                complaints.push(format!(
+                    "{}:{}: a text without COLLATE \"C\": {}",
+                    file.path,
+                    number + 1,
+                    sql.trim()
+                ));
+            }
+        }
+    }
+    complaints
+}
+
 fn missing(what: &str, sqlite: &BTreeSet<String>, postgres: &BTreeSet<String>) -> Vec<String> {
     let only = |here: &BTreeSet<String>, there: &BTreeSet<String>, place: &str| -> Vec<String> {
         here.difference(there).map(|name| format!("{what} {name} is only in {place}")).collect()
@@ -132,6 +159,18 @@ mod tests {
         let other = EVENTS.replace("TEXT PRIMARY KEY", "TEXT COLLATE \"C\" PRIMARY KEY").to_lowercase();
 
         assert_eq!(differences(&sql("0001_a.sql", EVENTS), &sql("0001_a.sql", &other)), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_text_that_a_language_would_compare_is_seen() {
+        let found = |text: &str| by_language(&sql("0001_a.sql", text)).len();
+
+        assert_eq!(found("CREATE TABLE t (\n  a TEXT COLLATE \"C\" NOT NULL, -- TEXT\n  b BIGINT);"), 0);
+        assert_eq!(found("CREATE TABLE t (\n  a TEXT NOT NULL,\n  b VARCHAR(3));"), 2);
+        assert_eq!(
+            found("ALTER TABLE t ADD COLUMN a TEXT;\nALTER TABLE t ADD COLUMN b TEXT COLLATE \"de\";"),
+            2
+        );
     }
 
     #[test]

@@ -6,7 +6,8 @@ use sqlx::AssertSqlSafe;
 use super::digest::Digest;
 use super::schema::Table;
 use super::value::{Kind, Value, bind_value, row_values};
-use super::{Store, StoreError};
+use super::{CopyError, Store, StoreError};
+use crate::domain::index_key::index_key;
 use crate::store::Tx;
 use crate::store::error::Doing as _;
 
@@ -61,6 +62,39 @@ pub(super) async fn insert(tx: &mut Tx, table: &Table, rows: &[Vec<Value>]) -> R
         .doing("write copied rows")?;
     }
     Ok(())
+}
+
+/// [`insert`], and if the target refuses that, says which row it refuses.
+pub(super) async fn insert_or_name(tx: &mut Tx, table: &Table, rows: &[Vec<Value>]) -> Result<(), CopyError> {
+    savepoint(tx, "SAVEPOINT part").await?;
+    let refused = match insert(tx, table, rows).await {
+        Ok(()) => return Ok(savepoint(tx, "RELEASE SAVEPOINT part").await?),
+        Err(error) if error.is_unavailable() => return Err(error.into()),
+        Err(error) => error,
+    };
+    savepoint(tx, "ROLLBACK TO SAVEPOINT part").await?;
+    for row in rows {
+        if let Err(error) = insert(tx, table, std::slice::from_ref(row)).await {
+            return Err(CopyError::Row { table: table.name.clone(), key: key_of(table, row), source: error });
+        }
+    }
+    Err(refused.into())
+}
+
+/// Marks a point in a transaction, or goes back to it.
+pub(super) async fn savepoint(tx: &mut Tx, sql: &'static str) -> Result<(), StoreError> {
+    with_tx!(tx, |conn| sqlx::raw_sql(sql).execute(&mut *conn).await.map(|_| ()))
+        .doing("mark a point in a copy")
+}
+
+/// What names a row to people: its primary key, long values cut.
+fn key_of(table: &Table, row: &[Value]) -> String {
+    let part = |n: &usize| {
+        let value = row[*n].to_json();
+        let text = value.as_str().map_or_else(|| value.to_string(), |text| index_key(text).into_owned());
+        format!("{} = {text}", table.columns[*n].name)
+    };
+    table.key.iter().map(part).collect::<Vec<String>>().join(", ")
 }
 
 /// How many rows a table has.

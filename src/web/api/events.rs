@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::query::{Checked, checked_id};
-use crate::intake::Verdict;
 use crate::intake::inbox::Accepted;
+use crate::intake::{Verdict, alertmanager};
 use crate::store::log::StoredJson;
 use crate::store::log_events::{EventDetail, EventFilter, EventState, EventSummary};
 use crate::web::auth::{Read, Write};
@@ -135,8 +135,8 @@ pub async fn get(
 /// Takes the event's body in again, as a new event of the same source that names this one.
 ///
 /// # Errors
-/// 404 for an unknown id, 409 when the body was not kept whole, 422 when it is still no
-/// alert body.
+/// 404 for an unknown id, 409 when the body was not kept whole or none of its alerts can be used,
+/// 422 when it is still no alert body.
 #[utoipa::path(
     post, path = "/api/v1/events/{id}/replay", tag = "events", operation_id = "replay_event",
     params(("id" = String, Path, description = "The event's id")),
@@ -147,20 +147,41 @@ pub async fn replay(
     id: web::Path<String>,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    let accepted = take_in_again(&state, &who.0.name, &id).await?;
-    Ok(HttpResponse::Accepted().json(Receipt::from(accepted)))
+    let (accepted, warning) = take_in_again(&state, &who.0.name, &id).await?;
+    Ok(HttpResponse::Accepted().json(Receipt::from(accepted).with_warning(warning)))
 }
 
-/// Takes the body of an event in again for whoever asks.
+/// Takes the body of an event in again for whoever asks. Answers also why that may not help.
 ///
 /// # Errors
 /// As [`replay`].
-pub async fn take_in_again(state: &AppState, actor: &str, id: &str) -> Result<Accepted, Problem> {
+pub async fn take_in_again(
+    state: &AppState,
+    actor: &str,
+    id: &str,
+) -> Result<(Accepted, Option<String>), Problem> {
     let event = read_one(state, id).await?;
     if !is_whole(&event) {
         return Err(Problem::conflict("only the head of this rejected body was kept: it cannot be replayed"));
     }
-    state.inbox.replay(Bytes::from(event.body), actor, &event.summary).await.map_err(refusal)
+    let told = alertmanager::weigh(&event.body, state.clock.now());
+    if told.is_ok_and(|told| told.taken() == 0) {
+        let detail = "none of its alerts can be used, and its verdicts say why: a replay cannot help; have the \
+                      sender send them right";
+        return Err(Problem::conflict(detail));
+    }
+    let warning = replay_warning(&event.summary);
+    let accepted = state.inbox.replay(Bytes::from(event.body), actor, &event.summary).await;
+    accepted.map(|accepted| (accepted, warning)).map_err(refusal)
+}
+
+/// Why a replay of this event may not help; `None` when nothing says so.
+pub fn replay_warning(event: &EventSummary) -> Option<String> {
+    if event.state != "failed" {
+        return None;
+    }
+    let before = if event.replay_of.is_some() { "it is a replay itself and failed, too; " } else { "" };
+    Some(format!("{before}a replay fails again until the reason is mended: {}", event.reason))
 }
 
 /// Whether its body was kept whole. Of a rejected one only the head is.

@@ -111,6 +111,7 @@ async fn what_came_later_waits_for_the_message_that_stands_for_what_came_first(f
             received_at: None,
             expires_at: Timestamp::from_millis(waiting[0].expires_at),
             follows: None,
+            is_flood: false,
             snapshot: Snapshot { kind: NotificationKind::Folded, incident, ..like.clone() },
         };
         Folded { one, timeline: Vec::new() }

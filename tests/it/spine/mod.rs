@@ -8,16 +8,20 @@ mod fallback;
 mod foreign;
 mod intake;
 mod limits;
+mod locale;
+mod long_values;
 mod lost_answers;
 mod odd_bodies;
 mod order;
 mod outage;
 mod outbox;
 mod overtake;
+mod parts;
 mod provider_texts;
 mod replicas;
 mod server;
 mod routing;
+mod set_aside;
 mod timers;
 mod triage;
 mod twins;
@@ -47,7 +51,7 @@ use modelpager::store::log_events::{EventFilter, EventSummary};
 use modelpager::store::log_incidents::{IncidentFilter, IncidentSummary};
 use modelpager::store::log_notifications::{NotificationFilter, NotificationSummary};
 use modelpager::store::outbox::Lease;
-use modelpager::store::triage_read::PendingEvent;
+use modelpager::store::pending::PendingEvent;
 use modelpager::telemetry::metrics::Metrics;
 use modelpager::triage::processor::{ParsedEvent, Parts, Processor};
 use modelpager::triage::rules::Rules;
@@ -93,7 +97,8 @@ pub fn config() -> Config {
 }
 
 fn parse(event: &PendingEvent) -> Result<ParsedEvent, String> {
-    let delivery = alertmanager::parse(&event.body, Timestamp::from_millis(event.received_at))
+    let received_at = Timestamp::from_millis(event.received_at);
+    let delivery = alertmanager::parse_part(&event.body, received_at, event.places.clone())
         .map_err(|e| e.to_string())?;
     assert!(
         !delivery.alerts.iter().any(|alert| alert.labels.contains_key("make_triage_panic")),
@@ -104,6 +109,7 @@ fn parse(event: &PendingEvent) -> Result<ParsedEvent, String> {
         external_url: delivery.external_url,
         truncated: delivery.truncated,
         alerts: delivery.alerts,
+        next: Some(event.places.end).filter(|next| *next < delivery.places),
     })
 }
 

@@ -18,6 +18,12 @@ impl Fresh {
         super::postgres::create_database(test).await.map(Self::Postgres)
     }
 
+    /// A database of PostgreSQL that sorts by a locale of the C library; `None` when that is not
+    /// there and `test` is skipped.
+    pub async fn postgres_with_locale(test: &str, locale: &str) -> Option<Self> {
+        super::postgres::create_database_with_locale(test, locale).await.map(Self::Postgres)
+    }
+
     pub fn url(&self) -> String {
         match self {
             Self::Sqlite(folder) => format!("sqlite://{}", folder.path().join("test.db").display()),

@@ -74,7 +74,21 @@ pub async fn create_database(test: &str) -> Option<Database> {
     create_database_with(test, "").await
 }
 
-/// The same with these options of `CREATE DATABASE`.
+/// The same with a locale of the C library; `None` also when the machine has no such locale.
+///
+/// # Panics
+/// When a server that should be there does not work.
+pub async fn create_database_with_locale(test: &str, locale: &str) -> Option<Database> {
+    let known = Command::new("locale").arg("-a").output().map(|output| output.stdout).unwrap_or_default();
+    let plain = |name: &str| name.to_lowercase().replace('-', "");
+    if !String::from_utf8_lossy(&known).lines().any(|name| plain(name) == plain(locale)) {
+        program::skip(test, format!("the locale {locale}"));
+        return None;
+    }
+    create_database_with(test, &format!("LOCALE_PROVIDER libc LOCALE '{locale}'")).await
+}
+
+/// A fresh database with these options of `CREATE DATABASE`.
 ///
 /// # Panics
 /// When a server that should be there does not work.

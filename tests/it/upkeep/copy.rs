@@ -182,6 +182,41 @@ async fn a_copy_killed_in_the_middle_is_finished_by_the_same_command() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_that_the_target_does_not_take_is_named_and_found_by_a_dry_run() {
+    let Some((sqlite, postgres)) = both().await else { return };
+    filled(&sqlite, 600).await;
+    let mut raw = Raw::open(&sqlite.url()).await;
+    // Too long for an index of PostgreSQL, and not to be made shorter.
+    let long = "UPDATE incidents SET dedup_key = hex(randomblob(2000)) WHERE entry = ''";
+    raw.execute(long).await;
+    let id = raw.texts("SELECT id FROM incidents WHERE entry = ''").await.remove(0);
+    drop(raw);
+    let folder = tempfile::tempdir().unwrap();
+    let copy = |more: &[&str]| {
+        let (from, to) = (sqlite.url(), postgres.url());
+        let args = [&["migrate-storage", "--from", &from, "--to", &to], more].concat();
+        run(folder.path(), "", &args)
+    };
+
+    for more in [&["--dry-run"][..], &[]] {
+        let output = copy(more);
+        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        let named = format!("a row of incidents (id = {id})");
+        assert!(said(&output).contains(&named), "{}", said(&output));
+        assert!(said(&output).contains("index row"), "{}", said(&output));
+        if !more.is_empty() {
+            assert_eq!(Raw::open(&postgres.url()).await.tables().await, [""; 0], "a dry run leaves nothing");
+        }
+    }
+
+    Raw::open(&sqlite.url()).await.execute("UPDATE incidents SET dedup_key = 'short' WHERE entry = ''").await;
+    let output = copy(&["--dry-run"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let output = copy(&[]);
+    assert!(output.status.success(), "{}", said(&output));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_row_that_differs_is_found_and_the_target_stays_closed() {
     let (from, to) = (Fresh::sqlite(), Fresh::sqlite());
     filled(&from, 1_200).await;

@@ -10,18 +10,18 @@ use crate::web::ui::parts::{badge, code, extras, link, moment, table};
 use crate::web::ui::viewer::Viewer;
 
 /// How many alerts are shown; a body may have thousands.
-const MOST: usize = 500;
+pub const MOST: usize = 500;
 
-/// The usable alerts.
-pub fn taken(viewer: &Viewer, alerts: &[Alert]) -> Markup {
-    let rows: Vec<Markup> =
-        alerts.iter().take(MOST).enumerate().map(|(n, alert)| row(viewer, n, alert)).collect();
+/// The usable alerts among the first [`MOST`] of a body that has `all` in all.
+pub fn taken(viewer: &Viewer, alerts: &[Alert], all: i64) -> Markup {
+    let rows: Vec<Markup> = alerts.iter().enumerate().map(|(n, alert)| row(viewer, n, alert)).collect();
     html! {
         section.card {
-            header { h2 { "Alerts" } span.quiet { (alerts.len()) } }
+            header { h2 { "Alerts" } span.quiet { (all) } }
             @if rows.is_empty() { (table::nothing("None that can be used.")) }
             @else { (table::table("event-alerts", "Alerts in the body", false, &["Alert", "Status", "Began", ""], &rows)) }
-            @if alerts.len() > MOST { div.body { p.quiet { "and " (alerts.len() - MOST) " more, which the body holds." } } }
+            @let more = usize::try_from(all).unwrap_or_default().saturating_sub(rows.len());
+            @if more > 0 { div.body { p.quiet { "and " (more) " more, which the body holds." } } }
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::domain::alert::Alert;
 use crate::domain::clock::Timestamp;
 use crate::intake::alertmanager;
 use crate::store::log_events::{EventDetail, EventSummary};
-use crate::web::api::events::is_whole;
+use crate::web::api::events::{is_whole, replay_warning};
 use crate::web::ui::parts::badge::{self, Tone};
 use crate::web::ui::parts::query::Address;
 use crate::web::ui::parts::{head, moment, notice, table};
@@ -29,7 +29,7 @@ impl Shown {
     /// Reads the body; that may take a while.
     pub fn read(event: EventDetail) -> Self {
         let received_at = Timestamp::from(event.summary.received_at);
-        let delivery = alertmanager::parse(&event.body, received_at).ok();
+        let delivery = alertmanager::parse_part(&event.body, received_at, 0..alerts::MOST).ok();
         Self {
             alerts: delivery.map(|delivery| delivery.alerts),
             body: Body::read(&event.body),
@@ -56,7 +56,7 @@ pub fn detail(viewer: &Viewer, shown: &Shown) -> Markup {
             div.wide.stack {
                 (alerts::refused(summary.rejected, &shown.verdicts))
                 (alerts::noted(&shown.verdicts))
-                @if let Some(taken) = &shown.alerts { (alerts::taken(viewer, taken)) }
+                @if let Some(taken) = &shown.alerts { (alerts::taken(viewer, taken, summary.alerts)) }
                 (shown.body.card())
                 @if !shown.is_whole { p.quiet { "Of a refused body only the head is kept: it cannot be taken in again." } }
             }
@@ -90,10 +90,18 @@ fn head(viewer: &Viewer, shown: &Shown) -> Markup {
 fn explained(summary: &EventSummary) -> Markup {
     let (tone, what) = match summary.state.as_str() {
         "rejected" => (Tone::Critical, "It was refused and nothing of it was used"),
-        "failed" => (Tone::Critical, "It was stored, but triage could not use it"),
+        "failed" => (Tone::Critical, "It was stored, but triage could not use all of it"),
         _ => return html! {},
     };
-    let body = html! { p { (what) @if !summary.reason.is_empty() { ": " (summary.reason) } "." } };
+    let body = html! {
+        p { (what) @if !summary.reason.is_empty() { ": " (summary.reason) } "." }
+        @if replay_warning(summary).is_some() {
+            p {
+                @if summary.replay_of.is_some() { "It is a replay itself and failed, too. " }
+                "Taking it in again fails again until that is mended."
+            }
+        }
+    };
     notice::notice(tone, "note", body)
 }
 

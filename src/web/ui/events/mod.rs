@@ -52,7 +52,7 @@ async fn replay(
     id: web::Path<String>,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    let accepted = take_in_again(&state, &who.0.actor.name, &id).await?;
+    let (accepted, _) = take_in_again(&state, &who.0.actor.name, &id).await?;
     let next = Address::to(format!("/events/{}", accepted.event_id));
     Ok(shell::see_other(next.with("done", "replayed").href()))
 }

@@ -43,6 +43,8 @@ async fn show(viewer: Viewer, state: web::Data<AppState>) -> Result<HttpResponse
         events: store.events_waiting().await?,
         notifications: store.notifications_waiting().await?,
         stopped: state.operations.stopped_workers(),
+        stalled: store.watch().stalled(state.clock.now()),
+        failed: store.failed_events(viewer.now.minus(view::FAILED_WITHIN)).await?,
         sources,
     };
     let main = view::view(&viewer, &shown);

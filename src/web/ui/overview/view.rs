@@ -1,12 +1,14 @@
 //! The overview of a service at work.
 
+use std::time::Duration;
+
 use maud::{Markup, html};
 
 use crate::domain::severity::Severity;
 use crate::store::log_channels::SourceRecord;
 use crate::store::log_incidents::IncidentSummary;
 use crate::store::outbox_hand::QueueDepth;
-use crate::store::overview::{MOST_COUNTED, MOST_OPEN, OpenGroup};
+use crate::store::overview::{MOST_COUNTED, MOST_FAILED, MOST_OPEN, OpenGroup};
 use crate::web::api::channels::ChannelView;
 use crate::web::ui::parts::badge::{self, Tone};
 use crate::web::ui::parts::chart::{self, Column};
@@ -15,6 +17,8 @@ use crate::web::ui::parts::{link, moment, notice, table};
 use crate::web::ui::viewer::Viewer;
 use crate::web::ui::{channels, incidents};
 
+/// How long failed events are shown.
+pub const FAILED_WITHIN: Duration = Duration::from_secs(7 * 24 * 3_600);
 /// How many entries are named.
 const ENTRIES: usize = 12;
 
@@ -34,6 +38,10 @@ pub struct Shown {
     pub notifications: QueueDepth,
     /// Workers that ought to run.
     pub stopped: Vec<String>,
+    /// Why triage makes no progress.
+    pub stalled: Option<String>,
+    /// Events of [`FAILED_WITHIN`] that triage could not use, or not all of.
+    pub failed: i64,
     /// Who posts.
     pub sources: Vec<SourceRecord>,
 }
@@ -68,6 +76,15 @@ fn troubles(shown: &Shown) -> Markup {
     html! {
         @if !shown.stopped.is_empty() {
             (notice::notice(Tone::Critical, "alert", html! { p { "These workers ought to run and do not: " (shown.stopped.join(", ")) "." } }))
+        }
+        @if let Some(stalled) = &shown.stalled {
+            (notice::notice(Tone::Critical, "alert", html! { p { "Alerts wait: " (stalled) "." } }))
+        }
+        @if shown.failed > 0 {
+            @let count = if shown.failed < MOST_FAILED { shown.failed.to_string() } else { format!("{MOST_FAILED} or more") };
+            (notice::notice(Tone::Critical, "alert", html! {
+                p { "Triage could not use all of " a href="/events?state=failed" { (count) @if shown.failed == 1 { " event" } @else { " events" } } " of the last 7 days." }
+            }))
         }
     }
 }
