@@ -120,7 +120,7 @@ fn every_problem_is_reported_with_its_place() {
     route.continue: the root route has no sibling to continue with
     route.repeat_interval: must be more than zero
     route.routes[0].matchers[1]: matcher "c": column 2: expected an operator (=, !=, =~ or !~), found the end
-    route.routes[1].routes[0].matchers[0]: matcher "d=~\"(\"": the value for "d" is not a regular expression: unclosed group
+    route.routes[1].routes[0].matchers[0]: matcher "d=~\"(\"": the regular expression for "d": missing closing parenthesis; write \( for the character itself
     route.routes[1].routes[1].repeat_interval: must be more than zero
     "#);
 }
