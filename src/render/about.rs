@@ -39,7 +39,7 @@ const SOURCES: [&str; 7] = ["instance", "device", "container", "rulename", "job"
 
 /// The label that says what an alert is about: its name and its value. With an entry, which
 /// says it already, only a part of what the entry stands for is left to name.
-pub(super) fn label<'l>(labels: &'l Labels, has_entry: bool) -> Option<(&'static str, &'l str)> {
+pub(super) fn label(labels: &Labels, has_entry: bool) -> Option<(&'static str, &str)> {
     let sources = if has_entry { &[][..] } else { &SOURCES[..] };
     let mut found = THINGS.iter().chain(sources).filter_map(|name| {
         let value = labels.get(*name)?.trim();
