@@ -8,9 +8,10 @@ use serde_json::json;
 
 use super::breaker::Pass;
 use super::fold::fold;
+use super::give_back::give_back;
 use super::plan::ChannelPlan;
 use super::shared::Shared;
-use super::unsure::{self, Unsure};
+use super::unsure::Unsure;
 use crate::domain::clock::Timestamp;
 use crate::domain::notification::NotificationState;
 use crate::domain::rate::{Rate, RateLimit};
@@ -72,7 +73,7 @@ pub(super) async fn look(
         paused_until: None,
         pass: wanted.pass,
     };
-    unsure::give_back(&shared, &shared.unsure_claims.new_ones(&channel.name)).await?;
+    give_back(&shared, &shared.unsure_claims.new_ones(&channel.name)).await?;
     if !wanted.is_sure {
         let due = shared.store.next_due(&channel.name).await?;
         if due.is_none_or(|due| due > at) {

@@ -20,6 +20,7 @@ mod ended;
 mod fallback;
 mod lookout;
 mod fold;
+mod give_back;
 mod look;
 mod orphans;
 mod pace;

@@ -9,10 +9,10 @@ use tokio::time::Instant;
 
 use super::conclude::{Terms, conclude};
 use super::fallback::follow_up;
+use super::give_back::give_back;
 use super::orphans::cancel_orphans;
 use super::plan::Plan;
 use super::shared::Shared;
-use super::unsure;
 use crate::config::OnAmbiguous;
 use crate::domain::clock::Timestamp;
 use crate::domain::notification::{NotificationKind, Snapshot};
@@ -43,7 +43,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
     loop {
         shared.clock.sleep_until(shared.clock.now().plus(EVERY)).await;
         show_queues(&shared).await;
-        let given_back = unsure::give_back(&shared, &shared.unsure_claims.all()).await;
+        let given_back = give_back(&shared, &shared.unsure_claims.all()).await;
         let now = shared.clock.now();
         shared.store.watch().note("give back what unanswered claims leased", &given_back, now);
         let found = recover(&shared, now, &mut doubtful).await;

@@ -8,9 +8,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::shared::Shared;
 use crate::domain::clock::Timestamp;
-use crate::store::StoreError;
 
 /// A claim that may have happened.
 #[derive(Clone, Debug)]
@@ -58,29 +56,10 @@ impl UnsureClaims {
         claims.iter().map(|kept| kept.unsure.clone()).collect()
     }
 
-    fn note_given_back(&self, claims: &[Unsure]) {
+    /// Notes that what they may have leased was given back.
+    pub fn note_given_back(&self, claims: &[Unsure]) {
         for kept in self.0.lock().iter_mut() {
             kept.was_given_back |= claims.iter().any(|unsure| unsure.claim == kept.unsure.claim);
         }
     }
-}
-
-/// Gives back what these claims may have leased, and the places of their probes.
-pub(super) async fn give_back(shared: &Shared, claims: &[Unsure]) -> Result<(), StoreError> {
-    if claims.is_empty() {
-        return Ok(());
-    }
-    let ids: Vec<&str> = claims.iter().map(|unsure| unsure.claim.as_str()).collect();
-    let messages = shared.store.give_back_claims(&ids).await?;
-    for unsure in claims {
-        if let Some(lost_at) = unsure.probe_lost_at {
-            shared.breakers.forgo_probe(&unsure.channel, shared.clock.now(), lost_at).await?;
-        }
-        shared.wake(&unsure.channel);
-    }
-    shared.unsure_claims.note_given_back(claims);
-    if messages > 0 {
-        tracing::info!(messages, "messages whose claim was not answered are sent now");
-    }
-    Ok(())
 }

@@ -2,8 +2,8 @@
 
 use serde_json::value::RawValue;
 
+use super::pairs::{read_pairs, text_of};
 use super::text::bounded;
-use super::verdict::text_of;
 use crate::domain::alert::Extras;
 
 /// How much of each field is kept, in characters.
@@ -50,7 +50,7 @@ impl<'a> Wire<'a> {
 /// `{"B": 22.1, "C": 1}` as `B=22.1, C=1`; anything else as its text.
 fn read_values(value: Option<&RawValue>) -> String {
     let Some(value) = value else { return String::new() };
-    match super::verdict::read_pairs(value) {
+    match read_pairs(value) {
         Some(pairs) => {
             let pairs = pairs.into_iter().filter(|(_, value)| !value.is_empty());
             pairs.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(", ")

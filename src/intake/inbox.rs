@@ -153,7 +153,7 @@ impl Inbox {
         replay: Option<&EventSummary>,
     ) -> Result<Accepted, IntakeError> {
         let now = self.parts.clock.now();
-        let delivery = match alertmanager::weigh(&body, now) {
+        let delivery = match weigh(&body, now).await {
             Ok(delivery) => delivery,
             Err(refusal) => {
                 self.keep_refused(&body, actor, &refusal.to_string()).await?;
@@ -222,6 +222,20 @@ impl Inbox {
         if delivery.rejected_count > 0 {
             metrics.alerts_rejected(delivery.rejected_count as u64);
         }
+    }
+}
+
+/// Reads a body. A large one takes too long for a thread that serves others.
+async fn weigh(body: &Bytes, now: Timestamp) -> Result<Delivery, Refusal> {
+    const LARGE: usize = 256 * 1_024;
+    if body.len() < LARGE {
+        return alertmanager::weigh(body, now);
+    }
+    let shared = body.clone();
+    match tokio::task::spawn_blocking(move || alertmanager::weigh(&shared, now)).await {
+        Ok(weighed) => weighed,
+        // The runtime ends, or reading it failed as it will here.
+        Err(_) => alertmanager::weigh(body, now),
     }
 }
 

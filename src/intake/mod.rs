@@ -9,6 +9,7 @@ mod extras;
 pub mod inbox;
 mod repair;
 mod senders;
+mod pairs;
 mod sniff;
 mod text;
 mod twin;

@@ -8,6 +8,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::extras;
+use super::pairs::{read_pairs, text_of};
 use super::text::{Name, Text, cut, head};
 use crate::domain::alert::{Alert, AlertStatus};
 use crate::domain::clock::Timestamp;
@@ -218,10 +219,6 @@ fn read_status(
     status
 }
 
-pub(super) fn text_of(value: Option<&RawValue>) -> Text<'_> {
-    value.map(Text::of).unwrap_or_default()
-}
-
 /// The labels, of which there must be one.
 fn read_labels(value: Option<&RawValue>) -> Result<Labels, String> {
     let mut labels = match value.map(|value| read_pairs(value).ok_or(value)) {
@@ -248,17 +245,6 @@ fn read_annotations(value: Option<&RawValue>, notes: &mut Notes) -> Labels {
     }
     notes.said.push("annotations are no object: taken as the description".to_owned());
     Labels::from([(DESCRIPTION.to_owned(), Text::of(value).into_string())])
-}
-
-/// Names and texts of an object, or of what stands for an empty one (`null`, an empty text,
-/// and `[]` as PHP writes it).
-pub(super) fn read_pairs(value: &RawValue) -> Option<Labels> {
-    match value.get().as_bytes() {
-        [b'{', ..] => serde_json::from_str(value.get()).ok().map(|Pairs(pairs)| pairs),
-        [b'n', ..] | b"\"\"" => Some(Labels::new()),
-        [b'[', inner @ .., b']'] if inner.trim_ascii().is_empty() => Some(Labels::new()),
-        _ => None,
-    }
 }
 
 impl<'de> Deserialize<'de> for WireAlert<'de> {
@@ -297,33 +283,6 @@ impl<'de> Visitor<'de> for AlertVisitor {
             }
         }
         Ok(alert)
-    }
-}
-
-/// An object of names and any values.
-struct Pairs(Labels);
-
-impl<'de> Deserialize<'de> for Pairs {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(PairsVisitor)
-    }
-}
-
-struct PairsVisitor;
-
-impl<'de> Visitor<'de> for PairsVisitor {
-    type Value = Pairs;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of names and texts")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
-        let mut pairs = Labels::new();
-        while let Some((Name(name), value)) = map.next_entry::<Name<'de>, Text<'de>>()? {
-            pairs.insert(name.into_owned(), value.into_string());
-        }
-        Ok(Pairs(pairs))
     }
 }
 

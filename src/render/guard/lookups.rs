@@ -22,6 +22,10 @@ pub(in crate::render) fn lookups(template: &mut Template) {
             }
             TemplateElement::HelperBlock(block) => {
                 of_call(block);
+                // Where a map has no such name, strict mode would take the missing `else` for a fault.
+                if block.name.as_name() == Some("with") && block.inverse.is_none() {
+                    block.inverse = Some(Template::new());
+                }
                 block.template.as_mut().map(lookups);
                 block.inverse.as_mut().map(lookups);
             }

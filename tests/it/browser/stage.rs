@@ -112,7 +112,7 @@ pub const WITHOUT_BREAKS: &str =
 /// Long words, as generated names and paths are: none of them may make a page wider than a phone.
 fn alert_without_breaks() -> Value {
     let path = "namespaces/ml-production/inferenceservices/recommendation-ranking-transformer/".repeat(3);
-    let mut body = alert(WITHOUT_BREAKS, "long-words", "critical", "it is slow");
+    let mut body = alert(WITHOUT_BREAKS, "long-words", "low", "it is slow");
     let alert = &mut body["alerts"][0];
     alert["labels"]["pod"] = json!(path);
     alert["labels"]["k8s_deployment_annotation_with_a_name_of_its_own"] = json!("x".repeat(200));

@@ -44,7 +44,7 @@ mod tests {
         let (links, values) = (links(&extras).into_string(), values(&extras).into_string());
 
         assert!(!links.contains("javascript") && !links.contains("Silence"), "{links}");
-        assert!(links.contains("viewPanel=2&amp;a=&quot;b&quot;"), "{links}");
+        assert!(links.contains("viewPanel=2&amp;a=%22b%22"), "{links}");
         assert!(values.contains("B=&lt;b&gt;1&lt;/b&gt;"), "{values}");
     }
 }
