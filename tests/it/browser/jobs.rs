@@ -171,6 +171,8 @@ async fn the_keyboard_alone_is_enough() {
     let Some(browser) = Browser::start(Look::Light).await else { return };
     let stage = Stage::set().await;
     browser.goto(&stage.url("/incidents")).await;
+    // A key that is pressed before the page has taken up its work may go nowhere.
+    browser.wait_for_text(".pulse", "Live").await;
 
     browser.press(Key::Tab).await;
     assert_eq!(browser.eval("document.activeElement.className").await, "skip");
