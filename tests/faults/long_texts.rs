@@ -9,8 +9,8 @@ use crate::support::service::Service;
 const BODIES: usize = 40;
 /// Nearly as long as a body may be.
 const LONG: usize = 7 * 1_024 * 1_024;
-/// The most memory the program may take, in MiB. A body of 7 MiB is held several times over while it is
-/// taken in, triaged and shown; how many of them there are makes no difference.
+/// The most memory the program may take, in MiB. More than for other attacks: the page of an event
+/// reads the whole body to show its beginning, and each such page adds to the peak.
 const MOST_MEMORY_MIB: u64 = 400;
 /// No answer of a list and no page may be larger.
 const LARGEST_ANSWER: usize = 4 * 1_024 * 1_024;
