@@ -35,8 +35,8 @@ pub(super) struct Worker {
     probe: Option<Claimed>,
     /// When to look into the outbox again.
     look_at: Timestamp,
-    /// The channel's rate limit is used up until then.
-    not_before: Timestamp,
+    /// The channel's rate limit is used up until then, which is not over yet.
+    not_before: Option<Timestamp>,
     /// The last look left some behind.
     more_waits: bool,
     /// Called since the last look began.
@@ -62,7 +62,7 @@ impl Worker {
             is_returning: false,
             probe: None,
             look_at: now,
-            not_before: now,
+            not_before: None,
             more_waits: false,
             woken: false,
             sender: Sender::new(shared, channel, records),
@@ -106,7 +106,7 @@ impl Worker {
     async fn step(&mut self, sends: &mut JoinSet<()>, look: &mut Option<Look>) -> Timestamp {
         let now = self.now();
         let poll = now.plus(POLL);
-        self.bound_waits(poll);
+        self.bound_waits(now, poll);
         if let Some(message) = self.probe.take() {
             sends.spawn(self.sender.clone().deliver(message, Pass::Probe));
         }
@@ -156,9 +156,15 @@ impl Worker {
     /// No look is further away than the next poll: a moment that lies behind it was noted
     /// before the clock was set back. What a rate limit does not allow yet is not leased
     /// anyway.
-    fn bound_waits(&mut self, poll: Timestamp) {
+    fn bound_waits(&mut self, now: Timestamp, poll: Timestamp) {
         self.look_at = self.look_at.min(poll);
-        self.not_before = self.not_before.min(poll);
+        // What is over stays over, even when the clock is set back behind it.
+        self.not_before = self.not_before.filter(|at| *at > now).map(|at| at.min(poll));
+    }
+
+    /// `at`, or later where the rate limit is used up until then.
+    fn as_soon_as_allowed(&self, at: Timestamp) -> Timestamp {
+        self.not_before.map_or(at, |not_before| at.max(not_before))
     }
 
     /// Until when nothing may be sent; `None`: sending is allowed.
@@ -200,8 +206,8 @@ impl Worker {
                     self.sender.pause_until(until);
                 }
                 self.more_waits = found.more_waits;
-                self.not_before = found.not_before.unwrap_or(found.at);
-                self.look_at = if self.woken { found.at } else { found.look_at }.max(self.not_before);
+                self.not_before = found.not_before;
+                self.look_at = self.as_soon_as_allowed(if self.woken { found.at } else { found.look_at });
                 let mut messages = found.messages.into_iter();
                 if found.pass == Pass::Probe {
                     self.probe = messages.next();
@@ -230,12 +236,12 @@ impl Worker {
         if taken.is_ok() {
             self.ready.clear();
         }
-        self.look_at = now.max(self.not_before);
+        self.look_at = self.as_soon_as_allowed(now);
     }
 
     fn note_call(&mut self) {
         self.woken = true;
-        self.look_at = self.now().max(self.not_before);
+        self.look_at = self.as_soon_as_allowed(self.now());
     }
 
     fn note_ends(&mut self, sends: &mut JoinSet<()>) {

@@ -68,9 +68,14 @@ impl Rate {
         usize::try_from(messages).unwrap_or(usize::MAX)
     }
 
-    /// A bucket that is further ahead than it can be was written by a clock that is wrong.
+    /// A bucket that is further ahead than it can be was written by a clock that has been set
+    /// back since, or under another rate: one message goes at once, more as the rate allows.
     fn used_until(&self, bucket: Bucket, now: i64) -> i64 {
-        bucket.0.clamp(now, now.saturating_add(self.full()))
+        let furthest = now.saturating_add(self.full());
+        if bucket.0 > furthest {
+            return furthest - self.interval();
+        }
+        bucket.0.max(now)
     }
 
     /// From one message to the next, in microseconds.
@@ -209,7 +214,9 @@ mod tests {
         let rate = rate("1/s burst 3");
         let ahead = rate.take(Bucket::default(), 3, NOW.plus(Duration::from_secs(86_400)));
 
-        assert_eq!(rate.next(ahead, 1, NOW), NOW.plus(Duration::from_secs(1)));
+        assert_eq!(rate.allowance(ahead, NOW), 1);
+        let used = rate.take(ahead, 1, NOW);
+        assert_eq!(rate.next(used, 1, NOW), NOW.plus(Duration::from_secs(1)));
     }
 
     proptest! {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use modelpager::app::{App, Start, configuration};
@@ -37,6 +37,11 @@ mod alone {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn an_hour_backward_under_load_holds_up_nothing_new() {
         super::an_hour_backward_under_load_holds_up_nothing_new(Fresh::sqlite()).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn the_first_alert_after_an_hour_backward_is_told_at_once() {
+        super::the_first_alert_after_an_hour_backward_is_told_at_once(Fresh::sqlite()).await;
     }
 }
 
@@ -148,6 +153,26 @@ async fn an_hour_backward_under_load_holds_up_nothing_new(fresh: Fresh) {
     let told = webhook.told();
     check_webhook(&program.api, &log, &taken, &told).await;
     assert!(told.by_id().values().all(|times| *times == 1));
+    program.stop().await;
+}
+
+async fn the_first_alert_after_an_hour_backward_is_told_at_once(fresh: Fresh) {
+    let (webhook, clock) = (Receiver::webhook().await, JumpingClock::default());
+    let mut config = config(&webhook, &fresh, "4h");
+    // One every ten seconds, two at once.
+    config["channels"][0]["rate_limit"] = json!("6/m burst 2");
+    let program = Running::start(&config, &clock).await;
+    program.api.deliver(&single("FaultBefore", "firing")).await;
+    eventually("the message before", || async { webhook.watch().knows("FaultBefore").then_some(()) }).await;
+    wait_until_all_is_told(&program.api, LIMIT).await;
+
+    clock.jump(-HOUR);
+    let begun = Instant::now();
+    program.api.deliver(&single("FaultAfter", "firing")).await;
+    eventually("the message after", || async { webhook.watch().knows("FaultAfter").then_some(()) }).await;
+    let took = begun.elapsed();
+
+    assert!(took < Duration::from_secs(2), "told after {took:?}");
     program.stop().await;
 }
 
