@@ -41,6 +41,8 @@
   };
   const PAUSE = 1_000;
   let source = null, reading = false, wanted = false, timer = 0, lastRead = 0, beat = "";
+  // Set while a form is on its way: what it changes may be gone from this address before the answer is here.
+  let isLeaving = false, underWay = null;
   let etag = root.dataset.tag ? `"${root.dataset.tag}"` : null;
 
   const isBeingUsed = (region) => {
@@ -72,6 +74,7 @@
     if (focus) document.getElementById(focus)?.focus({ preventScroll: true });
   };
   const read = async (whole) => {
+    if (isLeaving) return;
     if (reading) { wanted = true; return; }
     reading = true;
     lastRead = Date.now();
@@ -80,7 +83,10 @@
       if (etag) headers["If-None-Match"] = etag;
       // Whoever was told of the same change may be given the same page.
       if (beat) headers["X-Live-Beat"] = beat;
-      const answer = await fetch(location.href, { headers, credentials: "same-origin", cache: "no-store" });
+      underWay = new AbortController();
+      const answer = await fetch(location.href, {
+        headers, credentials: "same-origin", cache: "no-store", signal: underWay.signal,
+      });
       if (answer.redirected) return;
       if (answer.status !== 304 && answer.ok) {
         etag = answer.headers.get("ETag");
@@ -97,7 +103,7 @@
       }
       if (answer.status === 304 || answer.ok) say("live", "Live");
     } catch {
-      say("lost", "Offline");
+      if (!isLeaving) say("lost", "Offline");
     } finally {
       reading = false;
       if (wanted) { wanted = false; schedule(); }
@@ -163,8 +169,12 @@
     }
     const question = event.submitter?.dataset.confirm;
     if (question && !confirm(question)) event.preventDefault();
+    if (event.defaultPrevented) return;
+    isLeaving = true;
+    underWay?.abort();
   });
   addEventListener("pageshow", () => {
+    isLeaving = false;
     for (const field of document.querySelectorAll("form.filters [disabled]")) field.disabled = false;
   });
   document.addEventListener("keydown", (event) => {
