@@ -22,7 +22,7 @@ use crate::domain::clock::{AdjustedClock, SharedClock};
 use crate::domain::ids::IdMaker;
 use crate::domain::random::SharedRandom;
 use crate::intake::inbox::{self, Inbox};
-use crate::store::Store;
+use crate::store::{Store, full_disk};
 use crate::telemetry::metrics::Metrics;
 use crate::triage::processor::{self, Processor};
 use crate::web::body::BodyBudget;
@@ -93,7 +93,9 @@ impl App {
         let Start { configuration, file, clock, random } = start;
         let config = Arc::new(configuration.loaded.config.clone());
         let remarks = configuration.remarks();
-        let store = Store::open(config.storage.url.expose(), config.storage.max_connections).await?;
+        let storage = &config.storage;
+        let open = || Store::open(storage.url.expose(), storage.max_connections);
+        let store = full_disk::wait_for_space(open).await?;
         let listener = TcpListener::bind(&config.server.listen)
             .with_context(|| format!("could not listen on {}", config.server.listen))?;
         let metrics = Metrics::new(clock.now());

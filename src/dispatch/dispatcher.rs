@@ -16,7 +16,7 @@ use super::recorder;
 use super::shared::{Parts, Shared};
 use super::{lookout, presence, recovery, worker};
 use crate::domain::clock::Timestamp;
-use crate::store::StoreError;
+use crate::store::{StoreError, full_disk};
 
 /// How many ended attempts may wait for the recorder.
 const RECORDER_QUEUE: usize = 1_024;
@@ -49,9 +49,7 @@ impl Dispatcher {
     /// When the store does not answer.
     pub async fn start(parts: Parts, plan: Plan) -> Result<Self, StoreError> {
         let shared = Arc::new(Shared::new(parts, plan));
-        presence::show(&shared).await?;
-        take_over(&shared).await?;
-        shared.breakers.resume().await?;
+        full_disk::wait_for_space(|| take_up(&shared)).await?;
         shared.breakers.introduce(shared.plan().channels().map(|channel| channel.name.as_str()));
         let (records, inbox) = mpsc::channel(RECORDER_QUEUE);
         let mut tasks = Tasks {
@@ -239,6 +237,13 @@ impl Tasks {
         let ended = self.workers.iter().map(|(_, task)| task).chain(others);
         ended.into_iter().all(|task| !task.is_finished())
     }
+}
+
+/// Begins where an earlier process ended.
+async fn take_up(shared: &Shared) -> Result<(), StoreError> {
+    presence::show(shared).await?;
+    take_over(shared).await?;
+    shared.breakers.resume().await
 }
 
 async fn take_over(shared: &Shared) -> Result<(), StoreError> {

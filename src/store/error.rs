@@ -1,6 +1,7 @@
 //! What can go wrong with the store, told apart by what helps.
 
 use sqlx::error::ErrorKind;
+use sqlx::migrate::MigrateError;
 
 /// What is attempted last in a transaction.
 pub(super) const COMMITTING: &str = "commit a transaction";
@@ -72,6 +73,31 @@ impl StoreError {
     pub fn is_too_slow(&self) -> bool {
         let Self::Unavailable { source: sqlx::Error::Database(error), .. } = self else { return false };
         error.code().is_some_and(|code| code == "57014")
+    }
+
+    /// Whether there is no space left on the disk of the database.
+    pub fn is_full_disk(&self) -> bool {
+        matches!(self, Self::Unavailable { source, .. } if is_full_disk(source))
+    }
+
+    /// Why a database could not be opened: a full disk passes, anything else must be mended.
+    pub(super) fn opening(source: sqlx::Error) -> Self {
+        if is_full_disk(&source) {
+            return Self::Unavailable { doing: "open the database", source };
+        }
+        Self::Open(source.to_string())
+    }
+
+    /// The same for a schema that could not be brought up to date.
+    pub(super) fn migrating(error: MigrateError) -> Self {
+        match error {
+            MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _)
+                if is_full_disk(&source) =>
+            {
+                Self::Unavailable { doing: "bring the schema up to date", source }
+            }
+            other => Self::Open(other.to_string()),
+        }
     }
 
     /// Whether only the waiting took too long, for whatever reason.
@@ -146,6 +172,18 @@ fn is_conflict(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Database(e) if matches!(e.kind(), ErrorKind::UniqueViolation))
 }
 
+/// SQLite's FULL; its IOERR_SHMSIZE, when the memory that connections share cannot be made, which
+/// is a file as well; PostgreSQL's `disk_full`; and what the system says about a file.
+fn is_full_disk(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(error) => error.kind() == std::io::ErrorKind::StorageFull,
+        sqlx::Error::Database(error) => {
+            error.code().is_some_and(|code| matches!(code.as_ref(), "13" | "4874" | "53100"))
+        }
+        _ => false,
+    }
+}
+
 pub(super) fn is_unavailable(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_)
@@ -188,6 +226,7 @@ pub(super) fn with_advice(error: &sqlx::Error) -> String {
     }
 }
 
+const FULL_DISK: &str = "the disk is full: free some space";
 const FILE_GONE: &str = "the database file was deleted, renamed or replaced while it was open: put it back, or \
      restart modelpager to go on with the file that is there now";
 
@@ -195,6 +234,7 @@ const FILE_GONE: &str = "the database file was deleted, renamed or replaced whil
 fn advice(error: &sqlx::Error) -> &'static str {
     match error {
         sqlx::Error::PoolTimedOut => "no connection was free in time: the database is busy or out of reach",
+        sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::StorageFull => FULL_DISK,
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) => {
             "the database cannot be reached: check that it runs, and the network"
         }
@@ -205,6 +245,7 @@ fn advice(error: &sqlx::Error) -> &'static str {
 
 fn advice_on_code(code: &str) -> &'static str {
     match code {
+        "4874" => return FULL_DISK,
         "53100" => return "the database server's disk is full: free some space there",
         "53300" => {
             return "the database server has no connection left: raise its max_connections or lower \
@@ -221,7 +262,7 @@ fn advice_on_code(code: &str) -> &'static str {
         Some(5 | 6) => "another process holds a lock on the file: stop it",
         Some(3 | 8) => "the file or its folder is read-only: make it writable",
         Some(10) => "the disk reports an error: check it, and what this process may write",
-        Some(13) => "the disk is full: free some space",
+        Some(13) => FULL_DISK,
         Some(14) => "the file cannot be opened: check its folder, and what this process may open",
         _ => "",
     }

@@ -33,6 +33,7 @@ pub mod changes;
 pub mod copy;
 pub mod events;
 mod file_watch;
+pub mod full_disk;
 #[macro_use]
 mod rows;
 pub mod log;

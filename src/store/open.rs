@@ -97,10 +97,10 @@ async fn open_sqlite(url: &str, max_connections: u32, purpose: Purpose) -> Resul
         .max_lifetime(None)
         .connect_with(options.clone())
         .await
-        .map_err(|e| StoreError::Open(e.to_string()))?;
+        .map_err(StoreError::opening)?;
     if purpose != Purpose::Look {
         let migrations = sqlx::migrate!("migrations/sqlite");
-        migrations.run(&write).await.map_err(|e| StoreError::Open(e.to_string()))?;
+        migrations.run(&write).await.map_err(StoreError::migrating)?;
     }
     let checkpoint = SqlitePoolOptions::new()
         .max_connections(1)
@@ -123,13 +123,13 @@ fn claim_file(file: &Path) -> Result<File, StoreError> {
     let path = file.display();
     if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder)
-            .map_err(|e| StoreError::Open(format!("could not create the folder of {path}: {e}")))?;
+            .map_err(|e| not_made(e, |e| format!("could not create the folder of {path}: {e}")))?;
     }
-    let database = private_file(file).map_err(|e| StoreError::Open(format!("could not open {path}: {e}")))?;
+    let database = private_file(file).map_err(|e| not_made(e, |e| format!("could not open {path}: {e}")))?;
     warn_if_shared(&database, file);
     let lock_path = file.with_added_extension("lock");
     let lock = private_file(&lock_path)
-        .map_err(|e| StoreError::Open(format!("could not open {}: {e}", lock_path.display())))?;
+        .map_err(|e| not_made(e, |e| format!("could not open {}: {e}", lock_path.display())))?;
     lock.try_lock().map_err(|_| {
         StoreError::Open(format!(
             "{path} is in use by another modelpager: SQLite serves one process; for several, stop it and run \
@@ -137,6 +137,13 @@ fn claim_file(file: &Path) -> Result<File, StoreError> {
         ))
     })?;
     Ok(lock)
+}
+
+fn not_made(error: std::io::Error, told: impl Fn(&std::io::Error) -> String) -> StoreError {
+    if error.kind() == std::io::ErrorKind::StorageFull {
+        return StoreError::opening(error.into());
+    }
+    StoreError::Open(told(&error))
 }
 
 fn private_file(path: &Path) -> std::io::Result<File> {

@@ -194,7 +194,7 @@ async fn migrate(connection: &mut PgConnection) -> Result<(), StoreError> {
     migrations.set_ignore_missing(true);
     let unlimited = connection.execute(UNLIMITED_SESSION).await;
     unlimited.map_err(|error| StoreError::Open(error.to_string()))?;
-    migrations.run(connection).await.map_err(|error| StoreError::Open(error.to_string()))
+    migrations.run(connection).await.map_err(StoreError::migrating)
 }
 
 /// What the server was told to do is its owner's business, but it breaks a promise of ours.

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use modelpager::fakes::engine::Step;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 
@@ -200,6 +201,50 @@ async fn a_start_on_a_read_only_disk_says_so_and_ends() {
     let (status, printed) = serve_and_end(&config.to_string()).await;
     assert!(!status.success());
     assert!(printed.contains("Read-only file system") && printed.contains("test.db"), "{printed}");
+}
+
+const WAITS: &str = "the start waits for space on the database's disk";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_first_start_on_a_full_disk_waits_and_says_so() {
+    let Some(disk) = SmallDisk::mount("24m") else { return };
+    disk.fill();
+    let webhook = Receiver::webhook().await;
+    let config = config(&sqlite_url(disk.path()), &webhook);
+    let mut service = Service::begin(&config, None, Surroundings::default());
+    service.wait_for_log(WAITS).await;
+    assert!(service.log().contains("the disk is full: free some space"), "{}", service.log());
+
+    disk.free();
+    service.wait_until_ready().await;
+    assert_eq!(service.log().matches(WAITS).count(), 1, "{}", service.log());
+    service.deliver(&single(&format!("{NAME_PREFIX}First"), "firing")).await;
+    eventually("the message", || async { (webhook.watch().alerts() == 1).then_some(()) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_on_a_full_disk_takes_up_what_was_being_sent_once_there_is_space() {
+    let Some(disk) = SmallDisk::mount("24m") else { return };
+    let webhook = Receiver::webhook().await;
+    webhook.http().always(Step::usual().delayed(LIMIT));
+    let mut service = Service::start(&config(&sqlite_url(disk.path()), &webhook)).await;
+    service.deliver(&single(&format!("{NAME_PREFIX}First"), "firing")).await;
+    webhook.http().wait_for_requests(1, LIMIT).await;
+
+    service.kill();
+    // Who closes it last removes the log of writes, which has room of its own.
+    let mut last = SqliteConnection::connect(&sqlite_url(disk.path())).await.unwrap();
+    sqlx::query("SELECT 1 FROM notifications").fetch_all(&mut last).await.unwrap();
+    last.close().await.unwrap();
+    disk.fill();
+    webhook.http().clear();
+    service.launch_again();
+    service.wait_for_log(WAITS).await;
+    assert!(service.log().contains("the disk is full: free some space"), "{}", service.log());
+    disk.free();
+    service.wait_until_ready().await;
+    webhook.http().wait_for_requests(2, LIMIT).await;
+    wait_until_all_is_told(&service, LIMIT).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

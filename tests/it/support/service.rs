@@ -193,6 +193,13 @@ impl Service {
     }
 
     async fn launch(config: &Value, token: Option<&str>, surroundings: Surroundings) -> Self {
+        let mut service = Self::begin(config, token, surroundings);
+        service.wait_until_ready().await;
+        service
+    }
+
+    /// Starts the program and does not wait until it is ready.
+    pub fn begin(config: &Value, token: Option<&str>, surroundings: Surroundings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let address = format!("127.0.0.1:{}", program::free_port());
         let url = format!("http://{address}");
@@ -200,12 +207,11 @@ impl Service {
         fs::write(file, completed(config, &address, &folder.path().join("modelpager.db"))).unwrap();
         let program = launch(&folder, 1, &surroundings);
         let api = Api { url, token: token.map(str::to_owned) };
-        let mut service = Self { program, surroundings, api, folder, starts: 1 };
-        service.wait_until_ready().await;
-        service
+        Self { program, surroundings, api, folder, starts: 1 }
     }
 
-    async fn wait_until_ready(&mut self) {
+    /// Waits until it takes alerts.
+    pub async fn wait_until_ready(&mut self) {
         let ready = format!("{}/-/ready", self.api.url);
         self.program
             .wait_until(|| async { http::get(&ready).await.is_ok_and(|reply| reply.status == 200) })
