@@ -70,6 +70,33 @@ fn a_wrong_call_exits_2() {
 }
 
 #[test]
+fn a_log_level_that_does_not_exist_is_refused_and_those_that_do_are_named() {
+    for level in ["bogus", "modelpager=loud", "info,modelpager::dispatch=quiet"] {
+        let refused = modelpager(&["serve", "--log.level", level]).assert().code(2);
+        refused.stderr(contains("--log.level").and(contains("error, warn, info, debug, trace")));
+    }
+}
+
+#[test]
+fn a_failed_copy_of_the_database_says_why_once() {
+    let folder = TempDir::new().unwrap();
+    let text = folder.path().join("text.db");
+    std::fs::write(&text, "this is no database".repeat(100)).unwrap();
+    let url = |path: &Path| format!("sqlite://{}", path.display());
+    let target = url(&folder.path().join("target.db"));
+    for (from, reason) in [
+        (url(&text), "file is not a database"),
+        (url(&folder.path().join("absent/absent.db")), "could not"),
+        ("mysql://somewhere".to_owned(), "neither with sqlite:// nor with postgres://"),
+    ] {
+        let copy = modelpager(&["migrate-storage", "--from", &from, "--to", &target]).assert().code(1);
+        let told = String::from_utf8(copy.get_output().stderr.clone()).unwrap();
+        assert_eq!(told.matches(reason).count(), 1, "{told}");
+        assert_eq!(told.trim_end().lines().count(), 1, "{told}");
+    }
+}
+
+#[test]
 fn check_config_says_what_it_found() {
     modelpager(&["check-config", EXAMPLE]).assert().success().stdout(contains(
         "Checking 'modelpager.example.yml'  SUCCESS\nFound:\n - listen on 127.0.0.1:9095\n",

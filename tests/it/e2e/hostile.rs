@@ -182,3 +182,31 @@ async fn post_cut_fixtures(api: &Api, fixtures: &[Vec<u8>], seed: u64) -> Vec<St
     }
     accepted
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn times_that_cannot_be_read_are_one_warning_for_each_event() {
+    let service = Service::start(&json!({})).await;
+    let mut body = delivery("Undated");
+    body["alerts"][0]["startsAt"] = json!("the day before");
+    let mut second = body["alerts"][0].clone();
+    second["labels"]["pod"] = json!("b");
+    body["alerts"].as_array_mut().unwrap().push(second);
+
+    let receipt = service.deliver(&body).await;
+    service.deliver(&delivery("Dated")).await;
+
+    assert_eq!(receipt["alerts"], 2);
+    let warning = "alerts have a missing or unreadable time: the time of receipt counts";
+    service.wait_for_log(warning).await;
+    let log = service.log();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains(warning)).collect();
+    assert_eq!(lines.len(), 1, "{log}");
+    let event = receipt["event_id"].as_str().unwrap();
+    assert!(
+        lines[0].contains("WARN") && lines[0].contains(event) && lines[0].contains("the day before"),
+        "{log}"
+    );
+    // Told all the same, both of them.
+    service.wait_for_log("CRITICAL: Undated channel=").await;
+    service.wait_for_log("CRITICAL: Undated on b channel=").await;
+}
