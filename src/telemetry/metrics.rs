@@ -24,6 +24,10 @@ use crate::domain::notification::NotificationState;
 use crate::domain::outcome::SendOutcome;
 
 pub use super::exposition::CONTENT_TYPE;
+use words::bounded_method;
+pub use words::{DecisionOutcome, EventResult, Queue};
+
+mod words;
 
 /// How many rule names get a series of their own in
 /// `modelpager_unmatched_alerts_total`; the rest shares `other`.
@@ -41,73 +45,6 @@ const SEND_BUCKETS: [f64; 10] = [0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0
 /// Seconds; from "at once" to the age at which a notification is given up.
 const LATENCY_BUCKETS: [f64; 13] =
     [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0, 86_400.0];
-
-/// What became of an inbound body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EventResult {
-    /// Stored.
-    Accepted,
-    /// Stored before, by a twin's delivery.
-    Duplicate,
-    /// Can never be accepted.
-    Rejected,
-    /// Could not be stored now; the sender was told to come again.
-    Unavailable,
-}
-
-impl EventResult {
-    const ALL: [Self; 4] = [Self::Accepted, Self::Duplicate, Self::Rejected, Self::Unavailable];
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Duplicate => "duplicate",
-            Self::Rejected => "rejected",
-            Self::Unavailable => "unavailable",
-        }
-    }
-}
-
-/// A decision's outcome: told, held back for now, or nothing to tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DecisionOutcome {
-    /// A notification was written.
-    Send,
-    /// To be decided again at a known time.
-    Wait,
-    /// Nothing to tell.
-    Nothing,
-}
-
-impl DecisionOutcome {
-    const ALL: [Self; 3] = [Self::Send, Self::Wait, Self::Nothing];
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Send => "send",
-            Self::Wait => "wait",
-            Self::Nothing => "nothing",
-        }
-    }
-}
-
-/// What waits for work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Queue {
-    /// Events not yet triaged.
-    Events,
-    /// Notifications not yet delivered.
-    Notifications,
-}
-
-impl Queue {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Events => "events",
-            Self::Notifications => "notifications",
-        }
-    }
-}
 
 type Words<const N: usize> = [(&'static str, &'static str); N];
 type Texts<const N: usize> = [(&'static str, String); N];
@@ -489,12 +426,6 @@ fn channel_label(channel: &str) -> Texts<1> {
 
 fn seconds(at: Timestamp) -> f64 {
     at.as_millis() as f64 / 1_000.0
-}
-
-/// The method is the client's to choose: only known ones become a label.
-fn bounded_method(method: &str) -> &str {
-    const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-    if KNOWN.contains(&method) { method } else { "other" }
 }
 
 #[cfg(test)]

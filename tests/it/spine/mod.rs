@@ -50,7 +50,7 @@ use modelpager::store::log::PageKey;
 use modelpager::store::log_events::{EventFilter, EventSummary};
 use modelpager::store::log_incidents::{IncidentFilter, IncidentSummary};
 use modelpager::store::log_notifications::{NotificationFilter, NotificationSummary};
-use modelpager::store::outbox::Lease;
+use modelpager::store::outbox::{Claimed, Lease};
 use modelpager::store::pending::PendingEvent;
 use modelpager::telemetry::metrics::Metrics;
 use modelpager::triage::processor::{ParsedEvent, Parts, Processor};
@@ -234,20 +234,12 @@ impl World {
 
     /// What a message that is owed will say: leases it, so once for each.
     pub async fn snapshot(&self, id: &str) -> Snapshot {
-        let lease = Lease {
-            owner: "reader",
-            claim: "test",
-            now: self.clock.now(),
-            length: Duration::from_secs(60),
-            from_priority: 0,
-        };
-        let claimed = self.store.claim_notifications("console", &lease, 100).await.unwrap();
+        let claimed = self.lease_all("console").await;
         let message = claimed.iter().find(|message| message.id == id).unwrap();
         serde_json::from_str(&message.snapshot).unwrap()
     }
 
-    /// What every message owed to the channel will say: leases them, so once.
-    pub async fn snapshots(&self, channel: &str) -> Vec<Snapshot> {
+    async fn lease_all(&self, channel: &str) -> Vec<Claimed> {
         let lease = Lease {
             owner: "reader",
             claim: "test",
@@ -255,7 +247,12 @@ impl World {
             length: Duration::from_secs(60),
             from_priority: 0,
         };
-        let claimed = self.store.claim_notifications(channel, &lease, 100).await.unwrap();
+        self.store.claim_notifications(channel, &lease, 100).await.unwrap()
+    }
+
+    /// What every message owed to the channel will say: leases them, so once.
+    pub async fn snapshots(&self, channel: &str) -> Vec<Snapshot> {
+        let claimed = self.lease_all(channel).await;
         claimed.iter().map(|message| serde_json::from_str(&message.snapshot).unwrap()).collect()
     }
 
