@@ -15,6 +15,7 @@ use super::log_notifications::{DecisionRecord, decision_columns};
 use super::{Store, StoreError};
 use crate::domain::alert::AlertStatus;
 use crate::domain::incident::{IncidentState, ResolveReason, Told};
+use crate::domain::labels::Labels;
 use crate::domain::severity::Severity;
 
 /// An incident as a list shows it.
@@ -77,7 +78,15 @@ pub struct IncidentSummary {
     pub member_count: i64,
     /// What its most severe firing alert says; the API tells summary and value of it.
     #[serde(skip)]
-    pub lead_annotations: Option<StoredJson>,
+    lead_annotations: Option<StoredJson>,
+}
+
+impl IncidentSummary {
+    /// The annotations of its most severe firing alert.
+    pub fn lead_annotations(&self) -> Labels {
+        let stored = self.lead_annotations.as_ref().map(StoredJson::value).unwrap_or_default();
+        serde_json::from_value(stored).unwrap_or_default()
+    }
 }
 
 /// An incident with everything about it.

@@ -262,6 +262,26 @@ async fn open_pages_do_not_hold_up_a_stop() {
     assert!(ended.expect("half of the time of grace").success());
 }
 
+/// In a process of its own: triage has to run.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_incident_without_a_rule_is_called_by_its_summary() {
+    let service = Service::start(&json!({})).await;
+    let mut body = delivery("Nameless");
+    body["alerts"][0]["labels"] = json!({"job": "drift", "severity": "high"});
+    body["alerts"][0]["annotations"] = json!({"summary": "amount drifted ".repeat(20)});
+
+    service.deliver(&body).await;
+    service.wait_for_processed(1).await;
+
+    let incidents = service.list("/api/v1/incidents").await;
+    let list = service.call("GET", "/incidents", "").await.unwrap();
+    let id = incidents[0]["id"].as_str().unwrap();
+    let page = service.call("GET", &format!("/incidents/{id}"), "").await.unwrap();
+    let name = format!("{}…", &"amount drifted ".repeat(20)[..120]);
+    assert!(list.body.contains(&format!(">{name}</a>")), "{}", list.body);
+    assert!(page.body.contains(&format!("<h1>{name}</h1>")), "{}", page.body);
+}
+
 #[actix_web::test]
 async fn a_list_is_asked_for_by_its_address_and_says_what_it_does_not_know() {
     let site = open().await;

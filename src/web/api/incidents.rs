@@ -8,10 +8,8 @@ use utoipa::{IntoParams, ToSchema};
 use super::query::{Checked, checked_id};
 use crate::catalog::Catalog;
 use crate::domain::incident::IncidentState;
-use crate::domain::labels::Labels;
 use crate::domain::severity::Severity;
 use crate::render::context::summary_and_value;
-use crate::store::log::StoredJson;
 use crate::store::log_incidents::{
     ChannelWhy, IncidentDetail, IncidentFilter, IncidentSummary, MemberRecord, TimelineRecord,
 };
@@ -107,9 +105,7 @@ pub struct IncidentDocument {
 
 impl IncidentItem {
     fn of(incident: IncidentSummary, catalog: &Catalog) -> Self {
-        let annotations = incident.lead_annotations.as_ref().map(StoredJson::value).unwrap_or_default();
-        let annotations: Labels = serde_json::from_value(annotations).unwrap_or_default();
-        let (summary, value) = summary_and_value(&annotations);
+        let (summary, value) = summary_and_value(&incident.lead_annotations());
         let entry = catalog.find_by_name(&incident.entry);
         let owner = entry.map(|record| record.entry.owner.clone()).unwrap_or_default();
         Self { incident, summary, value, owner }

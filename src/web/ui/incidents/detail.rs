@@ -32,7 +32,7 @@ impl Shown {
     pub fn title(&self) -> String {
         let summary = &self.incident.summary;
         if summary.entry.is_empty() {
-            return list::name(summary).to_owned();
+            return list::name(summary);
         }
         format!("{} on {}", list::name(summary), summary.entry)
     }

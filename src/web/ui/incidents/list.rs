@@ -3,11 +3,15 @@
 use maud::{Markup, html};
 
 use crate::domain::severity::Severity;
+use crate::render::context::summary_and_value;
 use crate::store::log_incidents::IncidentSummary;
 use crate::web::ui::parts::filter::{self, Filter};
 use crate::web::ui::parts::query::Address;
 use crate::web::ui::parts::{badge, link, moment, table};
 use crate::web::ui::viewer::Viewer;
+
+/// How much of a summary stands for a name, in characters.
+const LONGEST_NAME: usize = 120;
 
 /// The page.
 pub fn list(viewer: &Viewer, here: &Address, items: &[IncidentSummary], next: Option<&str>) -> Markup {
@@ -54,7 +58,15 @@ pub fn row(viewer: &Viewer, item: &IncidentSummary) -> Markup {
     }
 }
 
-/// What people call it.
-pub fn name(item: &IncidentSummary) -> &str {
-    if item.alertname.is_empty() { &item.dedup_key } else { &item.alertname }
+/// What people call it: the rule's name; without one what the alert says, as messages do.
+pub fn name(item: &IncidentSummary) -> String {
+    if !item.alertname.is_empty() {
+        return item.alertname.clone();
+    }
+    let (summary, _) = summary_and_value(&item.lead_annotations());
+    match summary.char_indices().nth(LONGEST_NAME) {
+        _ if summary.is_empty() => item.dedup_key.clone(),
+        Some((end, _)) => format!("{}…", &summary[..end]),
+        None => summary,
+    }
 }
