@@ -1,7 +1,9 @@
 //! What fields of every sort must satisfy, and the list of those that do not.
 
+use std::collections::HashSet;
+
+use super::faults::FieldProblem;
 use crate::render::urls::presentable;
-use serde::Serialize;
 
 /// The longest slug, in characters.
 pub const MAX_SLUG: usize = 120;
@@ -20,32 +22,27 @@ pub const MAX_COMPILED_MATCHER: usize = 24 * 1024;
 /// The most aliases, matcher sets, matchers in a set, links, contacts or tags.
 pub const MAX_ITEMS: usize = 100;
 
-/// One wrong field.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-pub struct FieldProblem {
-    /// The field, as a path: `aliases[1]`, `links.dashboard`.
-    pub field: String,
-    /// What is wrong and what to write instead.
-    pub message: String,
-}
-
-impl FieldProblem {
-    /// A problem of that field.
-    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { field: field.into(), message: message.into() }
-    }
-}
+/// What is said of a text with a NUL character: no database stores it.
+pub const NUL_MESSAGE: &str = "contains a NUL character (U+0000): take it out";
 
 /// The wrong fields found so far.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     pub problems: Vec<FieldProblem>,
+    with_nul: HashSet<String>,
 }
 
 impl Report {
-    /// Notes a problem of a field.
+    /// Notes a problem of a field. Of one with a NUL character nothing more is said.
     pub fn add(&mut self, field: impl Into<String>, message: impl Into<String>) {
-        self.problems.push(FieldProblem::new(field, message));
+        let problem = FieldProblem::new(field, message);
+        if self.with_nul.contains(&problem.field) {
+            return;
+        }
+        if problem.message == NUL_MESSAGE {
+            self.with_nul.insert(problem.field.clone());
+        }
+        self.problems.push(problem);
     }
 
     /// A URL, absent when empty.
@@ -67,7 +64,9 @@ impl Report {
 
     /// One line of at most `limit` characters.
     pub fn line(&mut self, field: &str, text: &str, limit: usize) {
-        if text.contains(char::is_control) {
+        if text.contains('\0') {
+            self.add(field, NUL_MESSAGE);
+        } else if text.contains(char::is_control) {
             self.add(field, "must be one line without control characters");
         }
         self.length(field, text, limit);
@@ -76,7 +75,7 @@ impl Report {
     /// Any text of at most `limit` characters.
     pub fn text(&mut self, field: &str, text: &str, limit: usize) {
         if text.contains('\0') {
-            self.add(field, "must not contain a zero character");
+            self.add(field, NUL_MESSAGE);
         }
         self.length(field, text, limit);
     }

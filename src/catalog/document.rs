@@ -3,23 +3,21 @@
 //!
 //! An exported document imports without any difference.
 
-use std::collections::HashSet;
+use std::borrow::Cow;
 use std::fmt;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::validate::{FieldProblem, check_entry};
+use super::faults::{Faults, FieldProblem};
 use crate::domain::clock::{Timestamp, rfc3339_option};
 use crate::domain::entry::{Deployment, Entry, EntryHistory, Version};
 
-/// Keys of an answer that may come back in a request and mean nothing there.
-const READ_ONLY: [&str; 3] = ["revision", "created_at", "updated_at"];
-
 /// Entries as imported and exported.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Document {
     /// The entries, by slug when exported.
@@ -38,7 +36,7 @@ pub struct EntryDocument {
 }
 
 /// A version and since when it is the live one.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct VersionDocument {
     /// The version's name.
@@ -46,6 +44,7 @@ pub struct VersionDocument {
     pub version: String,
     /// From when it was live, RFC 3339; now when absent.
     #[serde(with = "rfc3339_option", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub valid_from: Option<Timestamp>,
     /// A remark.
@@ -57,7 +56,7 @@ pub struct VersionDocument {
 }
 
 /// A deployment: who brought which version live, and how to take it back.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DeploymentDocument {
     /// Ours; told, not taken.
@@ -76,6 +75,7 @@ pub struct DeploymentDocument {
     pub previous_version: String,
     /// When, RFC 3339; now when absent.
     #[serde(with = "rfc3339_option", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub at: Option<Timestamp>,
     /// By whom.
@@ -109,57 +109,41 @@ pub enum DocumentError {
     /// It is not UTF-8.
     #[error("the document is not UTF-8 text")]
     NotText,
-    /// It is neither of the two formats, or holds something unexpected.
-    #[error("the document cannot be read: {0}")]
-    Unreadable(String),
-    /// Keys are unknown, missing or hold what they cannot: all of them, by their place.
-    #[error("the document cannot be read: {}", told_problems(.0))]
-    Wrong(Vec<FieldProblem>),
+    /// It is neither of the two formats.
+    #[error("the document cannot be read: {}{}", .0.message, told_place(.0))]
+    Unreadable(FieldProblem),
+    /// Fields are wrong.
+    #[error("fields of the document are wrong")]
+    Wrong(Faults),
 }
 
-fn told_problems(problems: &[FieldProblem]) -> String {
-    let lines = problems.iter().map(|problem| format!("{}: {}", problem.field, problem.message));
-    lines.collect::<Vec<_>>().join("; ")
+impl DocumentError {
+    /// The wrong fields; what stands for the document as a whole has no field.
+    pub fn into_faults(self) -> Faults {
+        match self {
+            Self::NotText => vec![FieldProblem::new("", self.to_string())].into(),
+            Self::Unreadable(problem) => vec![problem].into(),
+            Self::Wrong(faults) => faults,
+        }
+    }
+}
+
+fn told_place(problem: &FieldProblem) -> String {
+    match (problem.line, problem.column) {
+        (Some(line), Some(column)) => format!(" at line {line} column {column}"),
+        _ => String::new(),
+    }
 }
 
 impl Document {
-    /// Reads YAML or JSON. Plain YAML scalars are texts where texts are wanted, so that
-    /// `version: 1.10` is the version `1.10`.
+    /// Reads YAML or JSON up to the first fault; [`super::reading`] finds all of them.
     ///
     /// # Errors
-    /// At the first place that is not understood, named by line and column; or with every
-    /// key that is unknown or of the wrong type.
+    /// At the first place that is not understood.
     pub fn parse(bytes: &[u8]) -> Result<Self, DocumentError> {
-        let document = Self::read(bytes)?;
-        let in_entry = |(index, entry): (usize, &EntryDocument)| {
-            let place = move |problem: FieldProblem| {
-                FieldProblem::new(format!("entries[{index}].{}", problem.field), problem.message)
-            };
-            texts_with_nul(entry).into_iter().map(place)
-        };
-        let problems: Vec<FieldProblem> = document.entries.iter().enumerate().flat_map(in_entry).collect();
-        if problems.is_empty() { Ok(document) } else { Err(DocumentError::Wrong(problems)) }
-    }
-
-    fn read(bytes: &[u8]) -> Result<Self, DocumentError> {
         let text = std::str::from_utf8(bytes).map_err(|_| DocumentError::NotText)?;
-        let text = text.trim_start_matches('\u{feff}');
-        if text.trim_start().starts_with('{') {
-            // JSON is YAML as well, but its own reader is faster and says more.
-            match serde_json::from_str(text) {
-                Ok(document) => return Ok(document),
-                Err(error) if error.is_data() => {
-                    return Err(explained(error.to_string(), serde_json::from_str(text).ok()));
-                }
-                Err(error) if is_lone_surrogate(&error) => {
-                    return Err(DocumentError::Unreadable(json_fault(&error)));
-                }
-                Err(_) => {}
-            }
-        }
-        serde_saphyr::from_str_with_options(text, yaml_options(text)).map_err(|error| {
-            explained(error.to_string(), serde_saphyr::from_str_with_options(text, yaml_options(text)).ok())
-        })
+        parse::parse(text.trim_start_matches('\u{feff}'))
+            .map_err(|refusal| DocumentError::Unreadable(refusal.problem))
     }
 
     /// Writes the document.
@@ -167,71 +151,13 @@ impl Document {
     /// # Errors
     /// When the serialiser fails, which a document of texts gives it no reason to.
     pub fn write(&self, format: Format) -> Result<String, DocumentError> {
-        let unreadable = |e: &dyn fmt::Display| DocumentError::Unreadable(e.to_string());
+        let unreadable =
+            |e: &dyn fmt::Display| DocumentError::Unreadable(FieldProblem::new("", e.to_string()));
         match format {
             Format::Yaml => serde_saphyr::to_string(self).map_err(|e| unreadable(&e)),
             Format::Json => serde_json::to_string_pretty(self).map_err(|e| unreadable(&e)),
         }
     }
-}
-
-/// A value written as YAML (or JSON), for instance in one field of a form.
-///
-/// # Errors
-/// What is not understood, with line and column.
-pub fn read_yaml(text: &str) -> Result<Value, String> {
-    serde_saphyr::from_str_with_options(text, yaml_options(text)).map_err(|error| error.to_string())
-}
-
-/// The same value as YAML.
-pub fn write_yaml(value: &impl Serialize) -> String {
-    serde_saphyr::to_string(value).unwrap_or_default()
-}
-
-/// Why a text is not JSON, in words that say what to do.
-pub fn json_fault(error: &serde_json::Error) -> String {
-    if !is_lone_surrogate(error) {
-        return error.to_string();
-    }
-    let (line, column) = (error.line(), error.column());
-    format!(
-        "an escape such as \\ud83d stands for half a character (a lone surrogate) at line {line} column {column}: \
-         write both halves, or the character itself"
-    )
-}
-
-/// The JSON reader's two complaints about half of a pair of escapes.
-fn is_lone_surrogate(error: &serde_json::Error) -> bool {
-    let text = error.to_string();
-    text.contains("lone leading surrogate") || text.contains("unexpected end of hex escape")
-}
-
-/// A reader's complaint, with everything else that is wrong where the text can be read at all.
-fn explained(first: String, document: Option<Value>) -> DocumentError {
-    let problems = document.map(|document| wrong::wrong_places(&document, &first)).unwrap_or_default();
-    if problems.is_empty() { DocumentError::Unreadable(first) } else { DocumentError::Wrong(problems) }
-}
-
-/// The most that aliases may repeat: a document of so many entries that share their links and
-/// contacts is still read, one that is mostly aliases is not.
-const MAX_REPEATED_EVENTS: usize = 100_000;
-/// The most text that aliases may repeat, in bytes.
-const MAX_REPEATED_BYTES: usize = 8 * 1024 * 1024;
-
-/// The size of the text is bounded by who hands it in; what is bounded here is what aliases
-/// make of it.
-fn yaml_options(text: &str) -> serde_saphyr::Options {
-    let mut options = serde_saphyr::Options::default();
-    options.alias_limits.max_total_replayed_events = MAX_REPEATED_EVENTS;
-    if let Some(budget) = &mut options.budget {
-        // Many entries may share one thing: what counts is how much is repeated.
-        budget.enforce_alias_anchor_ratio = false;
-        // No event takes less than one byte of the text.
-        budget.max_events = text.len() + MAX_REPEATED_EVENTS;
-        budget.max_nodes = text.len() + MAX_REPEATED_EVENTS;
-        budget.max_total_scalar_bytes = text.len() + MAX_REPEATED_BYTES;
-    }
-    options
 }
 
 impl EntryDocument {
@@ -331,81 +257,22 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Rest<'_, A> {
     }
 }
 
-/// Reads an entry from a request's body. `slug` is the path's, which the body may repeat.
-///
-/// # Errors
-/// When a key is unknown, missing or of the wrong type: everything that is wrong, values
-/// that fit their type but break a rule of [`check_entry`] included.
-pub fn read_entry(body: Value, slug: Option<&str>) -> Result<Entry, Vec<FieldProblem>> {
-    let mut map = object(body)?;
-    map.retain(|key, _| !READ_ONLY.contains(&key.as_str()));
-    let mut problems = settle_slug(&mut map, slug);
-    problems.extend(texts_with_nul(&map));
-    let entry = match Entry::deserialize(&Value::Object(map.clone())) {
-        Ok(entry) if problems.is_empty() => return Ok(entry),
-        Ok(entry) => entry,
-        Err(_) => {
-            let base = Map::from_iter([("slug".to_owned(), Value::from(""))]);
-            let unfit = wrong_keys::<Entry>(&map, &base);
-            map.retain(|key, _| unfit.iter().all(|problem| problem.field != *key));
-            problems.extend(unfit);
-            map.entry("slug").or_insert_with(|| "".into());
-            Entry::deserialize(&Value::Object(map)).unwrap_or_default()
-        }
-    };
-    let named: HashSet<String> = problems.iter().map(|problem| problem.field.clone()).collect();
-    problems.extend(check_entry(&entry).into_iter().filter(|problem| !named.contains(&problem.field)));
-    Err(problems)
-}
-
-/// Puts the entry's slug where it belongs, and says what is wrong with it.
-fn settle_slug(map: &mut Map<String, Value>, slug: Option<&str>) -> Vec<FieldProblem> {
-    let problem = match slug {
-        Some(slug) => {
-            let is_other = map.insert("slug".to_owned(), slug.into()).is_some_and(|named| named != slug);
-            is_other.then(|| format!("must be {slug:?} as in the path: an entry keeps its slug"))
-        }
-        None if map.contains_key("slug") => None,
-        None => {
-            map.insert("slug".to_owned(), "".into());
-            Some("must be given".to_owned())
-        }
-    };
-    problem.into_iter().map(|message| FieldProblem::new("slug", message)).collect()
-}
-
-/// Reads a version or a deployment from a request's body.
-///
-/// # Errors
-/// Every key that is unknown or of the wrong type.
-pub fn read_record<T: for<'de> Deserialize<'de>>(body: Value) -> Result<T, Vec<FieldProblem>> {
-    let map = object(body)?;
-    let problems = texts_with_nul(&map);
-    if !problems.is_empty() {
-        return Err(problems);
+impl JsonSchema for EntryDocument {
+    fn schema_name() -> Cow<'static, str> {
+        "EntryDocument".into()
     }
-    T::deserialize(&Value::Object(map.clone())).map_err(|_| wrong_keys::<T>(&map, &Map::new()))
-}
 
-fn object(body: Value) -> Result<Map<String, Value>, Vec<FieldProblem>> {
-    match body {
-        Value::Object(map) => Ok(map),
-        _ => Err(vec![FieldProblem::new("", "the body must be a JSON object")]),
+    /// The keys of an entry and those of its history, side by side.
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = Entry::json_schema(generator);
+        let versions = generator.subschema_for::<Vec<VersionDocument>>();
+        let deployments = generator.subschema_for::<Vec<DeploymentDocument>>();
+        if let Some(Value::Object(properties)) = schema.ensure_object().get_mut("properties") {
+            properties.insert("versions".to_owned(), versions.to_value());
+            properties.insert("deployments".to_owned(), deployments.to_value());
+        }
+        schema
     }
-}
-
-/// What is wrong with each key, read by itself beside the keys that must be there (`base`).
-fn wrong_keys<T: for<'de> Deserialize<'de>>(
-    map: &Map<String, Value>,
-    base: &Map<String, Value>,
-) -> Vec<FieldProblem> {
-    let problems = map.iter().filter_map(|(key, value)| {
-        let mut probe = base.clone();
-        probe.insert(key.clone(), value.clone());
-        let error = T::deserialize(&Value::Object(probe)).err()?;
-        Some(FieldProblem::new(key, error.to_string()))
-    });
-    problems.collect()
 }
 
 impl From<&Version> for VersionDocument {
@@ -469,10 +336,11 @@ impl DeploymentDocument {
     }
 }
 
-mod nul;
+mod body;
+pub(super) mod parse;
+pub(super) mod shape;
 #[cfg(test)]
 mod tests;
-mod wrong;
 
-pub use nul::NUL_MESSAGE;
-use nul::texts_with_nul;
+pub use body::{read_entry, read_record};
+pub use parse::{json_fault, read_yaml, write_yaml};

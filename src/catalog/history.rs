@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::checks::{FieldProblem, MAX_NAME, MAX_PARAGRAPH, MAX_URL, Report};
+use super::checks::{MAX_NAME, MAX_PARAGRAPH, MAX_URL, Report};
 use super::document::{DeploymentDocument, VersionDocument};
+use super::faults::FieldProblem;
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{Deployment, EntryHistory, Version};
 

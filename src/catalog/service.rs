@@ -10,8 +10,9 @@ use serde_json::Value;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::document::{DeploymentDocument, Document, EntryDocument, VersionDocument, told};
+use super::faults::FieldProblem;
 use super::snapshot::{Catalog, Change};
-use super::validate::{FieldProblem, check_entry, check_names, folded_names};
+use super::validate::{check_entry, check_names, folded_names};
 use crate::domain::clock::SharedClock;
 use crate::domain::entry::{Entry, EntryRecord};
 use crate::domain::ids::IdMaker;
@@ -26,7 +27,7 @@ mod import;
 
 pub use entries::{Outcome, Precondition};
 pub use history::Recorded;
-pub use import::{ImportMode, ImportOptions, Missing, check_document};
+pub use import::{ImportMode, ImportOptions, Missing};
 
 /// What the audit log calls the catalog's entries.
 pub const SUBJECT: &str = "catalog_entry";

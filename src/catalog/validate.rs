@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-pub use super::checks::FieldProblem;
 use super::checks::{
-    MAX_COMPILED_MATCHER, MAX_MATCHER, MAX_NAME, MAX_PARAGRAPH, MAX_RUNBOOK, MAX_SLUG, MAX_URL, Report,
+    MAX_COMPILED_MATCHER, MAX_MATCHER, MAX_NAME, MAX_PARAGRAPH, MAX_RUNBOOK, MAX_SLUG, MAX_URL, NUL_MESSAGE,
+    Report,
 };
+use super::faults::FieldProblem;
 use super::names::fold;
 use crate::domain::entry::{Contact, Entry, EntryMatcher};
 use crate::domain::matcher::Matchers;
@@ -56,6 +57,8 @@ fn slug(report: &mut Report, slug: &str) {
     let begins_well = slug.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
     if slug.is_empty() {
         report.add("slug", "must not be empty");
+    } else if slug.contains('\0') {
+        report.add("slug", NUL_MESSAGE);
     } else if !begins_well || !slug.chars().all(is_sign) || slug.len() > MAX_SLUG {
         report.add(
                 "slug",

@@ -5,13 +5,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::Subcommand;
 use serde::Serialize;
 
-use crate::catalog::document::{Document, DocumentError};
-use crate::catalog::service::check_document;
-use crate::catalog::validate::FieldProblem;
+use crate::catalog::faults::{Faults, FieldProblem};
+use crate::catalog::reading::read_checked_document;
 use crate::domain::clock::{Clock as _, SystemClock};
 
 mod export;
@@ -32,13 +30,15 @@ enum Command {
     Export(export::Args),
 }
 
-/// Check a catalog file without any server: every wrong field of every entry at once.
+/// Check a catalog file without any server: every wrong field of every entry at once, with its
+/// line.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   modelpager catalog validate catalog.yml
   modelpager catalog validate --json catalog.yml | jq '.problems[]'
 
-Exits 0 when the file could be imported into an empty catalog, 1 when it could not.")]
+Exits 0 when the file could be imported into an empty catalog, 1 when it could not. What is
+wrong is printed to the standard error, one line a field; with --json to the standard output.")]
 struct ValidateArgs {
     #[command(flatten)]
     file: FileArg,
@@ -61,6 +61,7 @@ struct Verdict<'a> {
     valid: bool,
     entries: usize,
     problems: &'a [FieldProblem],
+    problems_omitted: usize,
 }
 
 /// Does what was asked for.
@@ -75,34 +76,45 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
 fn validate(args: &ValidateArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let file = args.file.path.display().to_string();
     let bytes = super::read_input(&args.file.path)?;
-    let (entries, problems) = match Document::parse(&bytes) {
-        Ok(document) => (document.entries.len(), check_document(&document, SystemClock.now())),
-        Err(DocumentError::Wrong(problems)) => (0, problems),
-        Err(error) => (0, vec![FieldProblem { field: String::new(), message: error.to_string() }]),
+    let (entries, faults) = match read_checked_document(&bytes, SystemClock.now()) {
+        Ok(document) => (document.entries.len(), Faults::default()),
+        Err(error) => (0, error.into_faults()),
     };
-    let valid = problems.is_empty();
+    let valid = faults.is_empty();
     if args.format.json {
-        super::print_json(out, &Verdict { file, valid, entries, problems: &problems })?;
+        let (problems, omitted) = (faults.listed(), faults.omitted());
+        super::print_json(out, &Verdict { file, valid, entries, problems, problems_omitted: omitted })?;
     } else if valid {
         writeln!(out, "{file}: {entries} entries, no problem")?;
     } else {
-        print_problems(out, &args.file.path, &problems)?;
+        print_faults(&args.file.path, &faults);
     }
     Ok(if valid { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn print_problems(out: &mut dyn Write, file: &Path, problems: &[FieldProblem]) -> anyhow::Result<()> {
-    for FieldProblem { field, message } in problems {
-        let place = if field.is_empty() { String::new() } else { format!("{field}: ") };
-        writeln!(out, "{}: {place}{message}", file.display())?;
+fn print_faults(file: &Path, faults: &Faults) {
+    for line in lines(&super::name_of(file), faults) {
+        eprintln!("{line}");
     }
-    Ok(())
 }
 
-impl FileArg {
-    fn read(&self) -> anyhow::Result<Document> {
-        let name = self.path.display();
-        let bytes = super::read_input(&self.path)?;
-        Document::parse(&bytes).with_context(|| format!("could not use {name}"))
-    }
+/// What is wrong with a document that messages call `name`, a line each.
+pub(super) fn lines(name: &str, faults: &Faults) -> Vec<String> {
+    let line = |problem: &FieldProblem| {
+        let FieldProblem { field, line, column, message } = problem;
+        let place = line.zip(*column).map(|(line, column)| format!(":{line}:{column}")).unwrap_or_default();
+        let field = if field.is_empty() { String::new() } else { format!("{field}: ") };
+        in_one_line(&format!("{name}{place}: {field}{message}"))
+    };
+    let more = (faults.omitted() > 0).then(|| format!("{name}: and {} more", faults.omitted()));
+    faults.listed().iter().map(line).chain(more).collect()
+}
+
+/// Keys come from the file: what is no visible character is shown escaped.
+fn in_one_line(text: &str) -> String {
+    let escaped = |c: char| match c.is_control() {
+        true => c.escape_default().collect(),
+        false => c.to_string(),
+    };
+    text.chars().map(escaped).collect()
 }

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, ensure};
+use anyhow::bail;
 
+use super::catalog::lines;
 use super::catalog::remote::Remote;
 use crate::app::configuration::Configuration;
-use crate::catalog::document::Document;
-use crate::catalog::service::check_document;
+use crate::catalog::reading::read_checked_document;
 use crate::catalog::{Catalog, plan};
 use crate::config::Scope;
 use crate::domain::clock::Timestamp;
@@ -51,10 +51,10 @@ impl CatalogArgs {
             }
             (None, None) => return Ok(catalog),
         };
-        let document = Document::parse(&bytes).with_context(|| format!("could not use {name}"))?;
-        let problems = check_document(&document, now);
-        let lines = problems.iter().map(|problem| format!("{}: {}", problem.field, problem.message));
-        ensure!(problems.is_empty(), "could not use {name}:\n  {}", lines.collect::<Vec<_>>().join("\n  "));
+        let document = match read_checked_document(&bytes, now) {
+            Ok(document) => document,
+            Err(error) => bail!("could not use {name}\n{}", lines(&name, &error.into_faults()).join("\n")),
+        };
         catalog.replace(plan::imagine(document, now, ids), 1);
         Ok(catalog)
     }

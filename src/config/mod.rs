@@ -22,15 +22,14 @@ pub use auth::{AuthConfig, Scope, TokenConfig};
 pub use catalog::CatalogConfig;
 pub use channel::{ChannelConfig, OnAmbiguous};
 pub use delivery::{DeliveryConfig, IncidentsConfig, IntakeConfig};
-pub use load::{
-    Draft, Env, KindSchema, Loaded, Position, Problem, Problems, did_you_mean, draft, draft_file, load_file,
-    parse, schema,
-};
+pub use load::{Draft, Env, KindSchema, Loaded, draft, draft_file, load_file, parse, schema};
 pub use retention::{Keep, RetentionConfig};
 pub use route::RouteConfig;
 pub use server::ServerConfig;
 pub use severity::SeverityConfig;
 pub use storage::StorageConfig;
+
+pub use crate::yaml::{Position, Problem, Problems, did_you_mean};
 
 /// Everything `modelpager.yml` may say. No file at all is the same as an empty one.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]

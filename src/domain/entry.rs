@@ -128,11 +128,13 @@ impl Entry {
     deny_unknown_fields,
     expecting = "a mapping such as {\"matchers\": [\"job=\\\"serving\\\"\"], \"priority\": 0}"
 )]
+#[schemars(example = serde_json::json!({"matchers": ["job=\"serving\""], "priority": 0}))]
 pub struct EntryMatcher {
     /// Alertmanager matchers, all of which must hold.
     pub matchers: Vec<String>,
     /// Higher goes first; default 0.
     #[serde(default)]
+    #[schemars(range(min = i32::MIN, max = i32::MAX))]
     pub priority: i32,
 }
 
@@ -142,6 +144,7 @@ pub struct EntryMatcher {
     deny_unknown_fields,
     expecting = "a mapping such as {\"name\": \"#risk-oncall\", \"kind\": \"slack\"}"
 )]
+#[schemars(example = serde_json::json!({"name": "#risk-oncall", "kind": "slack"}))]
 pub struct Contact {
     /// A person's or room's name.
     pub name: String,

@@ -109,7 +109,9 @@ impl Tx {
         &mut self,
         names: &[&str],
     ) -> Result<Vec<(String, String)>, StoreError> {
-        read_by_keys!(*self, (String, String), names, NAME_OWNERS, "").doing("look up catalog names")
+        // Nothing has a name with NUL, and PostgreSQL does not take one in a question.
+        let names: Vec<&str> = names.iter().copied().filter(|name| !name.contains('\0')).collect();
+        read_by_keys!(*self, (String, String), &names, NAME_OWNERS, "").doing("look up catalog names")
     }
 
     /// Every slug there is, in order.

@@ -143,6 +143,12 @@ impl Kind {
 pub struct FieldError {
     /// The field, dotted and indexed: `matchers[0].priority`; a parameter's or header's name.
     pub field: String,
+    /// The line of the document where the field stands, counted from 1; only where one was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// The character in that line, counted from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<u64>,
     /// What is wrong and what to write instead.
     pub message: String,
 }
@@ -150,7 +156,7 @@ pub struct FieldError {
 impl FieldError {
     /// `field` is wrong in the way `message` says.
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { field: field.into(), message: message.into() }
+        Self { field: field.into(), line: None, column: None, message: message.into() }
     }
 }
 
@@ -173,12 +179,21 @@ pub struct ProblemBody {
     pub status: u16,
     /// What is wrong this time.
     pub detail: String,
-    /// The wrong fields, all of them.
+    /// The wrong fields: all of them, of an imported document the first 100.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+    /// How many more were left out of `errors`.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schema(required = false)]
+    pub errors_omitted: usize,
     /// To be quoted when asking for help: it stands in the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the serializer hands in a reference")]
+const fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// An error on its way to the client.
@@ -187,6 +202,7 @@ pub struct Problem {
     kind: Kind,
     detail: String,
     errors: Vec<FieldError>,
+    errors_omitted: usize,
     allow: Option<String>,
     cause: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -194,7 +210,7 @@ pub struct Problem {
 impl Problem {
     /// A problem of that kind; `detail` says what is wrong this time and is shown.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), errors: Vec::new(), allow: None, cause: None }
+        Self { kind, detail: detail.into(), errors: Vec::new(), errors_omitted: 0, allow: None, cause: None }
     }
 
     /// 400: the request cannot be understood.
@@ -209,6 +225,16 @@ impl Problem {
             many => format!("{} fields are wrong", many.len()),
         };
         Self { errors, ..Self::new(Kind::Validation, detail) }
+    }
+
+    /// So many more fields are wrong than are listed.
+    #[must_use]
+    pub fn omitting(mut self, count: usize) -> Self {
+        if count > 0 {
+            let listed = self.errors.len();
+            self.detail = format!("{} fields are wrong; the first {listed} are listed", listed + count);
+        }
+        Self { errors_omitted: count, ..self }
     }
 
     /// 404: `what` (such as `notification`) has no such id.
@@ -253,6 +279,11 @@ impl Problem {
         &self.errors
     }
 
+    /// How many more fields are wrong.
+    pub fn omitted_fields(&self) -> usize {
+        self.errors_omitted
+    }
+
     /// What lies behind it, outermost first; for the log alone.
     pub fn causes(&self) -> Option<String> {
         let mut next = self.cause.as_deref().map(|cause| cause as &dyn StdError);
@@ -273,6 +304,7 @@ impl Problem {
             status: status.as_u16(),
             detail: self.detail.clone(),
             errors: self.errors.clone(),
+            errors_omitted: self.errors_omitted,
             request_id,
         };
         let mut response = HttpResponse::build(status);

@@ -11,7 +11,7 @@ use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 
 use super::problem::{FieldError, Problem};
-use crate::catalog::document::NUL_MESSAGE;
+use crate::catalog::NUL_MESSAGE;
 
 /// Refuses requests with a NUL character in a part of the path or in the query.
 ///

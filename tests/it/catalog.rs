@@ -363,6 +363,7 @@ entries:
             "entries[3].versions[1].url",
             "entries[3].versions[1].valid_from",
             "entries[3].deployments[0].at",
+            "entries[1].aliases[1]",
         ]
     );
     let taken =

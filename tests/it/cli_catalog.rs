@@ -69,14 +69,16 @@ fn a_file_is_validated_without_a_server() {
     let all_named = contains("entries[0].slug: ")
         .and(contains("entries[0].tier: "))
         .and(contains("entries[1].runbook_url: "));
-    modelpager(&["validate", &bad]).assert().code(1).stdout(all_named);
+    modelpager(&["validate", &bad]).assert().code(1).stdout("").stderr(all_named);
 
     let (_folder, unreadable) = file("entries:\n  - slug: a\n    ownr: x\n");
-    modelpager(&["validate", &unreadable]).assert().code(1).stdout(contains("line 3").and(contains("ownr")));
+    let told = format!("{unreadable}:3:5: entries[0].ownr: unknown key; did you mean `owner`?\n");
+    modelpager(&["validate", &unreadable]).assert().code(1).stdout("").stderr(told);
     let json = modelpager(&["validate", "--json", &unreadable]).output().unwrap().stdout;
     let verdict: Value = serde_json::from_slice(&json).unwrap();
     assert_eq!(verdict["valid"], false);
-    assert!(verdict["problems"][0]["message"].as_str().unwrap().contains("ownr"));
+    assert_eq!(verdict["problems"][0]["field"], "entries[0].ownr");
+    assert_eq!((&verdict["problems"][0]["line"], &verdict["problems"][0]["column"]), (&json!(3), &json!(5)));
     modelpager(&["validate", "-"]).write_stdin(CATALOG).assert().success();
     modelpager(&["validate", "/absent.yml"]).assert().code(1).stderr(contains("/absent.yml"));
     modelpager(&["validate"]).assert().code(2);
@@ -121,9 +123,11 @@ async fn what_the_server_refuses_is_told_and_exits_1() {
     let (_folder, catalog) = file(CATALOG);
     let import = |token: &str| modelpager(&["import", "--server", &address, "--token", token, &catalog]);
 
-    let (code, told, _) = run(import("write-token-0123456")).await;
-    assert_eq!(code, 1);
-    assert!(told.contains("entries[1].slug: \"gpt-4o\" already names the entry \"other\""), "{told}");
+    let (code, shown, told) = run(import("write-token-0123456")).await;
+    assert_eq!((code, shown.as_str()), (1, ""));
+    // The line is that of the file, although JSON is what was sent.
+    let taken = ":7:12: entries[1].slug: \"gpt-4o\" already names the entry \"other\"\n";
+    assert_eq!(told, format!("{catalog}{taken}"));
     let (code, _, told) = run(import("read-token-0123456")).await;
     assert_eq!(code, 1);
     assert!(told.contains("403") && told.contains("scope write"), "{told}");
@@ -155,4 +159,50 @@ async fn server_and_token_may_come_from_the_configuration() {
 
     assert_eq!(code, 0, "{problem}");
     assert!(told.ends_with("2 created, 0 changed, 0 deleted, 0 unchanged\n"), "{told}");
+}
+
+/// The document with a fault of every kind, and what is wrong with it: lines and fields.
+const FAULTS: [(&str, &str); 2] = [
+    ("yml", include_str!("../fixtures/catalog/faults.yml")),
+    ("json", include_str!("../fixtures/catalog/faults.json")),
+];
+
+#[actix_web::test]
+async fn every_fault_of_a_file_is_told_with_its_line_by_validate_and_import() {
+    let (site, address) = serve().await;
+    for (kind, text) in FAULTS {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join(format!("faults.{kind}")).to_str().unwrap().to_owned();
+        std::fs::write(&path, text).unwrap();
+        let import = ["import", "--server", &address, "--token", "write-token-0123456", &path];
+
+        let (code, shown, told) = run(modelpager(&["validate", &path])).await;
+        let imported = run(modelpager(&import)).await;
+
+        assert_eq!((code, shown.as_str()), (1, ""));
+        assert_eq!(told.lines().count(), 26 + usize::from(kind == "json") * 2, "{told}");
+        for line in told.lines() {
+            let mut parts =
+                line.strip_prefix(&format!("{path}:")).unwrap_or_else(|| panic!("{line}")).split(':');
+            assert!(parts.next().unwrap().parse::<u64>().is_ok(), "{line}");
+            assert!(parts.next().unwrap().parse::<u64>().is_ok(), "{line}");
+        }
+        assert_eq!(imported, (1, String::new(), told));
+    }
+    assert!(site.state.catalog.catalog().is_empty());
+}
+
+#[test]
+fn of_many_faults_the_first_hundred_are_told_and_the_others_counted() {
+    let (_folder, path) = file(&format!("entries:\n{}", "  - {slug: A, ownr: x}\n".repeat(100)));
+
+    let output = modelpager(&["validate", &path]).output().unwrap();
+
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(told.lines().count(), 101);
+    assert!(told.ends_with(&format!("{path}: and 199 more\n")), "{told}");
+    let json = modelpager(&["validate", "--json", &path]).output().unwrap().stdout;
+    let verdict: Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!(verdict["problems"].as_array().unwrap().len(), 100);
+    assert_eq!(verdict["problems_omitted"], 199);
 }

@@ -63,6 +63,12 @@ fn a_catalog_file_decides_as_the_server_would() {
             .stdout(predicate::str::starts_with(format!("{channel}\n")))
             .stderr(predicate::str::is_empty());
     }
+    let faulty = "entries:\n- {slug: a, ownr: x}\n- {slug: b, tier: 9, kind: modell}\n";
+    std::fs::write(folder.path().join("faulty.yml"), faulty).unwrap();
+    let all_named = contains("\nfaulty.yml:2:13: entries[0].ownr: ")
+        .and(contains("\nfaulty.yml:3:19: entries[1].tier: "))
+        .and(contains("\nfaulty.yml:3:28: entries[1].kind: "));
+    routes_test(&folder, &["--catalog", "faulty.yml"]).assert().code(1).stderr(all_named);
     routes_test(&folder, &["--catalog", "absent.yml"]).assert().code(1).stderr(contains("absent.yml"));
     routes_test(&folder, &["--catalog", "catalog.yml", "--server", "http://x"]).assert().code(2);
 }

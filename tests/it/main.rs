@@ -15,6 +15,7 @@ mod browser;
 mod base_path;
 mod catalog;
 mod catalog_beside;
+mod catalog_faults;
 mod cli;
 mod cli_catalog;
 mod cli_check_config;

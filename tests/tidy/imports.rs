@@ -19,6 +19,7 @@ const HOUSES: &[&str] = &[
     "render",
     "store",
     "config",
+    "yaml",
     "telemetry",
     "domain",
 ];

@@ -36,40 +36,14 @@ fn yaml_scalars_are_texts_where_texts_are_wanted() {
 fn a_document_that_cannot_be_read_says_where() {
     let error = |text: &str| Document::parse(text.as_bytes()).unwrap_err().to_string();
 
-    let unknown = error("entries:\n  - slug: fraud\n    ownr: ada\n");
-    assert!(unknown.contains("ownr") && unknown.contains("line 3"), "{unknown}");
+    let syntax = error("entries:\n  - slug: fraud\n    owner: a: b\n");
+    assert_eq!(
+        syntax,
+        "the document cannot be read: not valid YAML: mapping values are not allowed in this context at line 3 column 13"
+    );
     let wrong = error("{\"entries\": [{\"slug\": \"fraud\",\n \"tier\": \"one\"}]}");
     assert!(wrong.contains("line 2"), "{wrong}");
-    let missing = error("entries:\n  - kind: llm\n");
-    assert!(missing.contains("slug"), "{missing}");
     assert!(matches!(Document::parse(b"\xff"), Err(DocumentError::NotText)));
-}
-
-#[test]
-fn every_wrong_key_of_a_document_is_named_at_once() {
-    let yaml = "entries:\n  - slug: fraud\n    ownr: ada\n    versions: [{version: 1.10, vald_from: x}]\n  \
-        - {slug: churn, tier: one, display_name: 7, tem: ml}\nentrys: []\n";
-    let json = r#"{"entries": [{"slug": "fraud", "ownr": "ada"}, {"tier": 1, "tem": "ml"}]}"#;
-    let places = |text: &str| match Document::parse(text.as_bytes()) {
-        Err(DocumentError::Wrong(problems)) => problems,
-        other => panic!("{other:?}"),
-    };
-
-    let fields: Vec<String> = places(yaml).into_iter().map(|problem| problem.field).collect();
-    assert_eq!(
-        fields,
-        [
-            "entrys",
-            "entries[0].ownr",
-            "entries[0].versions[0].vald_from",
-            "entries[1].tier",
-            "entries[1].tem"
-        ]
-    );
-    let problems = places(json);
-    let fields: Vec<&str> = problems.iter().map(|problem| problem.field.as_str()).collect();
-    assert_eq!(fields, ["entries[0].ownr", "entries[1].tem", "entries[1].slug"]);
-    assert!(problems[0].message.contains("line 1"), "{}", problems[0].message);
 }
 
 #[test]
@@ -111,7 +85,7 @@ fn aliases_repeat_little() {
     );
 
     let told = |refusal: &str| {
-        let names_the_limit = refusal.contains("alias") || refusal.contains("budget");
+        let names_the_limit = ["alias", "budget", "too large"].iter().any(|word| refusal.contains(word));
         assert!(names_the_limit && refusal.len() < 2_000, "{} bytes: {refusal:.300}", refusal.len());
     };
 
@@ -136,47 +110,47 @@ fn entries_may_share_what_is_written_once() {
     assert_eq!(read.entries[2_000].entry.contacts[0].name, "Ada");
 }
 
-#[test]
-fn a_body_names_every_wrong_key() {
-    let body =
-        json!({"slug": "fraud", "tier": "one", "ownr": "ada", "aliases": "x", "team": "ml", "revision": 7});
-
-    let problems = read_entry(body, None).unwrap_err();
-
-    let fields: Vec<&str> = problems.iter().map(|p| p.field.as_str()).collect();
-    assert_eq!(fields, ["tier", "ownr", "aliases"]);
-    assert!(problems[1].message.contains("unknown field `ownr`"), "{}", problems[1].message);
+fn told(problems: Vec<FieldProblem>) -> Vec<String> {
+    problems.into_iter().map(|problem| format!("{}: {}", problem.field, problem.message)).collect()
 }
 
 #[test]
-fn wrong_types_do_not_hide_wrong_values() {
+fn a_body_names_every_wrong_field_at_once() {
     let body = json!({
-        "slug": "Not A Slug", "kind": "x", "tier": 9, "links": {"logs": "ftp://a"}, "contacts": ["#ml"],
-        "matchers": ["job=a"],
+        "slug": "Not A Slug", "kind": "x", "tier": 9, "ownr": "ada", "owner": "a\0b", "team": null, "revision": 7,
+        "aliases": ["ok", 7, "ok"], "links": {"logs": "ftp://a", "grafana.example": []},
+        "contacts": ["#ml", {"kind": "mail"}, {"name": ""}],
+        "matchers": [{"matchers": ["job=a", "pod=~\"(\"", 7], "priority": 3_000_000_000_u64}, "job=a"],
     });
 
-    let problems = read_entry(body, None).unwrap_err();
+    insta::assert_snapshot!(told(read_entry(body, None).unwrap_err()).join("\n"));
 
-    let fields: Vec<&str> = problems.iter().map(|p| p.field.as_str()).collect();
-    assert_eq!(fields, ["kind", "contacts", "matchers", "slug", "links.logs", "tier"]);
-    assert!(problems[1].message.contains("expected a mapping such as"), "{}", problems[1].message);
-    assert!(problems[2].message.contains("expected a mapping such as"), "{}", problems[2].message);
+    let moved = read_entry(json!({"slug": "b", "tier": 9, "owner": "a\nb"}), Some("a")).unwrap_err();
+    assert_eq!(moved.iter().map(|p| p.field.as_str()).collect::<Vec<_>>(), ["slug", "owner", "tier"]);
+}
 
-    let moved = read_entry(json!({"slug": "b", "tier": 9}), Some("a")).unwrap_err();
-    assert_eq!(moved.iter().map(|p| p.field.as_str()).collect::<Vec<_>>(), ["slug", "tier"]);
+#[test]
+fn a_record_names_every_wrong_field_at_once() {
+    let body = json!({"version": 1.10, "at": "yesterday", "comit": "x", "actor": ["ada"]});
+
+    let problems = read_record::<DeploymentDocument>(body).unwrap_err();
+
+    let mut fields: Vec<&str> = problems.iter().map(|p| p.field.as_str()).collect();
+    fields.sort_unstable();
+    assert_eq!(fields, ["actor", "at", "comit", "version"]);
 }
 
 #[test]
 fn a_body_takes_its_slug_from_the_path_and_may_repeat_what_was_told() {
-    let told = json!({"kind": "llm", "revision": 3, "created_at": "x", "updated_at": "y"});
+    let answered = json!({"kind": "llm", "revision": 3, "created_at": "x", "updated_at": "y"});
 
-    let entry = read_entry(told, Some("gpt-4o")).unwrap();
+    let entry = read_entry(answered, Some("gpt-4o")).unwrap();
     assert_eq!((entry.slug.as_str(), entry.kind), ("gpt-4o", EntryKind::Llm));
 
     assert_eq!(read_entry(json!({"slug": "other"}), Some("gpt-4o")).unwrap_err()[0].field, "slug");
     assert_eq!(
-        read_entry(json!({"tier": "x"}), None).unwrap_err()[0],
-        FieldProblem::new("slug", "must be given")
+        told(read_entry(json!({"tier": "x"}), None).unwrap_err()),
+        ["tier: expected a whole number, got text `x`", "slug: the key `slug` is missing"]
     );
     assert_eq!(read_entry(json!([]), None).unwrap_err()[0].field, "");
 }

@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::entries::find;
 use super::{CatalogError, CatalogService, DeploymentDocument, VersionDocument, entry_write};
+use crate::catalog::faults::FieldProblem;
 use crate::catalog::history::{self, Undated};
-use crate::catalog::validate::FieldProblem;
 use crate::domain::entry::{Deployment, EntryRecord, Version};
 use crate::store::Tx;
 use crate::store::audit::AuditRecord;

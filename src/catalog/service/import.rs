@@ -7,18 +7,16 @@ use serde_json::Value;
 
 use super::{CatalogError, CatalogService, aside, document_of, entry_write};
 use crate::catalog::document::Document;
+use crate::catalog::document_checks::{check_document, in_entry};
+use crate::catalog::faults::FieldProblem;
 use crate::catalog::plan::{ChangeAction, EntryChange, ImportReport, PlannedEntry, differences, plan_entry};
-use crate::catalog::validate::{FieldProblem, check_names, folded_names};
+use crate::catalog::validate::{check_names, folded_names};
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::EntryRecord;
 use crate::store::Tx;
-use check::in_entry;
 use steps::{Item, Step, in_steps};
 
-mod check;
 mod steps;
-
-pub use check::check_document;
 
 /// Whether an import is made or only compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -94,13 +92,16 @@ impl CatalogService {
         let now = self.clock.now();
         let document = Arc::new(document);
         let checked = document.clone();
-        let problems = aside(move || check_document(&checked, now)).await;
-        if !problems.is_empty() {
-            return Err(CatalogError::Invalid(problems));
-        }
+        let mut problems = aside(move || check_document(&checked, now)).await;
         let dry_run = options.mode == ImportMode::DryRun;
         let mut report = ImportReport { dry_run, ..ImportReport::default() };
         let mut rest = self.all_of(document, options.missing).await?;
+        if !problems.is_empty() {
+            let mut tx = self.store.begin_read().await?;
+            problems.extend(rest.list_taken_names(&mut tx).await?);
+            tx.rollback().await?;
+            return Err(CatalogError::Invalid(problems));
+        }
         for _ in 0..COMPARED_ASIDE {
             let mut tx = self.store.begin_read().await?;
             let facts = rest.read(&mut tx).await?;
@@ -238,7 +239,10 @@ impl CatalogService {
 impl Rest {
     /// What the catalog has of it.
     async fn read(&self, tx: &mut Tx) -> Result<Facts, CatalogError> {
-        self.check_owners(tx).await?;
+        let taken = self.list_taken_names(tx).await?;
+        if !taken.is_empty() {
+            return Err(CatalogError::Invalid(taken));
+        }
         let slugs: Vec<&str> = self.places.iter().map(|place| self.slug(*place)).collect();
         let existing = tx.find_catalog_records(&slugs).await?;
         let existing = existing.into_iter().map(|record| (record.entry.slug.clone(), record)).collect();
@@ -248,7 +252,7 @@ impl Rest {
     }
 
     /// Names owned by entries that are neither in the document nor deleted by it.
-    async fn check_owners(&self, tx: &mut Tx) -> Result<(), CatalogError> {
+    async fn list_taken_names(&self, tx: &mut Tx) -> Result<Vec<FieldProblem>, CatalogError> {
         let entry = |place: usize| &self.document.entries[place].entry;
         let names: Vec<String> = self.places.iter().flat_map(|place| folded_names(entry(*place))).collect();
         let deleted = self.deleted.iter().map(String::as_str);
@@ -262,8 +266,7 @@ impl Rest {
             let taken = check_names(entry(place), |name| owners.get(name).cloned());
             taken.into_iter().map(move |problem| in_entry(place, problem))
         };
-        let problems: Vec<FieldProblem> = self.places.iter().flat_map(|place| taken(*place)).collect();
-        if problems.is_empty() { Ok(()) } else { Err(CatalogError::Invalid(problems)) }
+        Ok(self.places.iter().flat_map(|place| taken(*place)).collect())
     }
 
     /// Only these are left.

@@ -7,10 +7,11 @@ use anyhow::Context as _;
 use serde_json::Value;
 
 use super::remote::{Refusal, ServerArgs};
-use super::{FileArg, print_problems};
+use super::{FileArg, print_faults};
 use crate::catalog::document::Format;
+use crate::catalog::faults::Faults;
 use crate::catalog::plan::{ChangeAction, EntryChange, ImportReport};
-use crate::catalog::service::check_document;
+use crate::catalog::reading::{place, read_checked_document};
 use crate::config::Scope;
 use crate::domain::clock::{Clock as _, SystemClock};
 
@@ -42,19 +43,24 @@ pub(super) struct Args {
 
 /// Imports and prints the report.
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let document = args.file.read()?;
-    let problems = check_document(&document, SystemClock.now());
-    if !problems.is_empty() {
-        print_problems(out, &args.file.path, &problems)?;
-        return Ok(ExitCode::FAILURE);
-    }
+    let refuse = |faults: &Faults| {
+        print_faults(&args.file.path, faults);
+        Ok(ExitCode::FAILURE)
+    };
+    let bytes = crate::cli::read_input(&args.file.path)?;
+    let document = match read_checked_document(&bytes, SystemClock.now()) {
+        Ok(document) => document,
+        Err(error) => return refuse(&error.into_faults()),
+    };
     let path = format!("/api/v1/catalog/import?dry_run={}&prune={}", args.dry_run, args.prune);
     let answer = match args.server.connect(Scope::Write)?.post(&path, document.write(Format::Json)?) {
         Ok(answer) => answer,
         Err(Refusal::Other(error)) => return Err(error),
-        Err(Refusal::Fields(problems)) => {
-            print_problems(out, &args.file.path, &problems)?;
-            return Ok(ExitCode::FAILURE);
+        // What the server names are places in the document as it was sent.
+        Err(Refusal::Fields(problems, omitted)) => {
+            let mut faults = place(&bytes, problems);
+            faults.omit(omitted);
+            return refuse(&faults);
         }
     };
     let report: ImportReport =

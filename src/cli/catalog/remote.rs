@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use serde::Deserialize;
 
 use crate::app::configuration;
-use crate::catalog::validate::FieldProblem;
+use crate::catalog::faults::FieldProblem;
 use crate::channels::http::{Answer, BodyEnd, Deadline, Endpoint, Failure, Headers, HttpClient};
 use crate::config::{Config, Scope};
 use crate::domain::secret::Secret;
@@ -42,6 +42,8 @@ struct Problem {
     detail: String,
     #[serde(default)]
     errors: Vec<Wrong>,
+    #[serde(default)]
+    errors_omitted: usize,
 }
 
 #[derive(Deserialize)]
@@ -52,8 +54,8 @@ struct Wrong {
 
 /// Why the server did not do it.
 pub(super) enum Refusal {
-    /// Fields are wrong.
-    Fields(Vec<FieldProblem>),
+    /// Fields are wrong: these, and so many more.
+    Fields(Vec<FieldProblem>, usize),
     /// Anything else.
     Other(anyhow::Error),
 }
@@ -136,7 +138,7 @@ impl Remote {
             return Err(other(format!("{} answered {}: {}", self.base, answer.status, problem.detail)));
         }
         let wrong = |wrong: Wrong| FieldProblem::new(wrong.field, wrong.message);
-        Err(Refusal::Fields(problem.errors.into_iter().map(wrong).collect()))
+        Err(Refusal::Fields(problem.errors.into_iter().map(wrong).collect(), problem.errors_omitted))
     }
 }
 
@@ -144,7 +146,7 @@ impl Refusal {
     fn into_error(self) -> anyhow::Error {
         match self {
             Self::Other(error) => error,
-            Self::Fields(problems) => {
+            Self::Fields(problems, _) => {
                 let lines: Vec<String> = problems
                     .iter()
                     .map(|problem| format!("{}: {}", problem.field, problem.message))

@@ -101,7 +101,7 @@ const ANSWERS: &[(Level, &str, &str)] = &[
 ];
 
 /// What to write instead of an unknown key at a JSON pointer, when it is one of Alertmanager's.
-pub(super) fn answer(at: &str, key: &str) -> Option<&'static str> {
+pub(super) fn answer(at: &str, key: &str) -> Option<String> {
     let level = match at {
         "" => Top,
         _ if at == "/route" || at.starts_with("/route/") => Route,
@@ -114,5 +114,5 @@ pub(super) fn answer(at: &str, key: &str) -> Option<&'static str> {
     // At the top, where somebody may have put what belongs to `global`, any answer helps.
     let found = of_level(level)
         .or_else(|| if level == Top { of_level(Channel).or_else(|| of_level(Route)) } else { None });
-    found.map(|(_, _, answer)| *answer)
+    found.map(|(_, _, answer)| (*answer).to_owned())
 }

@@ -13,11 +13,9 @@ use crate::domain::matcher::Matchers;
 
 use super::KindSchema;
 use super::fallbacks::check_fallbacks;
-use super::marks::Part;
-use super::nearest::did_you_mean;
-use super::pointer::{child, from_dotted, list_at, text_at};
-use super::problem::Report;
 use super::sound::Sound;
+use crate::yaml::pointer::{child, from_dotted, list_at, text_at};
+use crate::yaml::{Part, Report, did_you_mean};
 
 mod retention;
 

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::nearest::did_you_mean;
-use super::pointer::{child, list_at, text_at};
-use super::problem::Report;
+use crate::yaml::pointer::{child, list_at, text_at};
+use crate::yaml::{Report, did_you_mean};
 
 /// Checks every channel's `fallback`.
 pub(super) fn check_fallbacks(document: &Value, report: &mut Report) {

@@ -10,31 +10,20 @@ use sha2::{Digest, Sha256};
 
 use crate::config::{ChannelConfig, Config};
 use crate::domain::secret::{REDACTED, Secret};
+use crate::yaml::{self, Checker, Marks, Problem, Problems, Report, pointer, settle_types};
 
 mod alertmanager;
 mod check;
 mod expand;
 mod fallbacks;
-mod marks;
-mod nearest;
-mod pointer;
-mod problem;
 mod schema;
 mod secrets;
 mod sound;
-mod validate;
-mod view;
-mod yaml;
 
 pub use expand::Env;
-pub use marks::Position;
-pub use nearest::did_you_mean;
-pub use problem::{Problem, Problems};
 pub use schema::{KindSchema, schema};
 
 use expand::Expanded;
-use marks::Marks;
-use problem::Report;
 
 /// The channel there is when none is configured.
 const DEFAULT_CHANNEL: &str = "console";
@@ -172,21 +161,22 @@ pub fn draft(
     env: Env<'_>,
     kinds: &[KindSchema],
 ) -> Result<Draft, Problems> {
-    let yaml::Document { mut value, marks } =
+    let yaml::Document { mut value, marks, .. } =
         yaml::read(text).map_err(|(position, message)| Problems::one(name, position, message))?;
-    let root = schema::checking_schema(kinds);
+    let checker = Checker::new(schema::checking_schema(kinds)).answering(alertmanager::answer);
+    let root = checker.root();
     let mut report = Report::new(marks);
 
     let expanded = expand::expand(&mut value, env, &mut report);
-    secrets::read_files(&root, &mut value, base, &mut report);
-    secrets::settle_types(&root, &mut value, &expanded, &report);
-    let hidden = hide(&root, &value, &expanded, &mut report);
-    validate::validate(&root, &value, &mut report);
-    let sound = sound::sound(&root, &value, kinds, &report);
+    secrets::read_files(root, &mut value, base, &mut report);
+    settle_types(root, &mut value, &report.marks, &|at| expanded.contains(at));
+    let hidden = hide(root, &value, &expanded, &mut report);
+    checker.check(&value, &mut report);
+    let sound = sound::sound(&checker, &value, kinds, &report);
     check::check(&value, &sound, kinds, &mut report);
 
     let config = complete(read_config(sound.document, &mut report), base);
-    let redacted = redact(&root, &config);
+    let redacted = redact(root, &config);
     let marks = report.marks.clone();
     let source_name = name.to_owned();
     let loaded = Loaded { config, source_name, digest: digest(text), redacted, marks, hidden };

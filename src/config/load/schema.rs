@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::config::{ChannelConfig, Config};
 use crate::domain::secret::REDACTED;
 
-use super::view::View;
+use crate::yaml::{View, twin_of};
 
 /// What the configuration needs to know of a kind of channel.
 #[derive(Clone, Debug)]
@@ -203,9 +203,4 @@ fn add_twin(object: &mut Map<String, Value>, key: &str) {
     if let Value::Array(all) = object.entry("allOf").or_insert_with(|| json!([])) {
         all.push(either);
     }
-}
-
-/// The key under which the file with the secret `key` is named.
-pub(super) fn twin_of(key: &str) -> String {
-    format!("{key}_file")
 }

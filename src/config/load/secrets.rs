@@ -1,5 +1,5 @@
-//! What the schema knows about the values: which are secret (and may be given by a file
-//! instead), and which were meant as a number or as text.
+//! What the schema knows about the secrets among the values, which may be given by a file
+//! instead.
 
 use std::io::Read;
 use std::path::Path;
@@ -7,13 +7,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use crate::domain::secret::REDACTED;
-
-use super::expand::Expanded;
-use super::marks::Part;
-use super::pointer;
-use super::problem::Report;
-use super::schema::twin_of;
-use super::view::View;
+use crate::yaml::{Part, Report, View, pointer, twin_of, visit};
 
 const MAX_SECRET_BYTES: u64 = 64 * 1024;
 
@@ -96,34 +90,6 @@ fn read_secret(path: &Path) -> Result<String, String> {
     Ok(secret.to_owned())
 }
 
-/// Gives every scalar the type its place asks for: an unquoted number where a text is
-/// meant, and a number or truth value that came from the environment as text.
-pub(super) fn settle_types(root: &Value, value: &mut Value, expanded: &Expanded, report: &Report) {
-    visit(&View::new(root, &[root], value), value, "", &mut |view, value, at| {
-        let new = match value {
-            Value::Number(_) if view.takes("integer") || view.takes("number") => None,
-            Value::Bool(_) if view.takes("boolean") => None,
-            Value::Number(_) | Value::Bool(_) if view.takes("string") => {
-                report.marks.spelling(at).map(|text| Value::String(text.to_owned()))
-            }
-            Value::String(text) if expanded.contains(at) && !view.takes("string") => typed(view, text),
-            _ => None,
-        };
-        if let Some(new) = new {
-            *value = new;
-        }
-    });
-}
-
-fn typed(view: &View<'_>, text: &str) -> Option<Value> {
-    let takes_number = view.takes("integer") || view.takes("number");
-    match text.trim() {
-        "true" | "false" if view.takes("boolean") => Some(Value::Bool(text.trim() == "true")),
-        number if takes_number => number.parse::<serde_json::Number>().ok().map(Value::Number),
-        _ => None,
-    }
-}
-
 /// All secret texts, and the pointers they stand at.
 pub(super) fn find_secrets(root: &Value, value: &mut Value) -> Vec<(String, String)> {
     let mut found = Vec::new();
@@ -142,24 +108,4 @@ pub(super) fn redact(root: &Value, value: &mut Value) {
             *value = Value::String(REDACTED.to_owned());
         }
     });
-}
-
-/// Calls `f` for every value of a document with what the schema says about it.
-fn visit(view: &View<'_>, value: &mut Value, at: &str, f: &mut dyn FnMut(&View<'_>, &mut Value, &str)) {
-    f(view, value, at);
-    match value {
-        Value::Object(map) => {
-            for (key, member) in map {
-                let below = view.member(key, member);
-                visit(&below, member, &pointer::child(at, key), f);
-            }
-        }
-        Value::Array(items) => {
-            for (index, item) in items.iter_mut().enumerate() {
-                let below = view.element(item);
-                visit(&below, item, &pointer::child(at, index.to_string()), f);
-            }
-        }
-        _ => {}
-    }
 }

@@ -5,10 +5,8 @@ use serde_json::{Value, json};
 
 use crate::config::ChannelConfig;
 
-use super::pointer;
-use super::problem::Report;
 use super::schema::KindSchema;
-use super::validate::misfits;
+use crate::yaml::{Checker, Report, pointer};
 
 /// A document that can be read as a configuration, and the channels of it that are as written.
 pub(super) struct Sound {
@@ -20,12 +18,12 @@ pub(super) struct Sound {
 
 /// Takes out what the report calls wrong. Channels keep their places: what cannot be read as one
 /// gives way to a log.
-pub(super) fn sound(root: &Value, document: &Value, kinds: &[KindSchema], report: &Report) -> Sound {
+pub(super) fn sound(checker: &Checker, document: &Value, kinds: &[KindSchema], report: &Report) -> Sound {
     let mut sound = document.clone();
     for at in report.wrong() {
         take_out(&mut sound, at);
     }
-    let misfits = misfits(root, &sound);
+    let misfits = checker.misfits(&sound);
     let mut whole_channels = Vec::new();
     for (index, channel) in
         sound.pointer_mut("/channels").and_then(Value::as_array_mut).into_iter().flatten().enumerate()

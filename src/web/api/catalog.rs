@@ -11,8 +11,8 @@ use super::catalog_item::CatalogItem;
 use super::precondition::{entity_tag, is_known, precondition};
 use super::query::{Checked, checked_id};
 use crate::catalog::document::read_entry;
+use crate::catalog::faults::{Faults, FieldProblem};
 use crate::catalog::service::{CatalogError, Outcome};
-use crate::catalog::validate::FieldProblem;
 use crate::domain::entry::{Entry, EntryKind};
 use crate::store::StoredEntry;
 use crate::store::catalog_read::CatalogFilter;
@@ -123,7 +123,7 @@ pub async fn create(
     body: web::Json<Value>,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    let entry = read_entry(body.into_inner(), None).map_err(wrong_fields)?;
+    let entry = read_entry(body.into_inner(), None).map_err(|problems| wrong_fields(problems.into()))?;
     let stored = state.catalog.create(&actor.0.name, entry).await?;
     Ok(answer(StatusCode::CREATED, stored))
 }
@@ -185,7 +185,8 @@ pub async fn put(
     req: HttpRequest,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    let entry = read_entry(body.into_inner(), Some(&slug)).map_err(wrong_fields)?;
+    let entry =
+        read_entry(body.into_inner(), Some(&slug)).map_err(|problems| wrong_fields(problems.into()))?;
     let (stored, outcome) = state.catalog.put(&actor.0.name, entry, precondition(&req)).await?;
     let status = if outcome == Outcome::Created { StatusCode::CREATED } else { StatusCode::OK };
     Ok(answer(status, stored))
@@ -254,9 +255,14 @@ fn answer(status: StatusCode, stored: StoredEntry) -> HttpResponse {
     response.json(CatalogItem::from(stored))
 }
 
-/// 422 with every wrong field.
-pub(super) fn wrong_fields(problems: Vec<FieldProblem>) -> Problem {
-    Problem::validation(problems.into_iter().map(|p| FieldError::new(p.field, p.message)).collect())
+/// 422 with the wrong fields.
+pub fn wrong_fields(faults: Faults) -> Problem {
+    let (listed, omitted) = faults.into_parts();
+    let errors = listed.into_iter().map(|problem| {
+        let FieldProblem { field, line, column, message } = problem;
+        FieldError { field, line, column, message }
+    });
+    Problem::validation(errors.collect()).omitting(omitted)
 }
 
 impl From<CatalogError> for Problem {
@@ -265,7 +271,7 @@ impl From<CatalogError> for Problem {
             CatalogError::NotFound(slug) => Self::not_found("catalog entry", &slug),
             CatalogError::Exists(_) => Self::conflict(error.to_string()),
             CatalogError::Changed { .. } => Self::new(Kind::PreconditionFailed, error.to_string()),
-            CatalogError::Invalid(problems) => wrong_fields(problems),
+            CatalogError::Invalid(problems) => wrong_fields(problems.into()),
             CatalogError::Store(cause) => Self::from(cause),
         }
     }

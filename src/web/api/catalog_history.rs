@@ -71,7 +71,8 @@ pub async fn record_version(
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
     let slug = checked_id("catalog entry", &slug)?;
-    let document: VersionDocument = read_record(body.into_inner()).map_err(wrong_fields)?;
+    let document: VersionDocument =
+        read_record(body.into_inner()).map_err(|problems| wrong_fields(problems.into()))?;
     let (version, recorded) = state.catalog.record_version(&actor.0.name, slug, document).await?;
     Ok(answer(recorded, &VersionDocument::from(&version)))
 }
@@ -122,7 +123,8 @@ pub async fn record_deployment(
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
     let slug = checked_id("catalog entry", &slug)?;
-    let document: DeploymentDocument = read_record(body.into_inner()).map_err(wrong_fields)?;
+    let document: DeploymentDocument =
+        read_record(body.into_inner()).map_err(|problems| wrong_fields(problems.into()))?;
     let (deployment, recorded) = state.catalog.record_deployment(&actor.0.name, slug, document).await?;
     Ok(answer(recorded, &DeploymentDocument::from(&deployment)))
 }

@@ -9,9 +9,10 @@ use utoipa::IntoParams;
 
 use super::catalog::wrong_fields;
 use super::query::Checked;
-use crate::catalog::document::{Document, DocumentError, Format};
+use crate::catalog::document::{DocumentError, Format};
 use crate::catalog::plan::ImportReport;
-use crate::catalog::service::{CatalogService, ImportMode, ImportOptions, Missing};
+use crate::catalog::reading::{place, read_document};
+use crate::catalog::service::{CatalogError, CatalogService, ImportMode, ImportOptions, Missing};
 use crate::web::auth::{Read, Write};
 use crate::web::problem::{Kind, Problem};
 use crate::web::state::AppState;
@@ -62,8 +63,8 @@ impl ImportQuery {
 ///
 /// # Errors
 /// 415 for a body that does not say that it is YAML or JSON; 400 for a document that cannot be read,
-/// with line and column; 422 with every unknown and
-/// every wrong field of every entry; 503 while another import is under way.
+/// with line and column; 422 with every unknown and every wrong field of every entry, each once with
+/// its line (the first 100, and how many more there are); 503 while another import is under way.
 #[utoipa::path(
     post, path = "/api/v1/catalog/import", tag = "catalog", operation_id = "import_catalog",
     params(ImportQuery),
@@ -93,10 +94,30 @@ pub async fn import(
         Some(error) => Problem::from(error),
         None => Problem::bad_request(format!("the body could not be read: {error}")),
     })?;
+    Ok(web::Json(import_text(&state, &actor.0.name, bytes, options).await?))
+}
+
+/// Imports the text of a document.
+///
+/// # Errors
+/// With the wrong fields and their lines; 503 while another import is under way.
+pub async fn import_text(
+    state: &AppState,
+    actor: &str,
+    text: web::Bytes,
+    options: ImportOptions,
+) -> Result<ImportReport, Problem> {
     let _turn = turn(&state.catalog)?;
+    let (read, now) = (text.clone(), state.clock.now());
     // Reading a large document takes too long for a thread that serves others.
-    let document = web::block(move || Document::parse(&bytes)).await.map_err(Problem::internal)??;
-    Ok(web::Json(state.catalog.import(&actor.0.name, document, options).await?))
+    let document = web::block(move || read_document(&read, now)).await.map_err(Problem::internal)??;
+    match state.catalog.import(actor, document, options).await {
+        Err(CatalogError::Invalid(problems)) => {
+            let faults = web::block(move || place(&text, problems)).await.map_err(Problem::internal)?;
+            Err(wrong_fields(faults))
+        }
+        other => Ok(other?),
+    }
 }
 
 /// Whether the body says that it is YAML or JSON: what a form of another site cannot say.
@@ -142,7 +163,7 @@ pub async fn export(
 }
 
 /// The turn to import, or that another has it.
-pub fn turn(catalog: &CatalogService) -> Result<OwnedMutexGuard<()>, Problem> {
+fn turn(catalog: &CatalogService) -> Result<OwnedMutexGuard<()>, Problem> {
     catalog.begin_import().ok_or_else(|| {
         let detail = "another import is under way; try again when it has ended";
         Problem::unavailable(detail, "only one import is read at a time")
@@ -152,7 +173,7 @@ pub fn turn(catalog: &CatalogService) -> Result<OwnedMutexGuard<()>, Problem> {
 impl From<DocumentError> for Problem {
     fn from(error: DocumentError) -> Self {
         match error {
-            DocumentError::Wrong(problems) => wrong_fields(problems),
+            DocumentError::Wrong(faults) => wrong_fields(faults),
             other => Self::new(Kind::BadRequest, other.to_string()),
         }
     }

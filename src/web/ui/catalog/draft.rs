@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use serde_json::{Map, Value};
 
 use crate::catalog::document::{read_entry, read_yaml, write_yaml};
-use crate::catalog::validate::FieldProblem;
+use crate::catalog::faults::FieldProblem;
 use crate::domain::entry::{Entry, EntryKind};
 use crate::web::ui::parts::form::Field;
 
@@ -86,7 +86,7 @@ impl Draft {
                     map.insert((*name).to_owned(), value);
                 }
                 Ok(None) => {}
-                Err(message) => problems.push(FieldProblem { field: (*name).to_owned(), message }),
+                Err(message) => problems.push(FieldProblem::new(*name, message)),
             }
         }
         match read_entry(Value::Object(map), slug) {

@@ -8,11 +8,12 @@ use serde::Deserialize;
 
 use super::changes;
 use super::draft::Draft;
+use crate::catalog::faults::FieldProblem;
 use crate::catalog::plan::differences;
 use crate::catalog::service::{CatalogError, Outcome, Precondition};
-use crate::catalog::validate::FieldProblem;
 use crate::domain::entry::Entry;
 use crate::store::StoredEntry;
+use crate::web::api::catalog::wrong_fields;
 use crate::web::api::query::checked_id;
 use crate::web::problem::{FieldError, Problem};
 use crate::web::state::AppState;
@@ -57,10 +58,9 @@ pub async fn create(who: Editor, form: Pairs, state: web::Data<AppState>) -> Res
     };
     match state.catalog.create(&who.0.actor.name, entry).await {
         Ok(stored) => Ok(shell::see_other(format!("{}?done=created", address(&stored.entry.slug)))),
-        Err(CatalogError::Exists(slug)) => refuse(vec![FieldProblem {
-            field: "slug".to_owned(),
-            message: format!("there is an entry {slug:?} already"),
-        }]),
+        Err(CatalogError::Exists(slug)) => {
+            refuse(vec![FieldProblem::new("slug", format!("there is an entry {slug:?} already"))])
+        }
         Err(CatalogError::Invalid(problems)) => refuse(problems),
         Err(error) => Err(error.into()),
     }
@@ -177,8 +177,7 @@ fn edit_sheet<'a>(
 }
 
 fn wrong(problems: &[FieldProblem]) -> Markup {
-    let errors = problems.iter().map(|p| FieldError::new(p.field.clone(), p.message.clone()));
-    notice::wrong(&Problem::validation(errors.collect()))
+    notice::wrong(&wrong_fields(problems.to_vec().into()))
 }
 
 fn conflict(theirs: &StoredEntry, mine: &Entry) -> Markup {

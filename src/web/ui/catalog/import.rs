@@ -6,10 +6,9 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::changes;
-use crate::catalog::document::Document;
 use crate::catalog::plan::{ChangeAction, EntryChange, ImportReport};
 use crate::catalog::service::{ImportMode, ImportOptions, Missing};
-use crate::web::api::catalog_import::turn;
+use crate::web::api::catalog_import::import_text;
 use crate::web::problem::{Kind, Problem};
 use crate::web::state::AppState;
 use crate::web::text::Form;
@@ -57,15 +56,11 @@ async fn run(
     state: &AppState,
     is_applied: bool,
 ) -> Result<ImportReport, Problem> {
-    let _turn = turn(&state.catalog)?;
-    let text = form.document.clone();
-    let document =
-        web::block(move || Document::parse(text.as_bytes())).await.map_err(Problem::internal)??;
     let options = ImportOptions {
         mode: if is_applied { ImportMode::Apply } else { ImportMode::DryRun },
         missing: if form.prune.is_some() { Missing::Delete } else { Missing::Keep },
     };
-    Ok(state.catalog.import(&who.0.actor.name, document, options).await?)
+    import_text(state, &who.0.actor.name, form.document.clone().into(), options).await
 }
 
 fn preview(report: &ImportReport) -> Markup {

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::badge::Tone;
-use crate::web::problem::Problem;
+use crate::web::problem::{FieldError, Problem};
 
 /// A sentence in a box.
 pub fn notice(tone: Tone, role: &str, body: Markup) -> Markup {
@@ -23,8 +23,19 @@ pub fn wrong(problem: &Problem) -> Markup {
         html! {
             p { (problem) }
             @if !problem.fields().is_empty() {
-                ul { @for error in problem.fields() { li { code { (error.field) } ": " (error.message) } } }
+                ul { @for error in problem.fields() { (wrong_field(error)) } }
             }
+            @if problem.omitted_fields() > 0 { p { "and " (problem.omitted_fields()) " more" } }
         },
     )
+}
+
+fn wrong_field(error: &FieldError) -> Markup {
+    html! {
+        li {
+            @if let Some(line) = error.line { "line " (line) ": " }
+            @if !error.field.is_empty() { code { (error.field) } ": " }
+            (error.message)
+        }
+    }
 }

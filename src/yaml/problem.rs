@@ -1,4 +1,4 @@
-//! What can be wrong with a configuration, and where. Problems are collected, not thrown:
+//! What can be wrong with a document, and where. Problems are collected, not thrown:
 //! the reader gets them all at once, in the order of the file, and none shows a secret.
 
 use std::collections::BTreeSet;
@@ -59,7 +59,7 @@ impl Problem {
 
 /// Collects the problems of one file.
 #[derive(Debug)]
-pub(super) struct Report {
+pub struct Report {
     /// Where the values stand.
     pub marks: Marks,
     problems: Vec<Problem>,
@@ -67,9 +67,14 @@ pub(super) struct Report {
     wrong: BTreeSet<String>,
     spoiled: BTreeSet<String>,
     private: BTreeSet<String>,
+    /// How many problems are told at most.
+    room: usize,
+    omitted: usize,
+    names_missing_keys: bool,
 }
 
 impl Report {
+    /// An empty report about a document whose values stand there.
     pub fn new(marks: Marks) -> Self {
         Self {
             marks,
@@ -77,7 +82,27 @@ impl Report {
             wrong: BTreeSet::new(),
             spoiled: BTreeSet::new(),
             private: BTreeSet::new(),
+            room: usize::MAX,
+            omitted: 0,
+            names_missing_keys: false,
         }
+    }
+
+    /// For a reader of fields: a missing key is told under its own path, and only the first
+    /// `room` problems are told, the others counted.
+    pub fn of_fields(marks: Marks, room: usize) -> Self {
+        Self { room, names_missing_keys: true, ..Self::new(marks) }
+    }
+
+    /// Whether further problems are only counted.
+    pub fn is_full(&self) -> bool {
+        self.problems.len() >= self.room
+    }
+
+    /// Something is wrong with the value at a JSON pointer, and there is no room to say what.
+    pub fn count(&mut self, at: &str) {
+        self.wrong.insert(at.to_owned());
+        self.omitted += 1;
     }
 
     /// Something is wrong with the value at a JSON pointer; a value that is not written
@@ -99,9 +124,13 @@ impl Report {
         }
     }
 
-    /// Something is missing in the mapping at a JSON pointer, which holds nothing wrong else.
-    pub fn add_missing(&mut self, at: &str, message: impl Into<String>) {
-        self.note(Part::Value, at, message);
+    /// A key is missing in the mapping at a JSON pointer, which holds nothing wrong else.
+    pub fn add_missing(&mut self, at: &str, key: &str, message: impl Into<String>) {
+        if self.names_missing_keys {
+            self.add(&pointer::child(at, key), message);
+        } else {
+            self.note(Part::Value, at, message);
+        }
     }
 
     /// The values that cannot be used as they are, as JSON pointers.
@@ -117,10 +146,12 @@ impl Report {
         let problem = Problem {
             file: None,
             position: self.marks.position(part, at),
-            path: pointer::dotted(at),
+            path: self.marks.dotted(at),
             message: message.into(),
         };
-        if !self.problems.contains(&problem) {
+        if self.is_full() {
+            self.omitted += 1;
+        } else if !self.problems.contains(&problem) {
             self.problems.push(problem);
         }
     }
@@ -170,11 +201,16 @@ impl Report {
         self.problems.sort_by(|a, b| (a.position, &a.path).cmp(&(b.position, &b.path)));
         Err(Problems { source_name: source_name.to_owned(), problems: self.problems })
     }
+
+    /// The problems as they were found, and how many more were counted.
+    pub fn into_found(self) -> (Vec<Problem>, usize) {
+        (self.problems, self.omitted)
+    }
 }
 
 impl Problems {
     /// A single problem.
-    pub(super) fn one(source_name: &str, position: Option<Position>, message: impl Into<String>) -> Self {
+    pub fn one(source_name: &str, position: Option<Position>, message: impl Into<String>) -> Self {
         let problem = Problem { file: None, position, path: String::new(), message: message.into() };
         Self { source_name: source_name.to_owned(), problems: vec![problem] }
     }

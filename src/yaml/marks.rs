@@ -18,7 +18,7 @@ pub struct Position {
 
 /// Which part of an entry a problem points at.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Part {
+pub enum Part {
     /// The key.
     Key,
     /// The value.
@@ -27,7 +27,7 @@ pub(super) enum Part {
 
 /// Where the values of a document stand, by JSON pointer.
 #[derive(Clone, Default)]
-pub(super) struct Marks(HashMap<String, Mark>);
+pub struct Marks(HashMap<String, Mark>);
 
 /// The spelling of a number may be that of a secret.
 impl fmt::Debug for Marks {
@@ -38,7 +38,7 @@ impl fmt::Debug for Marks {
 
 /// Where one value stands.
 #[derive(Clone)]
-pub(super) struct Mark {
+pub struct Mark {
     /// Its key, when it is the member of a mapping.
     pub key: Option<Position>,
     /// The value itself.
@@ -67,6 +67,18 @@ impl Marks {
     /// How the number or truth value at `pointer` is spelled in the file.
     pub fn spelling(&self, pointer: &str) -> Option<&str> {
         self.0.get(pointer)?.spelling.as_deref()
+    }
+
+    /// The pointer as people read it: `/links/2024` is `links.2024`, unless it is an element
+    /// of a list.
+    pub fn dotted(&self, pointer: &str) -> String {
+        let mut path = String::new();
+        for (end, _) in pointer.match_indices('/').skip(1).chain([(pointer.len(), "")]) {
+            let Some((_, part)) = pointer[..end].rsplit_once('/') else { break };
+            let is_key = self.0.get(&pointer[..end]).is_some_and(|mark| mark.key.is_some());
+            pointer::push(&mut path, part, is_key);
+        }
+        path
     }
 
     /// The value at `from` now is (also) the one at `to`.

@@ -1,35 +1,67 @@
-//! Checks a document against the schema and says in plain words what does not fit.
+//! Compares a document with a JSON Schema and says in plain words what does not fit.
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
-use jsonschema::{JsonType, ValidationError};
+use jsonschema::{JsonType, ValidationError, Validator};
 use serde_json::Value;
 
-use super::alertmanager;
 use super::marks::Part;
 use super::nearest::did_you_mean;
 use super::pointer;
 use super::problem::Report;
-use super::schema::twin_of;
-use super::view::View;
+use super::view::{View, twin_of};
+use crate::domain::clock::Timestamp;
 
 /// Longer values are cut in messages.
 const SHOWN_CHARS: usize = 60;
 
-/// The places of `document` that do not fit `root`, as JSON pointers.
-pub(super) fn misfits(root: &Value, document: &Value) -> Vec<String> {
-    let Ok(validator) = jsonschema::draft202012::new(root) else { return vec![String::new()] };
-    validator.iter_errors(document).map(|error| error.instance_path().as_str().to_owned()).collect()
+/// What to write instead of an unknown key at a JSON pointer, for keys that belong elsewhere.
+type Answer = fn(at: &str, key: &str) -> Option<String>;
+
+/// A schema, ready to be compared with documents.
+pub struct Checker {
+    root: Value,
+    validator: Result<Validator, String>,
+    answer: Answer,
 }
 
-/// Checks `document` against `root`.
-pub(super) fn validate(root: &Value, document: &Value, report: &mut Report) {
-    let validator = match jsonschema::draft202012::new(root) {
-        Ok(validator) => validator,
-        Err(error) => return report.add("", format!("the built-in schema is broken: {error}")),
-    };
-    let mut words = Words { root, document, report };
-    for error in validator.iter_errors(document) {
-        words.say(&error);
+impl Checker {
+    /// Prepares a schema (draft 2020-12).
+    pub fn new(root: Value) -> Self {
+        let validator = jsonschema::draft202012::options()
+            .should_validate_formats(true)
+            .with_format("date-time", |text: &str| Timestamp::parse_rfc3339(text).is_ok())
+            .build(&root)
+            .map_err(|error| format!("the built-in schema is broken: {error}"));
+        Self { root, validator, answer: |_, _| None }
+    }
+
+    /// Answers some unknown keys by what to write instead.
+    #[must_use]
+    pub fn answering(self, answer: Answer) -> Self {
+        Self { answer, ..self }
+    }
+
+    /// The schema.
+    pub const fn root(&self) -> &Value {
+        &self.root
+    }
+
+    /// The places of `document` that do not fit, as JSON pointers.
+    pub fn misfits(&self, document: &Value) -> Vec<String> {
+        let Ok(validator) = &self.validator else { return vec![String::new()] };
+        validator.iter_errors(document).map(|error| error.instance_path().as_str().to_owned()).collect()
+    }
+
+    /// Reports what of `document` does not fit.
+    pub fn check(&self, document: &Value, report: &mut Report) {
+        let validator = match &self.validator {
+            Ok(validator) => validator,
+            Err(message) => return report.add("", message),
+        };
+        let mut words = Words { root: &self.root, document, report, answer: self.answer };
+        for error in validator.iter_errors(document) {
+            words.say(&error);
+        }
     }
 }
 
@@ -37,6 +69,7 @@ struct Words<'a> {
     root: &'a Value,
     document: &'a Value,
     report: &'a mut Report,
+    answer: Answer,
 }
 
 impl Words<'_> {
@@ -54,6 +87,9 @@ impl Words<'_> {
                 self.say_alternatives(at, error, context);
             }
             _ => {
+                if self.report.is_full() {
+                    return self.report.count(at);
+                }
                 let message = self.describe(at, error);
                 self.report.add(at, message);
             }
@@ -61,7 +97,10 @@ impl Words<'_> {
     }
 
     fn say_unknown(&mut self, at: &str, key: &str) {
-        if let Some(answer) = alertmanager::answer(at, key) {
+        if self.report.is_full() {
+            return self.report.count(&pointer::child(at, key));
+        }
+        if let Some(answer) = (self.answer)(at, key) {
             let message = format!("a key of Alertmanager: {answer}");
             self.report.add_at(Part::Key, &pointer::child(at, key), message);
             return self.say_within(&pointer::child(at, key));
@@ -82,7 +121,7 @@ impl Words<'_> {
     fn say_within(&mut self, at: &str) {
         let Some(Value::Object(members)) = self.document.pointer(at) else { return };
         for key in members.keys() {
-            if let Some(answer) = alertmanager::answer(at, key) {
+            if let Some(answer) = (self.answer)(at, key) {
                 let message = format!("a key of Alertmanager: {answer}");
                 self.report.add_at(Part::Key, &pointer::child(at, key), message);
             }
@@ -94,7 +133,7 @@ impl Words<'_> {
             true => format!(" (or `{}`)", twin_of(key)),
             false => String::new(),
         };
-        self.report.add_missing(at, format!("the key `{key}`{twin} is missing"));
+        self.report.add_missing(at, key, format!("the key `{key}`{twin} is missing"));
     }
 
     /// Alternatives are either words to choose from, or a type that may be left out; for
@@ -107,6 +146,9 @@ impl Words<'_> {
     ) {
         let choices: Option<Vec<&Value>> = context.iter().map(|errors| choice(errors)).collect();
         if let Some(choices) = choices {
+            if self.report.is_full() {
+                return self.report.count(at);
+            }
             let message = self.describe_choice(at, error.instance(), &choices);
             return self.report.add(at, message);
         }
@@ -126,7 +168,9 @@ impl Words<'_> {
         match error.kind() {
             Kind::Type { kind: TypeKind::Single(kind @ (JsonType::Array | JsonType::Object)) } => {
                 // A lone text in the place of a mapping may be the secret meant to be in it.
-                format!("expected {}, got {}", type_name(*kind), type_name(JsonType::from(&**value)))
+                let example = self.view(at).example().map(|example| format!(" such as {example}"));
+                let (wanted, got) = (type_name(*kind), type_name(JsonType::from(&**value)));
+                format!("expected {wanted}{}, got {got}", example.unwrap_or_default())
             }
             Kind::Type { kind } => format!("expected {}, got {}", expected(kind), self.seen(at, value)),
             Kind::Enum { options: Value::Array(options) } => {
@@ -146,6 +190,9 @@ impl Words<'_> {
             Kind::MaxLength { limit } => format!("must have at most {limit} characters"),
             Kind::UniqueItems => "must not hold anything twice".to_owned(),
             Kind::Pattern { pattern } => self.describe_pattern(at, value, pattern),
+            Kind::Format { format } if format == "date-time" => {
+                format!("expected an RFC 3339 time such as 2026-08-20T10:00:03Z{}", self.but_got(at, value))
+            }
             Kind::Format { format } => format!("not a valid {format}{}", self.but_got(at, value)),
             _ => format!("not allowed here (rule `{}`)", error.kind().keyword()),
         }
@@ -189,22 +236,7 @@ impl Words<'_> {
     }
 
     fn view(&self, at: &str) -> View<'_> {
-        let mut value = self.document;
-        let mut view = View::new(self.root, &[self.root], value);
-        for part in at.split('/').skip(1) {
-            let key = part.replace("~1", "/").replace("~0", "~");
-            let index = key.parse::<usize>().ok().filter(|_| value.is_array());
-            let below = match index {
-                Some(index) => value.get(index),
-                None => value.get(&key),
-            };
-            value = below.unwrap_or(&Value::Null);
-            view = match index {
-                Some(_) => view.element(value),
-                None => view.member(&key, value),
-            };
-        }
-        view
+        View::at(self.root, self.document, at)
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 /// All that the schema says about one value: references followed, unions and conditions
 /// opened as far as the value decides them.
-pub(super) struct View<'s> {
+pub struct View<'s> {
     root: &'s Value,
     parts: Vec<&'s Map<String, Value>>,
 }
@@ -59,6 +59,26 @@ impl<'s> View<'s> {
         View::new(self.root, &schemas, element)
     }
 
+    /// What the schema `root` says about the value at a JSON pointer of `document`.
+    pub fn at(root: &'s Value, document: &Value, pointer: &str) -> View<'s> {
+        let mut value = document;
+        let mut view = View::new(root, &[root], value);
+        for part in pointer.split('/').skip(1) {
+            let key = part.replace("~1", "/").replace("~0", "~");
+            let index = key.parse::<usize>().ok().filter(|_| value.is_array());
+            let below = match index {
+                Some(index) => value.get(index),
+                None => value.get(&key),
+            };
+            value = below.unwrap_or(&Value::Null);
+            view = match index {
+                Some(_) => view.element(value),
+                None => view.member(&key, value),
+            };
+        }
+        view
+    }
+
     /// The keys the value may have.
     pub fn keys(&self) -> Vec<&'s str> {
         let mut keys: Vec<&str> = self
@@ -87,6 +107,33 @@ impl<'s> View<'s> {
         })
     }
 
+    /// Whether the value must have that key.
+    pub fn requires(&self, key: &str) -> bool {
+        self.required().any(|required| required == key)
+    }
+
+    /// The least that could stand in the place of the value and be read.
+    pub fn placeholder(&self) -> Value {
+        if self.takes("string") {
+            return Value::String(String::new());
+        }
+        if self.takes("array") {
+            return Value::Array(Vec::new());
+        }
+        let member = |key: &'s str| (key.to_owned(), self.member(key, &Value::Null).placeholder());
+        if self.takes("object") { self.required().map(member).collect() } else { Value::Null }
+    }
+
+    fn required(&self) -> impl Iterator<Item = &'s str> {
+        let lists = self.parts.iter().filter_map(|part| part.get("required")?.as_array());
+        lists.flatten().filter_map(Value::as_str)
+    }
+
+    /// What could stand there.
+    pub fn example(&self) -> Option<&'s Value> {
+        self.parts.iter().find_map(|part| part.get("examples")?.get(0))
+    }
+
     /// What the schema says the value is, in words.
     pub fn description(&self) -> Option<&'s str> {
         self.parts.iter().rev().find_map(|part| part.get("description")?.as_str())
@@ -97,4 +144,9 @@ impl<'s> View<'s> {
 fn holds(condition: &Value, value: &Value) -> bool {
     let Some(properties) = condition.get("properties").and_then(Value::as_object) else { return false };
     properties.iter().all(|(key, expected)| value.get(key) == expected.get("const"))
+}
+
+/// The key under which the file with the secret `key` is named.
+pub fn twin_of(key: &str) -> String {
+    format!("{key}_file")
 }
