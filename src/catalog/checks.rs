@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::faults::FieldProblem;
+use crate::domain::matcher::{Matcher, Matchers};
 use crate::render::urls::presentable;
 
 /// The longest slug, in characters.
@@ -17,8 +18,11 @@ pub const MAX_URL: usize = 2_048;
 pub const MAX_RUNBOOK: usize = 65_536;
 /// The longest matcher.
 pub const MAX_MATCHER: usize = 1_000;
-/// The greatest size of a compiled regular expression of a matcher, in bytes.
-pub const MAX_COMPILED_MATCHER: usize = 24 * 1024;
+/// How much memory the compiled expressions of all entries together may take, in bytes. It also bounds
+/// how many there are, and so the time that an alert may have to be compared with all of them.
+pub const MAX_COMPILED: usize = 48 * 1024 * 1024;
+/// What an expression counts at least, in bytes.
+const LEAST_COMPILED: usize = 4 * 1024;
 /// The most aliases, matcher sets, matchers in a set, links, contacts or tags.
 pub const MAX_ITEMS: usize = 100;
 
@@ -30,6 +34,8 @@ pub const NUL_MESSAGE: &str = "contains a NUL character (U+0000): take it out";
 pub(super) struct Report {
     pub problems: Vec<FieldProblem>,
     with_nul: HashSet<String>,
+    /// What the entry's compiled expressions count.
+    pub compiled: usize,
 }
 
 impl Report {
@@ -92,6 +98,30 @@ impl Report {
             self.add(field, format!("must be at most {MAX_ITEMS}, not {count}"));
         }
     }
+}
+
+/// What the compiled expressions among these matchers count of [`MAX_COMPILED`].
+pub(super) fn compiled_size(matchers: &Matchers) -> usize {
+    let sizes = matchers.iter().map(Matcher::compiled_bytes).filter(|bytes| *bytes > 0);
+    sizes.map(|bytes| bytes.max(LEAST_COMPILED)).sum()
+}
+
+/// The problem of a catalog whose expressions count `size` when they may count `room`.
+pub(super) fn too_many_expressions(field: &str, size: usize, room: usize) -> Option<FieldProblem> {
+    let mib = |bytes: usize| format!("{}.{} MiB", bytes >> 20, (bytes & 0xF_FFFF) * 10 >> 20);
+    (size > room).then(|| {
+        FieldProblem::new(
+            field,
+            format!(
+                "the regular expressions take {} when compiled, and {} of the {} for the whole catalog are left; \
+                 write fewer or smaller repetitions ([a-z]+ for [a-z]{{1,300}}), plain beginnings (fraud-.*), or names \
+                 as aliases",
+                mib(size),
+                mib(room),
+                mib(MAX_COMPILED)
+            ),
+        )
+    })
 }
 
 /// Whether this is an absolute http or https URL without white space whose host is the same

@@ -24,6 +24,13 @@ pub struct Document {
     pub entries: Vec<EntryDocument>,
 }
 
+impl Document {
+    /// The slugs of its entries.
+    pub fn slugs(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().map(|document| document.entry.slug.as_str())
+    }
+}
+
 /// An entry and its history in one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EntryDocument {

@@ -5,17 +5,24 @@ use std::collections::{HashMap, HashSet};
 use super::document::{Document, EntryDocument};
 use super::faults::FieldProblem;
 use super::history::{check_deployment, check_version};
-use super::validate::{check_entry, check_names, folded_names};
+use super::validate::{MAX_COMPILED, check_names, folded_names, too_many_expressions, weigh_entry};
 use crate::domain::clock::Timestamp;
 
 /// Everything wrong with a document by itself: its entries, and names that two of them claim.
 pub fn check_document(document: &Document, now: Timestamp) -> Vec<FieldProblem> {
+    check_document_beside(document, now, 0)
+}
+
+/// The same where the compiled expressions of entries that stay count `others` already.
+pub(super) fn check_document_beside(document: &Document, now: Timestamp, others: usize) -> Vec<FieldProblem> {
     let mut checks = DocumentChecks::new(now);
     let mut problems = Vec::new();
     for (index, entry) in document.entries.iter().enumerate() {
         let found = checks.check(index, entry).into_iter();
         problems.extend(found.map(|problem| in_entry(index, problem)));
     }
+    let room = MAX_COMPILED.saturating_sub(others);
+    problems.extend(too_many_expressions("entries", checks.compiled, room));
     problems
 }
 
@@ -30,18 +37,21 @@ pub(super) struct DocumentChecks {
     slugs: HashSet<String>,
     /// The entry that claims a folded name.
     claimed: HashMap<String, String>,
+    /// What the compiled expressions of all entries count.
+    compiled: usize,
 }
 
 impl DocumentChecks {
     /// No entry was seen yet.
     pub fn new(now: Timestamp) -> Self {
-        Self { now, slugs: HashSet::new(), claimed: HashMap::new() }
+        Self { now, slugs: HashSet::new(), claimed: HashMap::new(), compiled: 0 }
     }
 
     /// What is wrong with the next entry, which stands at that index.
     pub fn check(&mut self, index: usize, document: &EntryDocument) -> Vec<FieldProblem> {
         let entry = &document.entry;
-        let mut problems = check_entry(entry);
+        let (mut problems, compiled) = weigh_entry(entry);
+        self.compiled += compiled;
         if self.slugs.insert(entry.slug.clone()) {
             problems.extend(check_names(entry, |name| self.claimed.get(name).cloned()));
         } else {

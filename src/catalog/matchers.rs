@@ -4,9 +4,14 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::checks::compiled_size;
 use crate::domain::entry::{EntryMatcher, EntryRecord};
 use crate::domain::labels::Labels;
-use crate::domain::matcher::{Anchor, Matchers};
+use crate::domain::matcher::{Anchor, Engine, Matcher, Matchers};
+
+/// The longest value that compiled expressions are compared with, in bytes: an alert may have to be
+/// compared with thousands of them. A rule with one does not hold for a longer one.
+const LONGEST_VALUE: usize = 1_024;
 
 /// The order in which matchers decide: higher priority first, then by slug, then as
 /// listed in the entry.
@@ -22,6 +27,15 @@ struct Rank {
 struct Rule {
     matchers: Matchers,
     record: Arc<EntryRecord>,
+}
+
+impl Rule {
+    fn holds(&self, labels: &Labels) -> bool {
+        let value = |name: &str| labels.get(name).map(String::as_str);
+        let is_too_long =
+            |m: &Matcher| m.compiled_bytes() > 0 && value(m.name()).is_some_and(|v| v.len() > LONGEST_VALUE);
+        !self.matchers.iter().any(is_too_long) && self.matchers.matches(value)
+    }
 }
 
 type Bucket = BTreeMap<Rank, Arc<Rule>>;
@@ -48,13 +62,23 @@ struct Place {
 pub(super) struct MatcherIndex {
     by_label: HashMap<String, LabelBuckets>,
     unanchored: Bucket,
-    places: HashMap<Arc<str>, Vec<Place>>,
+    places: HashMap<Arc<str>, Filed>,
+    /// What all compiled expressions count.
+    compiled: usize,
+}
+
+/// The rules of one entry.
+#[derive(Debug)]
+struct Filed {
+    places: Vec<Place>,
+    compiled: usize,
 }
 
 impl MatcherIndex {
     /// Files the matchers of an entry that has none filed.
     pub(super) fn insert(&mut self, record: &Arc<EntryRecord>) {
         let slug: Arc<str> = Arc::from(record.entry.slug.as_str());
+        let mut compiled = 0;
         let places: Vec<Place> = record
             .entry
             .matchers
@@ -62,13 +86,21 @@ impl MatcherIndex {
             .enumerate()
             .filter_map(|(position, set)| {
                 let matchers = parse(set, &slug)?;
+                compiled += compiled_size(&matchers);
                 let rank = Rank { priority: Reverse(set.priority), slug: slug.clone(), position };
                 Some(self.file(rank, Rule { matchers, record: record.clone() }))
             })
             .collect();
         if !places.is_empty() {
-            self.places.insert(slug, places);
+            self.compiled += compiled;
+            self.places.insert(slug, Filed { places, compiled });
         }
+    }
+
+    /// What the compiled expressions of all entries but some count.
+    pub(super) fn compiled_without<'s>(&self, slugs: impl Iterator<Item = &'s str>) -> usize {
+        let others = slugs.filter_map(|slug| self.places.get(slug)).map(|filed| filed.compiled).sum();
+        self.compiled.saturating_sub(others)
     }
 
     /// Whether nothing is filed.
@@ -79,9 +111,9 @@ impl MatcherIndex {
 
     /// Takes an entry's matchers out.
     pub(super) fn remove(&mut self, slug: &str) {
-        for place in self.places.remove(slug).unwrap_or_default() {
-            self.take_out(&place);
-        }
+        let Some(filed) = self.places.remove(slug) else { return };
+        self.compiled -= filed.compiled;
+        filed.places.iter().for_each(|place| self.take_out(place));
     }
 
     /// The entry whose matchers hold, by priority, then slug.
@@ -218,7 +250,7 @@ impl<'a> Best<'a> {
             if self.0.is_some_and(|(best, _)| best <= rank) {
                 return;
             }
-            if rule.matchers.matches(|name| labels.get(name).map(String::as_str)) {
+            if rule.holds(labels) {
                 self.0 = Some((rank, rule));
                 return;
             }
@@ -229,7 +261,7 @@ impl<'a> Best<'a> {
 /// Entries are checked before they are stored, so a matcher that does not parse was stored
 /// by another version; the entry is still found by its names.
 fn parse(set: &EntryMatcher, slug: &str) -> Option<Matchers> {
-    match Matchers::parse_all(&set.matchers) {
+    match Matchers::parse_all_with(&set.matchers, Engine::Table) {
         Ok(matchers) if matchers.is_empty() => None,
         Ok(matchers) => Some(matchers),
         Err(_) => {

@@ -12,7 +12,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use super::document::{DeploymentDocument, Document, EntryDocument, VersionDocument, told};
 use super::faults::FieldProblem;
 use super::snapshot::{Catalog, Change};
-use super::validate::{check_entry, check_names, folded_names};
+use super::validate::{MAX_COMPILED, check_names, folded_names, too_many_expressions, weigh_entry};
 use crate::domain::clock::SharedClock;
 use crate::domain::entry::{Entry, EntryRecord};
 use crate::domain::ids::IdMaker;
@@ -143,7 +143,10 @@ impl CatalogService {
 
     /// Every problem of an entry, the names others own included.
     async fn check(&self, tx: &mut Tx, entry: &Entry) -> Result<(), CatalogError> {
-        let mut problems = check_entry(entry);
+        let (mut problems, compiled) = weigh_entry(entry);
+        let others = self.catalog.compiled_without(std::iter::once(entry.slug.as_str()));
+        let room = MAX_COMPILED.saturating_sub(others);
+        problems.extend(too_many_expressions("matchers", compiled, room));
         let names = folded_names(entry);
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let owners = tx.find_catalog_name_owners(&names).await?;

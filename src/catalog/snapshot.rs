@@ -104,6 +104,11 @@ impl Catalog {
         self.len() == 0
     }
 
+    /// What the compiled expressions of all entries but some count.
+    pub(super) fn compiled_without<'s>(&self, slugs: impl Iterator<Item = &'s str>) -> usize {
+        self.index.read().matchers.compiled_without(slugs)
+    }
+
     pub(super) fn read<T>(&self, look_up: impl FnOnce(&CatalogConfig, &Index) -> T) -> T {
         let settings = self.settings.load();
         look_up(&settings, &self.index.read())

@@ -2,21 +2,33 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+pub use super::checks::MAX_COMPILED;
+pub(super) use super::checks::too_many_expressions;
 use super::checks::{
-    MAX_COMPILED_MATCHER, MAX_MATCHER, MAX_NAME, MAX_PARAGRAPH, MAX_RUNBOOK, MAX_SLUG, MAX_URL, NUL_MESSAGE,
-    Report,
+    MAX_MATCHER, MAX_NAME, MAX_PARAGRAPH, MAX_RUNBOOK, MAX_SLUG, MAX_URL, NUL_MESSAGE, Report, compiled_size,
 };
 use super::faults::FieldProblem;
 use super::names::fold;
 use crate::domain::entry::{Contact, Entry, EntryMatcher};
-use crate::domain::matcher::Matchers;
+use crate::domain::matcher::{Engine, Matchers};
 use crate::render::links::LinkTemplates;
+
+/// How much memory the compiled expressions of one entry may take, in bytes: compiling them takes
+/// time, and others wait for a change.
+const MAX_COMPILED_ENTRY: usize = 4 * 1024 * 1024;
+/// After so many problems no further expressions are compiled.
+const ENOUGH_PROBLEMS: usize = 50;
 
 /// Words that stand in place of a slug in the API's paths.
 const RESERVED: [&str; 2] = ["import", "export"];
 
 /// Everything that is wrong with an entry by itself; empty when nothing is.
 pub fn check_entry(entry: &Entry) -> Vec<FieldProblem> {
+    weigh_entry(entry).0
+}
+
+/// [`check_entry`], and what the entry's compiled expressions count of [`MAX_COMPILED`].
+pub(super) fn weigh_entry(entry: &Entry) -> (Vec<FieldProblem>, usize) {
     let mut report = Report::default();
     slug(&mut report, &entry.slug);
     texts(&mut report, entry);
@@ -28,7 +40,7 @@ pub fn check_entry(entry: &Entry) -> Vec<FieldProblem> {
     if entry.tier.is_some_and(|tier| !(1..=5).contains(&tier)) {
         report.add("tier", "must be 1 (most important) to 5");
     }
-    report.problems
+    (report.problems, report.compiled)
 }
 
 /// The names of an entry that others have: `owner_of` knows the entry of a folded name.
@@ -104,14 +116,24 @@ fn aliases(report: &mut Report, entry: &Entry) {
 fn matchers(report: &mut Report, sets: &[EntryMatcher]) {
     report.count("matchers", sets.len());
     for (i, set) in sets.iter().enumerate() {
+        if report.compiled > MAX_COMPILED_ENTRY {
+            let limit = MAX_COMPILED_ENTRY >> 20;
+            let message = format!(
+                "the regular expressions up to here take more than {limit} MiB when compiled; use fewer"
+            );
+            return report.add(format!("matchers[{i}]"), message);
+        }
+        if report.problems.len() > ENOUGH_PROBLEMS {
+            return report.add(format!("matchers[{i}]"), "not looked at: too much is wrong before it");
+        }
         let field = format!("matchers[{i}].matchers");
         report.count(&field, set.matchers.len());
         for (j, text) in set.matchers.iter().enumerate() {
             report.text(&format!("{field}[{j}]"), text, MAX_MATCHER);
         }
-        match Matchers::parse_all(&set.matchers) {
+        match Matchers::parse_all_with(&set.matchers, Engine::Table) {
             Ok(parsed) => {
-                small(report, &field, &parsed);
+                report.compiled += compiled_size(&parsed);
                 selective(report, field, &parsed);
             }
             Err(faults) => {
@@ -120,23 +142,6 @@ fn matchers(report: &mut Report, sets: &[EntryMatcher]) {
                 }
             }
         }
-    }
-}
-
-/// Of a route's expressions there are few; of the catalog's there may be thousands, and an
-/// alert may have to be compared with all of them.
-fn small(report: &mut Report, field: &str, matchers: &Matchers) {
-    for matcher in matchers.iter().filter(|matcher| matcher.compiled_bytes() > MAX_COMPILED_MATCHER) {
-        report.add(
-            field,
-            format!(
-                "the regular expression for {:?} takes {} KiB when compiled, which is more than {}; write fewer or \
-                 smaller repetitions ([a-z]+ for [a-z]{{1,1000}}), or give the entry the name as an alias",
-                matcher.name(),
-                matcher.compiled_bytes().div_ceil(1024),
-                MAX_COMPILED_MATCHER / 1024
-            ),
-        );
     }
 }
 

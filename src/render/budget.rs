@@ -1,9 +1,10 @@
 //! Bounds on what rendering may cost: steps, bytes and time. Without them a template of a
 //! few lines could keep a worker busy for hours or fill the memory.
 //!
-//! One message has one budget, for its links and for every template that is not our own
-//! together: [`within`] joins the budget that is open, if any. Our own templates must
-//! work whatever the others used up: they have one [`apart`].
+//! One message has one budget for every template that is not our own: [`within`] joins the
+//! budget that is open, if any. Its links have a small one together, since they are the catalog's
+//! and stand in many messages. Our own templates must work whatever the others used up. Both
+//! have theirs [`apart`].
 
 use std::cell::Cell;
 use std::io;
@@ -25,11 +26,18 @@ pub(super) struct Limits {
     time: Duration,
 }
 
-/// For a message: its links and the templates that replace built-in ones.
+/// For the links of a message together.
+pub(super) const LINKS: Limits =
+    Limits { steps: 50_000, bytes: 512 * 1024, time: Duration::from_millis(250) };
+
+/// For the templates of a message that replace built-in ones.
 pub(super) const MESSAGE: Limits =
     Limits { steps: 200_000, bytes: 8 * 1024 * 1024, time: Duration::from_secs(2) };
 
-/// For a link or a key of its own: triage renders a key for each alert.
+/// For a dedup key: triage renders one for each alert, within its transaction.
+pub(super) const KEY: Limits = Limits { steps: 10_000, bytes: 64 * 1024, time: Duration::from_millis(200) };
+
+/// For a link of its own.
 pub(super) const SINGLE: Limits =
     Limits { steps: 10_000, bytes: 256 * 1024, time: Duration::from_millis(200) };
 

@@ -60,7 +60,8 @@ impl Compiled {
     pub(super) fn render(&self, context: &Context) -> Result<String, TemplateFault> {
         let limits = match self.medium {
             Medium::Message(_) => budget::MESSAGE,
-            Medium::Url | Medium::Key => budget::SINGLE,
+            Medium::Url => budget::SINGLE,
+            Medium::Key => budget::KEY,
         };
         let render = || budget::within(limits, || self.try_render(context));
         catch_unwind(AssertUnwindSafe(render))

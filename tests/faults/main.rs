@@ -10,6 +10,7 @@
 mod attacks;
 mod chance;
 mod clocks;
+mod costly;
 mod disk;
 mod kill;
 mod large_body;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{CatalogError, CatalogService, aside, document_of, entry_write};
 use crate::catalog::document::Document;
-use crate::catalog::document_checks::{check_document, in_entry};
+use crate::catalog::document_checks::{check_document_beside, in_entry};
 use crate::catalog::faults::FieldProblem;
 use crate::catalog::plan::{ChangeAction, EntryChange, ImportReport, PlannedEntry, differences, plan_entry};
 use crate::catalog::validate::{check_names, folded_names};
@@ -91,8 +91,15 @@ impl CatalogService {
     ) -> Result<ImportReport, CatalogError> {
         let now = self.clock.now();
         let document = Arc::new(document);
-        let checked = document.clone();
-        let mut problems = aside(move || check_document(&checked, now)).await;
+        let (checked, catalog) = (document.clone(), self.catalog.clone());
+        let check = move || {
+            let others = match options.missing {
+                Missing::Keep => catalog.compiled_without(checked.slugs()),
+                Missing::Delete => 0,
+            };
+            check_document_beside(&checked, now, others)
+        };
+        let mut problems = aside(check).await;
         let dry_run = options.mode == ImportMode::DryRun;
         let mut report = ImportReport { dry_run, ..ImportReport::default() };
         let mut rest = self.all_of(document, options.missing).await?;
@@ -137,7 +144,7 @@ impl CatalogService {
             let mut tx = self.store.begin_read().await?;
             deleted = tx.list_catalog_slugs().await?;
             tx.rollback().await?;
-            let kept: HashSet<&str> = document.entries.iter().map(|d| d.entry.slug.as_str()).collect();
+            let kept: HashSet<&str> = document.slugs().collect();
             deleted.retain(|slug| !kept.contains(slug.as_str()));
         }
         Ok(Rest { places: (0..document.entries.len()).collect(), document, deleted })

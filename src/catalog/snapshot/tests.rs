@@ -183,3 +183,33 @@ fn a_name_is_compared_with_a_thousand_expressions_in_no_time() {
     assert!(fastest < std::time::Duration::from_millis(500), "{fastest:?}");
     assert_eq!(slug(&catalog, &[("app", "abx")]), Some("model-0".into()));
 }
+
+#[test]
+fn expressions_are_not_compared_with_very_long_values_and_plain_beginnings_are() {
+    let catalog = catalog(vec![
+        record("plain", &[], &[(&["pod=~\"fraud-.*\""], 0)]),
+        record("expression", &[], &[(&["pod=~\"churn-[a-z]+\""], 0)]),
+        record("other", &[], &[(&["app=\"x\"", "pod!~\"[0-9]+\""], 0)]),
+    ]);
+    let long = |begin: &str, length: usize| format!("{begin}{}", "x".repeat(length - begin.len()));
+
+    assert_eq!(slug(&catalog, &[("pod", &long("fraud-", 16_000))]), Some("plain".into()));
+    assert_eq!(slug(&catalog, &[("pod", &long("churn-", 1_024))]), Some("expression".into()));
+    assert_eq!(slug(&catalog, &[("pod", &long("churn-", 1_025))]), None);
+    assert_eq!(slug(&catalog, &[("app", "x"), ("pod", &long("", 1_024))]), Some("other".into()));
+    assert_eq!(slug(&catalog, &[("app", "x"), ("pod", &long("", 1_025))]), None);
+}
+
+#[test]
+fn what_expressions_take_is_known_and_forgotten_with_their_entries() {
+    let catalog = catalog(vec![record("a", &[], &[(&["pod=~\"x[a-z]+\""], 0)]), record("b", &[], &[])]);
+    let all = catalog.compiled_without(std::iter::empty());
+    assert!(all >= 4 * 1024);
+
+    catalog.apply(vec![put(record("b", &[], &[(&["pod=~\"x[a-z]+\""], 0)]))], 2);
+    assert_eq!(catalog.compiled_without(std::iter::empty()), 2 * all);
+    assert_eq!(catalog.compiled_without(["a", "c"].into_iter()), all);
+
+    catalog.apply(vec![Change::Removed("a".to_owned()), put(record("b", &[], &[]))], 3);
+    assert_eq!(catalog.compiled_without(std::iter::empty()), 0);
+}

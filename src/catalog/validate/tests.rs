@@ -110,18 +110,56 @@ fn a_name_belongs_to_one_entry() {
 fn an_expression_that_grows_large_when_compiled_is_refused_with_what_to_write() {
     let entry = |matcher: &str| Entry { matchers: vec![set(&[matcher])], ..named("fraud") };
 
-    for small in
-        ["app=~\"[a-z]{1,200}\"", "app=~\".*-fraud-v[0-9]+\"", "app=~\"(?i)gpt-4.*\"", r"app=~\pL+-v[0-9]+"]
-    {
+    for small in [
+        "app=~\"[a-z]{1,1000}\"",
+        "app=~\".*-fraud-v[0-9]+\"",
+        "app=~\"(?i).*(fraud|churn|ranking)-?(detector|model)?.*\"",
+        r"app=~\pL+-v[0-9]+",
+        "app!~\".{400}\",app=\"x\"",
+    ] {
         assert_eq!(check(&entry(small)), Vec::<String>::new(), "{small}");
     }
-    for large in ["app=~\"[a-z]{1,1000}\"", "app!~\".{400}\",app=\"x\"", "app=~\"(a|b|c){1,900}\""] {
+    for large in ["app=~\"(a|b)*a(a|b){20}\"", r#"app=~"\\pL{300}""#, "app=~\".*[ab].{30}c\""] {
         let problems = check(&entry(large));
         assert_eq!(problems.len(), 1, "{large}: {problems:?}");
+        assert!(problems[0].starts_with("matchers[0].matchers[0]: "), "{problems:?}");
         assert!(
-            problems[0].starts_with("matchers[0].matchers: the regular expression for \"app\" takes "),
+            problems[0].contains("the regular expression for \"app\": takes more than 512 KiB"),
             "{problems:?}"
         );
-        assert!(problems[0].contains("[a-z]+ for [a-z]{1,1000}"), "{problems:?}");
     }
+}
+
+#[test]
+fn expressions_of_a_whole_catalog_have_a_limit() {
+    let (_, compiled) = weigh_entry(&Entry { matchers: vec![set(&["app=~\"[a-z]{1,300}\""])], ..named("a") });
+    let (_, plain) =
+        weigh_entry(&Entry { matchers: vec![set(&["app=~\"fraud-.*|x\"", "b=\"c\""])], ..named("a") });
+
+    assert!((4 * 1024..12 * 1024).contains(&compiled), "{compiled}");
+    assert_eq!(weigh_entry(&Entry { matchers: vec![set(&["app=~\"fraud-.*\""])], ..named("a") }).1, 0);
+    assert_eq!(plain, 4 * 1024);
+    assert_eq!(too_many_expressions("matchers", MAX_COMPILED, MAX_COMPILED), None);
+    let problem = too_many_expressions("matchers", 3 << 20, 1 << 19).unwrap();
+    assert!(
+        problem.message.contains("take 3.0 MiB when compiled, and 0.5 MiB of the 48.0 MiB"),
+        "{problem:?}"
+    );
+}
+
+#[test]
+fn an_entry_of_too_many_expressions_is_refused_before_all_are_compiled() {
+    let many = |text: &str, sets: usize| {
+        let texts: Vec<String> = (0..60).map(|n| format!("l{n}=~\"{text}\"")).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        check(&Entry { matchers: vec![set(&texts); sets], ..named("a") })
+    };
+
+    assert_eq!(many("[a-z]+x", 17), Vec::<String>::new());
+    let problems = many("[a-z]+x", 100);
+    assert_eq!(problems.len(), 1);
+    assert!(problems[0].starts_with("matchers[18]: the regular expressions up to here take more than 4 MiB"));
+    let problems = many(".*[ab].{30}c", 100);
+    assert_eq!(problems.len(), 61);
+    assert_eq!(problems[60], "matchers[1]: not looked at: too much is wrong before it");
 }

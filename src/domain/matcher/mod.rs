@@ -18,8 +18,8 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-pub use pattern::Anchor;
 use pattern::Pattern;
+pub use pattern::{Anchor, Engine};
 use syntax::RawMatcher;
 pub use syntax::{MatchOp, SyntaxError};
 pub use values::Values;
@@ -67,11 +67,14 @@ impl Matcher {
         op: MatchOp,
         value: impl Into<String>,
     ) -> Result<Self, MatcherProblem> {
-        let (name, value) = (name.into(), value.into());
+        Self::compile(name.into(), op, value.into(), Engine::General)
+    }
+
+    fn compile(name: String, op: MatchOp, value: String, engine: Engine) -> Result<Self, MatcherProblem> {
         if name.is_empty() {
             return Err(MatcherProblem::EmptyName);
         }
-        let pattern = op.is_regex().then(|| compile(&name, &value)).transpose()?;
+        let pattern = op.is_regex().then(|| compile(&name, &value, engine)).transpose()?;
         Ok(Self { name, op, value, pattern })
     }
 
@@ -162,7 +165,11 @@ impl Matchers {
     /// # Errors
     /// At the first faulty matcher.
     pub fn parse(text: &str) -> Result<Self, InvalidMatcher> {
-        parse_either(text).map(Self).map_err(|problem| InvalidMatcher::new(text, problem))
+        Self::parse_with(text, Engine::General)
+    }
+
+    fn parse_with(text: &str, engine: Engine) -> Result<Self, InvalidMatcher> {
+        parse_either(text, engine).map(Self).map_err(|problem| InvalidMatcher::new(text, problem))
     }
 
     /// Reads texts each of which may hold several matchers; all of all must hold.
@@ -170,10 +177,18 @@ impl Matchers {
     /// # Errors
     /// Every faulty text with its index.
     pub fn parse_all(texts: &[String]) -> Result<Self, Vec<(usize, InvalidMatcher)>> {
+        Self::parse_all_with(texts, Engine::General)
+    }
+
+    /// [`Self::parse_all`] with expressions compiled that way.
+    ///
+    /// # Errors
+    /// Every faulty text with its index; also one whose expression does not fit the engine.
+    pub fn parse_all_with(texts: &[String], engine: Engine) -> Result<Self, Vec<(usize, InvalidMatcher)>> {
         let mut matchers = Vec::new();
         let mut problems = Vec::new();
         for (index, text) in texts.iter().enumerate() {
-            match Self::parse(text) {
+            match Self::parse_with(text, engine) {
                 Ok(parsed) => matchers.extend(parsed.0),
                 Err(problem) => problems.push((index, problem)),
             }
@@ -214,7 +229,10 @@ impl fmt::Display for Matchers {
     }
 }
 
-fn parse_either(text: &str) -> Result<Vec<Matcher>, MatcherProblem> {
+fn parse_either(text: &str, engine: Engine) -> Result<Vec<Matcher>, MatcherProblem> {
+    let build_all = |raw: Vec<RawMatcher>| -> Result<Vec<Matcher>, MatcherProblem> {
+        raw.into_iter().map(|raw| Matcher::compile(raw.name, raw.op, raw.value, engine)).collect()
+    };
     let classic = match classic::parse(text).map(build_all) {
         Ok(Ok(matchers)) => return Ok(matchers),
         Ok(Err(problem)) => Some(problem),
@@ -225,12 +243,8 @@ fn parse_either(text: &str) -> Result<Vec<Matcher>, MatcherProblem> {
     modern.map_err(|problem| classic.unwrap_or(problem))
 }
 
-fn build_all(raw: Vec<RawMatcher>) -> Result<Vec<Matcher>, MatcherProblem> {
-    raw.into_iter().map(|raw| Matcher::new(raw.name, raw.op, raw.value)).collect()
-}
-
-fn compile(name: &str, pattern: &str) -> Result<Pattern, MatcherProblem> {
-    Pattern::compile(pattern)
+fn compile(name: &str, pattern: &str, engine: Engine) -> Result<Pattern, MatcherProblem> {
+    Pattern::compile(pattern, engine)
         .map_err(|fault| MatcherProblem::Regex { name: name.to_owned(), message: fault.to_string() })
 }
 

@@ -2,12 +2,29 @@
 //! begins. Most patterns in use are alternations of literals or a literal and `.*`:
 //! compiling these would cost thousands of times more than the comparison they stand for.
 
-use regex_automata::meta;
+use std::sync::Arc;
+
+use regex_automata::dfa::{Automaton as _, StartKind, dense};
+use regex_automata::nfa::thompson;
+use regex_automata::{Anchored, Input, meta};
+use regex_syntax::hir::{Hir, Look};
 
 use super::re2::{self, RegexFault};
 
 /// The greatest size of one compiled expression, in bytes.
 const MAX_COMPILED_BYTES: usize = 1024 * 1024;
+/// The greatest size of one expression's table, in bytes.
+const MAX_TABLE_BYTES: usize = 512 * 1024;
+
+/// How expressions are compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// Nearly every expression fits, and some take long for a value.
+    General,
+    /// A table of states: the time for a value depends on the value's length alone, and nothing
+    /// is set aside for a first use. For expressions of which thousands may be compared with one value.
+    Table,
+}
 
 /// What a label's value must be for a matcher to hold. May be too wide, never too narrow;
 /// never holds for a missing label. An index files matchers under it.
@@ -27,7 +44,15 @@ pub(super) enum Pattern {
     /// A literal and `.*`.
     StartsWith(String),
     /// Anything else, with the text every match begins with.
-    Regex { regex: meta::Regex, prefix: String },
+    Regex { regex: Compiled, prefix: String },
+}
+
+/// An expression, compiled.
+#[derive(Clone, Debug)]
+pub(super) enum Compiled {
+    General(meta::Regex),
+    /// With whether every match begins where the value does.
+    Table(Arc<dense::DFA<Vec<u32>>>, Anchored),
 }
 
 /// Why a pattern cannot be used.
@@ -37,9 +62,9 @@ pub(super) enum PatternFault {
     Syntax(#[from] RegexFault),
     #[error(
         "takes more than {} KiB when compiled; write fewer or smaller repetitions, such as x+ for x{{1,1000}}",
-        MAX_COMPILED_BYTES / 1024
+        .0 / 1024
     )]
-    TooLarge,
+    TooLarge(usize),
     #[error("cannot be compiled: {0}")]
     Engine(String),
 }
@@ -59,19 +84,16 @@ impl Pattern {
 
     /// Reads and compiles a regular expression as Alertmanager does: the whole value must
     /// match. A parenthesis that is closed but never opened closes Alertmanager's own.
-    pub(super) fn compile(pattern: &str) -> Result<Self, PatternFault> {
+    pub(super) fn compile(pattern: &str, engine: Engine) -> Result<Self, PatternFault> {
         if let Some(simple) = Self::without_regex(pattern) {
             return Ok(simple);
         }
         let hir = re2::parse(&format!("^(?:{pattern})$"))?;
         let prefix = re2::leading_text(&hir);
-        let regex = meta::Builder::new().configure(engine()).build_from_hir(&hir).map_err(|error| {
-            if error.size_limit().is_some() {
-                PatternFault::TooLarge
-            } else {
-                PatternFault::Engine(error.to_string())
-            }
-        })?;
+        let regex = match engine {
+            Engine::General => Compiled::general(&hir)?,
+            Engine::Table => Compiled::table(&hir)?,
+        };
         Ok(Self::Regex { regex, prefix })
     }
 
@@ -79,7 +101,8 @@ impl Pattern {
     pub(super) fn compiled_bytes(&self) -> usize {
         match self {
             Self::OneOf(_) | Self::StartsWith(_) => 0,
-            Self::Regex { regex, .. } => regex.memory_usage(),
+            Self::Regex { regex: Compiled::General(regex), .. } => regex.memory_usage(),
+            Self::Regex { regex: Compiled::Table(table, _), .. } => table.memory_usage(),
         }
     }
 
@@ -116,9 +139,61 @@ impl Anchor {
     }
 }
 
+impl Compiled {
+    fn general(hir: &Hir) -> Result<Self, PatternFault> {
+        let built = meta::Builder::new().configure(general()).build_from_hir(hir);
+        built.map(Self::General).map_err(|error| match error.size_limit() {
+            Some(_) => PatternFault::TooLarge(MAX_COMPILED_BYTES),
+            None => PatternFault::Engine(error.to_string()),
+        })
+    }
+
+    fn table(hir: &Hir) -> Result<Self, PatternFault> {
+        let is_anchored = hir.properties().look_set_prefix().contains(Look::Start);
+        let (start, anchored) = if is_anchored {
+            (StartKind::Anchored, Anchored::Yes)
+        } else {
+            (StartKind::Unanchored, Anchored::No)
+        };
+        let states = thompson::Config::new()
+            .which_captures(thompson::WhichCaptures::None)
+            .nfa_size_limit(Some(MAX_COMPILED_BYTES));
+        let states = thompson::Compiler::new().configure(states).build_from_hir(hir).map_err(|error| {
+            match error.size_limit() {
+                Some(_) => PatternFault::TooLarge(MAX_TABLE_BYTES),
+                None => PatternFault::Engine(error.to_string()),
+            }
+        })?;
+        let table = dense::Config::new()
+            .start_kind(start)
+            .accelerate(false)
+            .dfa_size_limit(Some(MAX_TABLE_BYTES))
+            .determinize_size_limit(Some(MAX_TABLE_BYTES));
+        let built = dense::Builder::new().configure(table).build_from_nfa(&states);
+        built.map(|table| Self::Table(Arc::new(table), anchored)).map_err(|error| {
+            if error.is_size_limit_exceeded() {
+                PatternFault::TooLarge(MAX_TABLE_BYTES)
+            } else {
+                PatternFault::Engine(error.to_string())
+            }
+        })
+    }
+
+    fn is_match(&self, value: &str) -> bool {
+        match self {
+            Self::General(regex) => regex.is_match(value),
+            Self::Table(table, anchored) => {
+                let input = Input::new(value).anchored(*anchored).earliest(true);
+                // It fails for tables that give up on some bytes, which these do not.
+                table.try_search_fwd(&input).is_ok_and(|found| found.is_some())
+            }
+        }
+    }
+}
+
 /// Label values are short and expressions many: without the engine's tables for long texts
 /// an expression takes half of the memory, and its first use a tenth of the time.
-fn engine() -> meta::Config {
+fn general() -> meta::Config {
     meta::Config::new().hybrid(false).dfa(false).nfa_size_limit(Some(MAX_COMPILED_BYTES))
 }
 
@@ -171,7 +246,7 @@ mod tests {
     }
 
     fn anchor(pattern: &str) -> Option<Anchor> {
-        Pattern::compile(pattern).unwrap().anchor()
+        Pattern::compile(pattern, Engine::General).unwrap().anchor()
     }
 
     #[test]
@@ -237,7 +312,9 @@ mod tests {
         ) {
             let Ok(hir) = re2::parse(&format!("^(?:{pattern})$")) else { return Ok(()) };
             let matches = meta::Builder::new().build_from_hir(&hir).unwrap().is_match(&value);
-            let pattern = Pattern::compile(&pattern).unwrap();
+            let table = Pattern::compile(&pattern, Engine::Table).unwrap();
+            proptest::prop_assert_eq!(table.matches(&value), matches);
+            let pattern = Pattern::compile(&pattern, Engine::General).unwrap();
             proptest::prop_assert_eq!(pattern.matches(&value), matches);
             proptest::prop_assume!(matches);
             let holds = match pattern.anchor() {
