@@ -108,7 +108,7 @@ pub(super) fn compiled_size(matchers: &Matchers) -> usize {
 
 /// The problem of a catalog whose expressions count `size` when they may count `room`.
 pub(super) fn too_many_expressions(field: &str, size: usize, room: usize) -> Option<FieldProblem> {
-    let mib = |bytes: usize| format!("{}.{} MiB", bytes >> 20, (bytes & 0xF_FFFF) * 10 >> 20);
+    let mib = |bytes: usize| format!("{}.{} MiB", bytes >> 20, ((bytes & 0xF_FFFF) * 10) >> 20);
     (size > room).then(|| {
         FieldProblem::new(
             field,
