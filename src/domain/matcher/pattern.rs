@@ -7,9 +7,8 @@ use std::sync::Arc;
 use regex_automata::dfa::{Automaton as _, StartKind, dense};
 use regex_automata::nfa::thompson;
 use regex_automata::{Anchored, Input, meta};
-use regex_syntax::hir::{Hir, Look};
 
-use super::re2::{self, RegexFault};
+use super::re2::{self, Hir, RegexFault};
 
 /// The greatest size of one compiled expression, in bytes.
 const MAX_COMPILED_BYTES: usize = 1024 * 1024;
@@ -149,7 +148,7 @@ impl Compiled {
     }
 
     fn table(hir: &Hir) -> Result<Self, PatternFault> {
-        let is_anchored = hir.properties().look_set_prefix().contains(Look::Start);
+        let is_anchored = re2::is_anchored(hir);
         let (start, anchored) = if is_anchored {
             (StartKind::Anchored, Anchored::Yes)
         } else {

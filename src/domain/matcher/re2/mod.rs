@@ -6,7 +6,8 @@
 //! Two differences are on purpose: `(?<name>…)` is read as by newer versions of Go, and
 //! operators may be nested [`MAX_NESTING`] deep instead of 1000.
 
-use regex_syntax::hir::{Dot, Hir, HirKind, Look, Repetition};
+pub(super) use regex_syntax::hir::Hir;
+use regex_syntax::hir::{Dot, HirKind, Look, Repetition};
 
 mod class;
 mod group;
@@ -52,6 +53,11 @@ pub(super) fn parse(pattern: &str) -> Result<Hir, RegexFault> {
         Parser { rest: pattern, flags: Flags::default(), open: Vec::new(), here: Level::default() };
     parser.run()?;
     Ok(parser.here.finish()?.hir)
+}
+
+/// Whether every match begins where the text does.
+pub(super) fn is_anchored(hir: &Hir) -> bool {
+    hir.properties().look_set_prefix().contains(Look::Start)
 }
 
 /// The text with which everything begins that an expression anchored in front matches.
