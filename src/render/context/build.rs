@@ -35,7 +35,7 @@ impl MessageContext {
         let incident_context = incident_context(snapshot, options.external_url);
         let facts = links::Facts { worst, version, window };
         let links =
-            budget::apart(budget::LINKS, || links::all(snapshot, options, facts, &incident_context.url));
+            budget::within(budget::MESSAGE, || links::all(snapshot, options, facts, &incident_context.url));
         let mut notes = notes::of(snapshot, &version_note, options.now);
         notes.extend(links.faults);
         // Some quote what strangers wrote.

@@ -6,10 +6,10 @@ use crate::domain::alert::Extras;
 use crate::domain::incident::Member;
 use crate::domain::labels::Labels;
 use crate::domain::notification::{EntryFacts, Snapshot};
-use crate::render::Link;
 use crate::render::escape::clean_line;
 use crate::render::links::{LinkContext, Window};
 use crate::render::urls::{encode, fitting, presentable};
+use crate::render::{Link, budget};
 
 /// What links are made of beside the snapshot.
 #[derive(Clone, Copy)]
@@ -36,6 +36,10 @@ pub(super) fn all(
     facts: Facts<'_>,
     incident_url: &str,
 ) -> Links {
+    budget::apart(budget::LINKS, || gather(snapshot, options, facts, incident_url))
+}
+
+fn gather(snapshot: &Snapshot, options: &ContextOptions<'_>, facts: Facts<'_>, incident_url: &str) -> Links {
     static NONE: Labels = Labels::new();
     let first = facts.worst;
     let annotations = first.map_or(&NONE, |member| &member.annotations);
