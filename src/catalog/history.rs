@@ -44,7 +44,8 @@ pub(super) fn check_deployment(deployment: &DeploymentDocument, now: Timestamp) 
         report.line(field, text, MAX_NAME);
     }
     report.url("url", &deployment.url);
-    report.text("rollback_command", &deployment.rollback_command, MAX_URL);
+    // Pasted from a message that has it on one line, several lines would be another command.
+    report.line("rollback_command", &deployment.rollback_command, MAX_URL);
     report.problems
 }
 
@@ -124,4 +125,24 @@ pub(super) fn current(history: &EntryHistory) -> Option<&str> {
 pub(super) fn newest_at(history: &EntryHistory) -> Option<Timestamp> {
     let versions = history.versions.last().map(|version| version.valid_from);
     versions.max(history.deployments.last().map(|deployment| deployment.at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_would_be_another_one_on_one_line_is_refused() {
+        let wrong = |command: &str| {
+            let deployment = DeploymentDocument {
+                version: "8".to_owned(),
+                rollback_command: command.to_owned(),
+                ..DeploymentDocument::default()
+            };
+            check_deployment(&deployment, Timestamp::default()).len()
+        };
+
+        assert_eq!(wrong("cd /srv && make rollback"), 0);
+        assert_eq!(wrong("cd /srv\nmake rollback"), 1);
+    }
 }

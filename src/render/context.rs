@@ -20,6 +20,7 @@ mod build;
 mod labels;
 mod links;
 mod notes;
+mod quantity;
 mod parts;
 
 pub use super::usable::is_usable;
@@ -116,7 +117,8 @@ pub struct MessageContext {
     pub labels: BTreeMap<String, String>,
     /// Annotations that all alerts share.
     pub annotations: BTreeMap<String, String>,
-    /// The member alerts: firing first, higher severity first, then in natural order.
+    /// The member alerts: firing first, higher severity first, then in
+    /// natural order; the worst first where it would stand far down.
     pub alerts: Vec<AlertContext>,
     /// Whether there is more than one alert.
     pub several: bool,

@@ -44,6 +44,12 @@ pub enum StoreError {
         /// Where it was.
         path: String,
     },
+    /// The SQLite file is damaged, or was overwritten. Only a restart with another file helps.
+    #[error("the database file {path} is damaged or was overwritten while it was open")]
+    FileDamaged {
+        /// Where it is.
+        path: String,
+    },
     /// The database could not be opened.
     #[error("could not open the database: {0}")]
     Open(String),
@@ -60,7 +66,7 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the same operation may succeed later without any change to it.
     pub fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Unavailable { .. } | Self::FileGone { .. })
+        matches!(self, Self::Unavailable { .. } | Self::FileGone { .. } | Self::FileDamaged { .. })
     }
 
     /// Whether it may have happened all the same: the answer to the commit was lost.
@@ -73,6 +79,13 @@ impl StoreError {
     pub fn is_too_slow(&self) -> bool {
         let Self::Unavailable { source: sqlx::Error::Database(error), .. } = self else { return false };
         error.code().is_some_and(|code| code == "57014")
+    }
+
+    /// Whether SQLite found that the file is no database, or no sound one. A damaged index for
+    /// searching alone is another code.
+    pub(super) fn is_damaged_file(&self) -> bool {
+        let Self::Unavailable { source: sqlx::Error::Database(error), .. } = self else { return false };
+        error.code().is_some_and(|code| code.parse().is_ok_and(|code: u32| is_damage(code)))
     }
 
     /// Whether there is no space left on the disk of the database.
@@ -128,6 +141,7 @@ impl StoreError {
         let source = match self {
             Self::Unavailable { source, .. } => source,
             Self::FileGone { .. } => return Some(FILE_GONE),
+            Self::FileDamaged { .. } => return Some(FILE_DAMAGED),
             _ => return None,
         };
         Some(advice(source)).filter(|advice| !advice.is_empty())
@@ -202,6 +216,7 @@ pub(super) fn is_unavailable(error: &sqlx::Error) -> bool {
 fn is_unavailable_code(code: &str) -> bool {
     // PERM, BUSY, LOCKED, NOMEM, READONLY, IOERR, FULL, CANTOPEN, PROTOCOL
     const SQLITE: [u32; 9] = [3, 5, 6, 7, 8, 10, 13, 14, 15];
+    // What a damaged file does to an alert is not the alert's fault.
     // Connection, rolled back (serialization, deadlock), out of resources, not in the right
     // state (a lock not to be had in time), operator intervention, system error; a session
     // ended for being idle in a transaction or for its transaction's length; read-only; a
@@ -211,7 +226,13 @@ fn is_unavailable_code(code: &str) -> bool {
     if code.len() == 5 {
         return POSTGRES.iter().any(|prefix| code.starts_with(prefix));
     }
-    code.parse::<u32>().is_ok_and(|n| SQLITE.contains(&(n & 0xFF)))
+    code.parse::<u32>().is_ok_and(|n| SQLITE.contains(&(n & 0xFF)) || is_damage(n))
+}
+
+/// CORRUPT and NOTADB, but for a table's own search index (CORRUPT_VTAB).
+fn is_damage(code: u32) -> bool {
+    const CORRUPT_VTAB: u32 = 267;
+    matches!(code & 0xFF, 11 | 26) && code != CORRUPT_VTAB
 }
 
 /// The server's own reason, and what an operator can do about it.
@@ -229,6 +250,9 @@ pub(super) fn with_advice(error: &sqlx::Error) -> String {
 const FULL_DISK: &str = "the disk is full: free some space";
 const FILE_GONE: &str = "the database file was deleted, renamed or replaced while it was open: put it back, or \
      restart modelpager to go on with the file that is there now";
+
+const FILE_DAMAGED: &str = "the database file is damaged or was overwritten while it was open: stop modelpager, put a \
+     backup in its place without FILE-wal and FILE-shm, and start it again";
 
 /// What is wrong and what an operator can do about it, where the error tells.
 fn advice(error: &sqlx::Error) -> &'static str {
@@ -262,6 +286,7 @@ fn advice_on_code(code: &str) -> &'static str {
         Some(5 | 6) => "another process holds a lock on the file: stop it",
         Some(3 | 8) => "the file or its folder is read-only: make it writable",
         Some(10) => "the disk reports an error: check it, and what this process may write",
+        Some(11 | 26) => FILE_DAMAGED,
         Some(13) => FULL_DISK,
         Some(14) => "the file cannot be opened: check its folder, and what this process may open",
         _ => "",
@@ -291,11 +316,11 @@ mod tests {
             assert!(is_unavailable_code(passing), "{passing}");
         }
         // unique, not null, syntax, no such table, bad text
-        for wrong in ["23505", "23502", "42601", "42P01", "22021", "1555", "19"] {
+        for wrong in ["23505", "23502", "42601", "42P01", "22021", "1555", "19", "267"] {
             assert!(!is_unavailable_code(wrong), "{wrong}");
         }
-        // SQLite: busy, busy snapshot, full, I/O error while reading
-        for passing in ["5", "517", "13", "266"] {
+        // SQLite: busy, busy snapshot, full, I/O error while reading; a file that is damaged or none
+        for passing in ["5", "517", "13", "266", "11", "779", "26"] {
             assert!(is_unavailable_code(passing), "{passing}");
         }
     }

@@ -217,12 +217,15 @@ impl Store {
             .doing("ping the database")
     }
 
-    /// Whether the SQLite file is still the one that was opened; always so on a server.
+    /// Whether the SQLite file is still the one that was opened, and sound; always so on a server.
     ///
     /// # Errors
-    /// When it was deleted, renamed or replaced: what is stored then is gone after a restart.
+    /// When it was deleted, renamed, replaced or overwritten: what is stored then is gone after a
+    /// restart.
     pub fn check_file(&self) -> Result<(), StoreError> {
-        self.file.as_ref().map_or(Ok(()), |file| file.check())
+        let Some(file) = &self.file else { return Ok(()) };
+        self.watch.check_sound()?;
+        file.check()
     }
 
     /// By how many milliseconds the database's clock is ahead of `clock`; `None` on SQLite, and

@@ -1,7 +1,7 @@
 //! Opening a database: scheme, options, the single-process lock, migrations.
 
 use std::fs::{File, OpenOptions};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use super::error::StoreError;
-use super::file_watch::FileWatch;
+use super::file_watch::{FileWatch, lock_of};
 use super::news::Announcer;
 use super::server::{self, STATEMENT_CACHE, Terms};
 use super::watch::Watch;
@@ -63,7 +63,8 @@ async fn open_sqlite(url: &str, max_connections: u32, purpose: Purpose) -> Resul
     if purpose == Purpose::Look && !file.is_file() {
         return Err(StoreError::Open(format!("there is no database at {}", file.display())));
     }
-    let lock = claim_file(&file)?;
+    let (file, lock) = claim_file(&file)?;
+    let options = options.filename(&file);
     let place = file.display().to_string();
     let options = options
         .journal_mode(SqliteJournalMode::Wal)
@@ -118,8 +119,9 @@ async fn open_sqlite(url: &str, max_connections: u32, purpose: Purpose) -> Resul
 
 /// Creates the file, readable by its owner alone, and locks its neighbour `FILE.lock`:
 /// SQLite's own locks would let a second process in between transactions, and two
-/// dispatchers would send everything twice.
-fn claim_file(file: &Path) -> Result<File, StoreError> {
+/// dispatchers would send everything twice. Answers its one name, without symbolic links: each
+/// name would have a lock of its own.
+fn claim_file(file: &Path) -> Result<(PathBuf, File), StoreError> {
     let path = file.display();
     if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder)
@@ -127,7 +129,9 @@ fn claim_file(file: &Path) -> Result<File, StoreError> {
     }
     let database = private_file(file).map_err(|e| not_made(e, |e| format!("could not open {path}: {e}")))?;
     warn_if_shared(&database, file);
-    let lock_path = file.with_added_extension("lock");
+    refuse_other_names(&database, file)?;
+    let file = file.canonicalize().map_err(|e| not_made(e, |e| format!("could not find {path}: {e}")))?;
+    let lock_path = lock_of(&file);
     let lock = private_file(&lock_path)
         .map_err(|e| not_made(e, |e| format!("could not open {}: {e}", lock_path.display())))?;
     lock.try_lock().map_err(|_| {
@@ -136,7 +140,21 @@ fn claim_file(file: &Path) -> Result<File, StoreError> {
              `modelpager migrate-storage --from sqlite://{path} --to postgres://…`"
         ))
     })?;
-    Ok(lock)
+    Ok((file, lock))
+}
+
+/// A file with a second name could be opened by a second process that holds the lock of that name.
+fn refuse_other_names(database: &File, path: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::MetadataExt as _;
+    let names = database.metadata().map_or(1, |metadata| metadata.nlink());
+    if names > 1 {
+        return Err(StoreError::Open(format!(
+            "{} has {names} names (hard links), and a second process could work on it by another one: \
+             remove the others, or copy the file and use the copy",
+            path.display()
+        )));
+    }
+    Ok(())
 }
 
 fn not_made(error: std::io::Error, told: impl Fn(&std::io::Error) -> String) -> StoreError {

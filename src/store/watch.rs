@@ -3,6 +3,7 @@
 //! and one when it serves again, however often each part tries meanwhile.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -25,6 +26,8 @@ pub struct Watch {
     triage: Mutex<Headway>,
     /// Connections that were open then are not to be used any more.
     stale_at: Mutex<Option<Instant>>,
+    /// The file was found to be no sound database.
+    is_damaged: AtomicBool,
     /// Connections that have not been used since then may be broken.
     shaken_at: Mutex<Option<Instant>>,
 }
@@ -73,6 +76,7 @@ impl Watch {
             works: Mutex::default(),
             triage: Mutex::default(),
             stale_at: Mutex::default(),
+            is_damaged: AtomicBool::default(),
             shaken_at: Mutex::default(),
         }
     }
@@ -136,7 +140,22 @@ impl Watch {
         }
     }
 
+    /// Whether the file is sound, as far as anybody found out. What is written to a damaged one is
+    /// not safe, until a restart with another one.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    pub(super) fn check_sound(&self) -> Result<(), StoreError> {
+        if self.is_damaged.load(Ordering::Relaxed) {
+            return Err(StoreError::FileDamaged { path: self.place.clone() });
+        }
+        Ok(())
+    }
+
     fn failed(&self, work: &'static str, error: &StoreError, now: Timestamp) {
+        if error.is_damaged_file() {
+            self.is_damaged.store(true, Ordering::Relaxed);
+        }
         if error.is_read_only_session() {
             *self.stale_at.lock() = Some(Instant::now());
         }

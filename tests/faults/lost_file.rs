@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::load::single;
-use crate::support::service::{Service, eventually};
+use crate::support::service::{Service, eventually, serve_and_end};
 
 fn config(database: &Path) -> Value {
     json!({
@@ -52,4 +52,50 @@ async fn a_database_file_that_is_gone_is_answered_with_503_until_it_is_back() {
     assert_eq!(post(&service, "Lost").await, 503);
     service.restart().await;
     assert_eq!(post(&service, "Again").await, 200, "a restart begins with the file that is there now");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_file_that_is_overwritten_is_answered_with_503_and_sets_no_alert_aside() {
+    for how in ["emptied", "first page of noise"] {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("test.db");
+        let service = Service::start(&config(&database)).await;
+        assert_eq!(post(&service, "Before").await, 200);
+        service.wait_for_processed(1).await;
+
+        let mut bytes = fs::read(&database).unwrap();
+        bytes[..4_096].fill(0xA5);
+        // In its place: the same inode.
+        fs::write(&database, if how == "emptied" { &[][..] } else { &bytes }).unwrap();
+
+        eventually("refused alerts", || async { (post(&service, "Meanwhile").await == 503).then_some(()) })
+            .await;
+        let ready = eventually("red readiness", || async {
+            let reply = service.call("GET", "/-/ready", "").await.ok()?;
+            (reply.status == 503).then_some(reply)
+        })
+        .await;
+        assert!(ready.body.contains("damaged or was overwritten"), "{how}: {}", ready.body);
+        assert!(!service.log().contains("set aside"), "{how}: {}", service.log());
+        assert_eq!(post(&service, "Later").await, 503, "{how}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_name_of_the_file_lets_no_second_process_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("test.db");
+    let service = Service::start(&config(&database)).await;
+    let (symbolic, hard) = (folder.path().join("symbolic.db"), folder.path().join("hard.db"));
+    std::os::unix::fs::symlink(&database, &symbolic).unwrap();
+
+    let (status, printed) = serve_and_end(&config(&symbolic).to_string()).await;
+    assert!(!status.success() && printed.contains("is in use by another modelpager"), "{printed}");
+
+    fs::hard_link(&database, &hard).unwrap();
+    let (status, printed) = serve_and_end(&config(&hard).to_string()).await;
+    assert!(!status.success() && printed.contains("has 2 names (hard links)"), "{printed}");
+
+    fs::remove_file(folder.path().join("test.db.lock")).unwrap();
+    assert_eq!(post(&service, "Unlocked").await, 503);
 }

@@ -20,7 +20,7 @@ use crate::support::service::Service;
 use crate::web_support::{Answer, Site, config_with_tokens};
 
 /// Every page, as a pattern filled in with something.
-const PAGES: [&str; 14] = [
+const PAGES: [&str; 15] = [
     "/",
     "/incidents",
     "/incidents/x",
@@ -29,6 +29,7 @@ const PAGES: [&str; 14] = [
     "/notifications/x/mail",
     "/notifications.csv",
     "/catalog",
+    "/catalog/-/export",
     "/catalog/x",
     "/catalog/x/edit",
     "/channels",
@@ -105,6 +106,21 @@ async fn who_is_not_known_is_led_to_the_way_in_and_sees_nothing() {
     assert_eq!(site.call(wrong).await.status, StatusCode::UNPROCESSABLE_ENTITY);
     let ingest = form("/login").set_form([("token", "ingest-token-0123456")]);
     assert!(site.call(ingest).await.text().contains("lacks the scope read"));
+}
+
+#[actix_web::test]
+async fn the_catalog_is_saved_by_who_is_logged_in() {
+    let site = Site::with_config(config_with_tokens()).await;
+    let session = log_in(&site, "read").await;
+    let asked = |uri: &str| site.call(TestRequest::get().uri(uri).insert_header(("Cookie", session.clone())));
+
+    let page = asked("/catalog").await.text().to_owned();
+    let address = page.split('"').find(|part| part.ends_with("/export")).unwrap().to_owned();
+    let saved = asked(&address).await;
+
+    assert_eq!(saved.status, StatusCode::OK, "{}", saved.text());
+    assert!(saved.header("content-disposition").contains("catalog.yaml"));
+    assert!(saved.text().contains("entries:"), "{}", saved.text());
 }
 
 #[actix_web::test]
@@ -427,6 +443,8 @@ async fn the_overview_counts_what_is_wrong_and_what_was_told(database: Fresh) {
 
 async fn every_list_is_shown_whatever_the_database(database: Fresh) {
     let site = open_over(database).await;
+    // The test sends the message, and nobody else.
+    site.state.dispatcher.stop(Duration::ZERO).await;
     let ids = site.tell(&told("console", "LatencyHigh")).await;
 
     for uri in [

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::{AlertContext, labels};
+use super::{AlertContext, labels, quantity};
 use crate::domain::alert::AlertStatus;
 use crate::domain::clock::Timestamp;
 use crate::domain::incident::Member;
@@ -18,6 +18,8 @@ use crate::render::{look, natural, urls, words};
 /// How Grafana names the rule in alerts about the rule itself.
 const RULE: &str = "rulename";
 
+/// So many alerts of a list are shown by every kind of channel.
+const SURELY_SHOWN: usize = 3;
 const MAX_LABEL: usize = 1_000;
 const MAX_ANNOTATION: usize = 8_000;
 const MAX_NAMES: usize = 100;
@@ -37,7 +39,8 @@ pub(super) struct Texts {
 
 /// The alerts as a message tells of them.
 pub(super) struct Told<'s> {
-    /// Firing first, higher severity first, then in natural order of what sets them apart.
+    /// Firing first, higher severity first, then in natural order of what sets them apart; the worst
+    /// in the first place where it would stand far down.
     pub alerts: Vec<AlertContext>,
     /// The alert that speaks for all of them.
     pub worst: Option<&'s Member>,
@@ -78,7 +81,14 @@ pub(super) fn all<'s>(
         rank(a).cmp(&rank(b)).then_with(|| natural::compare(&a_told.line, &b_told.line))
     });
     let members: Vec<&Member> = all.iter().map(|(member, _)| *member).collect();
-    Told { worst: worst(&members), alerts: all.into_iter().map(|(_, alert)| alert).collect() }
+    let worst = worst(&members);
+    let is_worst = |member: &&Member| worst.is_some_and(|worst| std::ptr::eq(*member, worst));
+    let place = members.iter().position(is_worst);
+    // It speaks for all: it must not be one of those that a list leaves out.
+    if let Some(place) = place.filter(|place| *place >= SURELY_SHOWN) {
+        all[..=place].rotate_right(1);
+    }
+    Told { worst, alerts: all.into_iter().map(|(_, alert)| alert).collect() }
 }
 
 /// Of those that are as severe as the first: the one whose value is farthest from its threshold.
@@ -93,18 +103,13 @@ fn worst<'s>(members: &[&'s Member]) -> Option<&'s Member> {
 fn excess(member: &Member) -> f64 {
     const UNKNOWN: f64 = -1.0;
     let (value, threshold) = (own_value(member), threshold(&member.annotations));
-    let (Some((value, unit)), Some((threshold, other))) = (quantity(&value), quantity(&threshold)) else {
+    let (Some((value, unit)), Some((threshold, other))) =
+        (quantity::read(&value), quantity::read(&threshold))
+    else {
         return UNKNOWN;
     };
     let excess = (value - threshold).abs() / threshold.abs().max(f64::EPSILON);
     if (unit == other || other.is_empty()) && excess.is_finite() { excess } else { UNKNOWN }
-}
-
-/// `412 ms` as 412 and `ms`.
-fn quantity(text: &str) -> Option<(f64, &str)> {
-    let end = text.find(|c: char| !c.is_ascii_digit() && !".+-".contains(c)).unwrap_or(text.len());
-    let (number, unit) = text.split_at(end);
-    Some((number.parse().ok()?, unit.trim()))
 }
 
 /// What the annotations of one alert say, each text once; the broken ones say nothing.

@@ -57,7 +57,7 @@ impl MessageContext {
             alertname: clean_line(&incident.alertname).into_owned(),
             entry: clean_line(&incident.entry).into_owned(),
             subject,
-            label_line: labels::line(snapshot, place.as_ref().map(|(name, _)| *name)),
+            label_line: labels::line(snapshot, worst, place.as_ref().map(|(name, _)| *name)),
             place: place.map(|(name, value)| format!("{name} {value}")).unwrap_or_default(),
             version: clean_line(version).into_owned(),
             version_note,

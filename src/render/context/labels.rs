@@ -44,8 +44,9 @@ pub(super) fn telling_first<'l>(mut labels: Vec<(&'l str, &'l str)>) -> Vec<(&'l
 }
 
 /// `feature_name=age, amount and 3 more · slice=eu`: what the alerts' labels say and nothing
-/// else in the message does, first those that differ. `place` is the label said already.
-pub(super) fn line(snapshot: &Snapshot, place: Option<&str>) -> String {
+/// else in the message does, first those that differ; the worst alert's value is always named.
+/// `place` is the label said already.
+pub(super) fn line(snapshot: &Snapshot, worst: Option<&Member>, place: Option<&str>) -> String {
     // The lines of a message for many stand for incidents, not for alerts.
     if snapshot.kind == NotificationKind::Folded {
         return String::new();
@@ -56,7 +57,7 @@ pub(super) fn line(snapshot: &Snapshot, place: Option<&str>) -> String {
         .into_iter()
         .filter(|name| Some(*name) != place && !is_said(name, snapshot))
         .filter_map(|name| {
-            let values = values(name, &snapshot.alerts)?;
+            let values = values(name, &snapshot.alerts, worst)?;
             Some((!values.differ, is_of_the_scrape(name), format!("{}={}", clean_line(name), values.text)))
         })
         .collect();
@@ -100,13 +101,18 @@ struct Values {
 }
 
 /// The values of one label, if they say anything; an alert without it counts as one that differs.
-fn values(name: &str, alerts: &[Member]) -> Option<Values> {
+fn values(name: &str, alerts: &[Member], worst: Option<&Member>) -> Option<Values> {
     let of = |alert: &Member| alert.labels.get(name).filter(|value| is_usable(value)).cloned();
     let all: Vec<Option<String>> = alerts.iter().map(of).collect();
     let differ = all.windows(2).any(|pair| pair[0] != pair[1]);
     let mut distinct: Vec<String> = all.into_iter().flatten().collect();
     distinct.sort_by(|a, b| natural::compare(a, b));
     distinct.dedup();
+    let of_worst = worst.and_then(&of);
+    let place = distinct.iter().position(|value| Some(value) == of_worst.as_ref());
+    if let Some(place) = place.filter(|place| *place >= MAX_VALUES) {
+        distinct[..=place].rotate_right(1);
+    }
     if distinct.is_empty() {
         return None;
     }

@@ -114,6 +114,8 @@ fn of_equally_severe_ones_the_farthest_from_its_threshold_speaks() {
         (["12%", "97%", "30%"], "90", "12%"),
         (["-5", "-80", "1"], "0", "-80"),
         (["NaN", "5 s", "7 s"], "1 s", "7 s"),
+        (["510ms", "600ms", "2.1s"], "500ms", "2.1s"),
+        (["1.2k", "900", "3.4M"], "500", "3.4M"),
         // What cannot be compared is told in order.
         (["7 s", "900 ms", "8000 ms"], "", "7 s"),
         (["7 s", "900 ms", "8000 ms"], "a lot", "7 s"),
@@ -195,6 +197,27 @@ fn the_line_of_labels_is_short_and_one_line() {
     assert!(!told.label_line.contains('\n'));
     assert!(told.label_line.ends_with(" more labels"), "{}", told.label_line);
     assert_eq!(build(&samples::folded()).label_line, "");
+}
+
+#[test]
+fn the_alert_whose_value_is_told_is_named_first() {
+    let mut snapshot = pods(1..=12);
+    for member in &mut snapshot.alerts {
+        let value = if member.labels["pod"] == "pod-12" { "9.9" } else { "1.1" };
+        annotate(member, &[("summary", "drifted"), ("value", value), ("threshold", "1")]);
+        member.labels.insert("feature_name".to_owned(), member.labels["pod"].replace("pod", "feature"));
+    }
+
+    let told = build(&snapshot);
+
+    assert_eq!(told.value, "9.9");
+    assert!(
+        told.label_line.contains("feature_name=feature-12, feature-1, feature-2 and 9 more"),
+        "{}",
+        told.label_line
+    );
+    let list: Vec<&str> = told.alerts.iter().take(3).map(|alert| alert.labels["pod"].as_str()).collect();
+    assert_eq!(list, ["pod-12", "pod-1", "pod-2"]);
 }
 
 #[test]

@@ -145,8 +145,16 @@ pub async fn export(
     query: web::Query<ExportQuery>,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
+    export_as(query.into_inner(), &state).await
+}
+
+/// The document of an export, for whoever may read.
+///
+/// # Errors
+/// 422 for an unknown format.
+pub async fn export_as(query: ExportQuery, state: &AppState) -> Result<HttpResponse, Problem> {
     let mut checked = Checked::default();
-    let word = checked.word("format", query.into_inner().format, &["yaml", "json"]);
+    let word = checked.word("format", query.format, &["yaml", "json"]);
     checked.finish()?;
     let format = if word.as_deref() == Some("json") { Format::Json } else { Format::Yaml };
     let document = state.catalog.export().await?;

@@ -25,7 +25,7 @@ pub fn list(viewer: &Viewer, here: &Address, items: &[StoredEntry], next: Option
         div.head {
             h1 { "Catalog" }
             div.actions {
-                a.button href="/api/v1/catalog/export" download { "Export" }
+                a.button href="/catalog/-/export" download { "Export" }
                 @if viewer.may_write() {
                     a.button href="/catalog/-/import" { "Import" }
                     a.button.primary href="/catalog/-/new" { "New entry" }

@@ -9,6 +9,7 @@ use crate::catalog::service::SUBJECT;
 use crate::store::log::PageKey;
 use crate::store::log_incidents::IncidentFilter;
 use crate::web::api::catalog::{CatalogQuery, LIST};
+use crate::web::api::catalog_import::{ExportQuery, export_as};
 use crate::web::api::query::checked_id;
 use crate::web::page::encode;
 use crate::web::path::{Path, path};
@@ -31,6 +32,7 @@ pub fn paths() -> Vec<Path> {
         path("/catalog").get(show_list).page(),
         path("/catalog/-/new").get(edit::show_new).post(edit::create).page(),
         path("/catalog/-/import").get(import::show).post(import::import).page(),
+        path("/catalog/-/export").get(export).undescribed(),
         path("/catalog/{slug}").get(show_one).page(),
         path("/catalog/{slug}/edit").get(edit::show).post(edit::save).page(),
         path("/catalog/{slug}/delete").post(edit::delete).undescribed(),
@@ -48,6 +50,15 @@ async fn show_list(viewer: Viewer, state: web::Data<AppState>) -> Result<HttpRes
     let next = items.last().filter(|_| has_more).map(|last| encode(LIST, &last.entry.slug));
     let main = list::list(&viewer, &here, &items, next.as_deref());
     Ok(shell::answer(&viewer, Page { title: "Catalog", main }))
+}
+
+/// What the API answers, for people: it takes no cookie.
+async fn export(
+    _: Viewer,
+    query: web::Query<ExportQuery>,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, Problem> {
+    export_as(query.into_inner(), &state).await
 }
 
 async fn show_one(
