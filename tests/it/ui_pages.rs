@@ -424,6 +424,8 @@ on_both_databases! {
 
 async fn the_overview_counts_what_is_wrong_and_what_was_told(database: Fresh) {
     let site = open_over(database).await;
+    // The test sends the messages, and nobody else.
+    site.state.dispatcher.stop(Duration::ZERO).await;
     for n in 0..3 {
         let entry = if n == 0 { "" } else { "fraud-detector" };
         site.tell(&Case { entry, ..told("console", "LatencyHigh") }).await;

@@ -81,6 +81,8 @@ async fn assert_guarded(site: &Site, too_low: &str, enough: &str, uri: &str) {
 #[actix_web::test]
 async fn the_channels_show_how_they_fare_and_what_they_sent() {
     let site = Site::with_config(console()).await;
+    // The test sends the messages, and nobody else.
+    site.state.dispatcher.stop(std::time::Duration::ZERO).await;
     let rejected = Case { end: Some(Next::Failed("gone".to_owned())), ..told("console", HOSTILE) };
     site.tell(&rejected).await;
     site.tell(&told("console", "LatencyHigh")).await;
