@@ -103,10 +103,14 @@ pub(super) fn spend(steps: usize) -> Result<(), RenderError> {
     }
 }
 
-/// Takes what `value` holds from the budget: before it is copied.
+/// Takes what `value` holds from the budget: before it is copied. What is too much uses all of it
+/// up, so that it is not tried again and again.
 pub(super) fn spend_on(value: &JsonValue) -> Result<(), String> {
     let mut left = bytes_left();
-    take(value, &mut left).map_or_else(|| Err(too_much()), |()| spend_bytes(bytes_left() - left))
+    match take(value, &mut left) {
+        Some(()) => spend_bytes(bytes_left() - left),
+        None => Err(used_up()),
+    }
 }
 
 /// Takes so many bytes from the budget.
@@ -121,6 +125,11 @@ pub(super) fn spend_bytes(bytes: usize) -> Result<(), String> {
 /// How many bytes helpers may still make.
 pub(super) fn bytes_left() -> usize {
     OPEN.get().map_or(usize::MAX, |open| usize::try_from(open.bytes).unwrap_or(usize::MAX))
+}
+
+/// Takes what is left, for something that needs more; says so.
+pub(super) fn used_up() -> String {
+    spend_bytes(usize::MAX).err().unwrap_or_else(too_much)
 }
 
 /// Why more than [`bytes_left`] cannot be had.

@@ -96,6 +96,10 @@ impl FactTemplate {
                 _ => Cow::Borrowed(value),
             }));
         }
+        // To read all labels costs something, too.
+        if budget::bytes_left() == 0 {
+            return Err(TemplateFault::new(None, budget::too_much()));
+        }
         let context =
             Context::wraps(context).map_err(|error| TemplateFault::new(None, error.reason().to_string()))?;
         self.compiled.render(&context)

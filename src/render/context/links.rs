@@ -11,6 +11,9 @@ use crate::render::links::{LinkContext, Window};
 use crate::render::urls::{encode, fitting, presentable};
 use crate::render::{Link, budget};
 
+/// How many links that are left out have a sentence each.
+const MOST_FAULTS: usize = 5;
+
 /// What links are made of beside the snapshot.
 #[derive(Clone, Copy)]
 pub(super) struct Facts<'a> {
@@ -36,7 +39,13 @@ pub(super) fn all(
     facts: Facts<'_>,
     incident_url: &str,
 ) -> Links {
-    budget::apart(budget::LINKS, || gather(snapshot, options, facts, incident_url))
+    let mut links = budget::apart(budget::LINKS, || gather(snapshot, options, facts, incident_url));
+    let others = links.faults.len().saturating_sub(MOST_FAULTS);
+    if others > 0 {
+        links.faults.truncate(MOST_FAULTS);
+        links.faults.push(format!("{others} more links are left out"));
+    }
+    links
 }
 
 fn gather(snapshot: &Snapshot, options: &ContextOptions<'_>, facts: Facts<'_>, incident_url: &str) -> Links {

@@ -5,7 +5,7 @@ use std::io;
 use handlebars::JsonValue;
 
 use super::{Args, shown};
-use crate::render::budget::{bytes_left, spend_on, too_much};
+use crate::render::budget::{bytes_left, spend_on, used_up};
 
 /// `{{join list ", "}}`
 pub(super) fn join(args: &Args<'_, '_>) -> Result<JsonValue, String> {
@@ -40,7 +40,7 @@ pub(super) fn lookup(args: &Args<'_, '_>) -> Result<JsonValue, String> {
 /// `{{json value}}`: compact JSON.
 pub(super) fn json(args: &Args<'_, '_>) -> Result<JsonValue, String> {
     let mut out = Bounded { bytes: Vec::new(), room: bytes_left() };
-    serde_json::to_writer(&mut out, args.value(0)?).map_err(|_| too_much())?;
+    serde_json::to_writer(&mut out, args.value(0)?).map_err(|_| used_up())?;
     Ok(String::from_utf8_lossy(&out.bytes).into())
 }
 
@@ -62,7 +62,7 @@ fn joined(texts: impl Iterator<Item = String>, separator: &str) -> Result<JsonVa
         }
         out.push_str(&text);
         if out.len() > room {
-            return Err(too_much());
+            return Err(used_up());
         }
     }
     Ok(out.into())
