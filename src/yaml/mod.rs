@@ -1,7 +1,7 @@
 //! YAML (and JSON, which is YAML) that people write: read with the place of every value,
 //! compared with a JSON Schema, and everything that is wrong told with its line.
 //!
-//! [`read`] is for a document that fits into memory whole, [`read_items`] for one whose bulk
+//! [`read()`] is for a document that fits into memory whole, [`read_items`] for one whose bulk
 //! is a list; [`Checker`] compares with a schema; [`Report`] collects what is wrong.
 
 mod checker;

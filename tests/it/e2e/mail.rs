@@ -1,10 +1,16 @@
 //! An incident's mails through a real mail server that insists on TLS and a login.
 
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use modelpager::domain::clock::SystemClock;
+use modelpager::fakes::smtp::{Fault, SmtpFake, Stage};
 use serde_json::json;
 
-use super::latency_alert;
+use super::{delivery, latency_alert};
 use crate::support::alertmanager::{Alertmanager, Settings, resolved};
-use crate::support::service::{LIMIT, Service};
+use crate::support::service::{LIMIT, Service, eventually};
 use crate::support::smtp_real::{self, Encryption, RealSmtp};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -51,4 +57,66 @@ async fn a_real_mail_server_gets_the_mails_of_an_incident_as_one_thread() {
     assert!(first.subject().contains("CRITICAL") && last.subject().contains("RESOLVED"));
     assert_eq!(last.header("In-Reply-To"), Some(first.message_id()));
     assert!(last.header("References").unwrap().ends_with(&first.message_id()));
+}
+
+/// What a login looks like on the wire, in every form a server may send back.
+fn forms_of(user: &str, password: &str) -> Vec<String> {
+    let encoded = |text: &str| BASE64_STANDARD.encode(text);
+    vec![password.to_owned(), encoded(password), encoded(&format!("\0{user}\0{password}"))]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_sends_the_login_back_shows_the_password_to_nobody() {
+    let fake = SmtpFake::start(Arc::new(SystemClock)).await.unwrap();
+    let password = "correct-horse-9f2c71";
+    let secrets = forms_of("pager", password);
+    fake.require_login("pager", password);
+    let echo =
+        format!("5.7.8 not allowed: AUTH PLAIN {}, or LOGIN {} {}", secrets[2], secrets[1], secrets[0]);
+    fake.always(Stage::Auth, Fault::reply(535, &echo));
+    let config = json!({
+        "channels": [{
+            "name": "mail", "kind": "email", "from": "pager@ml.example", "to": ["team@ml.example"],
+            "smtp": {
+                "host": "127.0.0.1", "port": fake.address().port(), "tls": "none",
+                "username": "pager", "password": password,
+            },
+        }],
+        "route": {"channels": ["mail"]},
+    });
+    let service = Service::start(&config).await;
+
+    service.deliver(&delivery("Undeliverable")).await;
+
+    service.wait_for_processed(1).await;
+    let id = service.list("/api/v1/notifications").await[0]["id"].as_str().unwrap().to_owned();
+    let attempt = eventually("a failed attempt", || async {
+        let attempt = service.get(&format!("/api/v1/notifications/{id}")).await["attempts"][0].clone();
+        (!attempt.is_null()).then_some(attempt)
+    })
+    .await;
+    let told = format!("{} {}", attempt["error"], attempt["response"]);
+    assert!(told.contains("not allowed"), "the server's own words are told: {told}");
+    let mut shown = vec![("log".to_owned(), service.log())];
+    for path in [
+        "/api/v1/notifications",
+        &format!("/api/v1/notifications/{id}"),
+        "/api/v1/channels",
+        "/api/v1/channels/mail",
+        "/",
+        "/notifications",
+        &format!("/notifications/{id}"),
+        "/channels",
+        "/channels/mail",
+        "/configuration",
+    ] {
+        let reply = service.call("GET", path, "").await.unwrap();
+        assert_eq!(reply.status, 200, "{path}");
+        shown.push((path.to_owned(), reply.body));
+    }
+    for (place, text) in shown {
+        for secret in &secrets {
+            assert!(!text.contains(secret.as_str()), "{place} shows {secret}: {text}");
+        }
+    }
 }
