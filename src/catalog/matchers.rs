@@ -74,26 +74,36 @@ struct Filed {
     compiled: usize,
 }
 
+/// The rules of one entry, compiled and not filed yet.
+pub(super) struct Compiled {
+    slug: Arc<str>,
+    rules: Vec<(Rank, Rule)>,
+    size: usize,
+}
+
+impl Compiled {
+    /// Compiles an entry's matchers, which may take a while: not for whoever holds a lock.
+    pub(super) fn of(record: &Arc<EntryRecord>) -> Self {
+        let slug: Arc<str> = Arc::from(record.entry.slug.as_str());
+        let rule = |(position, set): (usize, &EntryMatcher)| {
+            let matchers = parse(set, &slug)?;
+            let rank = Rank { priority: Reverse(set.priority), slug: slug.clone(), position };
+            Some((rank, Rule { matchers, record: record.clone() }))
+        };
+        let rules: Vec<(Rank, Rule)> = record.entry.matchers.iter().enumerate().filter_map(rule).collect();
+        let size = rules.iter().map(|(_, rule)| compiled_size(&rule.matchers)).sum();
+        Self { slug, rules, size }
+    }
+}
+
 impl MatcherIndex {
     /// Files the matchers of an entry that has none filed.
-    pub(super) fn insert(&mut self, record: &Arc<EntryRecord>) {
-        let slug: Arc<str> = Arc::from(record.entry.slug.as_str());
-        let mut compiled = 0;
-        let places: Vec<Place> = record
-            .entry
-            .matchers
-            .iter()
-            .enumerate()
-            .filter_map(|(position, set)| {
-                let matchers = parse(set, &slug)?;
-                compiled += compiled_size(&matchers);
-                let rank = Rank { priority: Reverse(set.priority), slug: slug.clone(), position };
-                Some(self.file(rank, Rule { matchers, record: record.clone() }))
-            })
-            .collect();
+    pub(super) fn insert(&mut self, compiled: Compiled) {
+        let Compiled { slug, rules, size } = compiled;
+        let places: Vec<Place> = rules.into_iter().map(|(rank, rule)| self.file(rank, rule)).collect();
         if !places.is_empty() {
-            self.compiled += compiled;
-            self.places.insert(slug, Filed { places, compiled });
+            self.compiled += size;
+            self.places.insert(slug, Filed { places, compiled: size });
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use parking_lot::RwLock;
 
-use super::matchers::MatcherIndex;
+use super::matchers::{Compiled, MatcherIndex};
 use super::names::fold;
 use crate::config::CatalogConfig;
 use crate::domain::entry::EntryRecord;
@@ -22,6 +22,24 @@ pub enum Change {
     Put(Arc<EntryRecord>),
     /// There is no entry of this slug any more.
     Removed(String),
+}
+
+/// A change whose matchers are compiled.
+enum Prepared {
+    Put(Arc<EntryRecord>, Compiled),
+    Removed(String),
+}
+
+impl Prepared {
+    fn of(change: Change) -> Self {
+        match change {
+            Change::Put(record) => {
+                let compiled = Compiled::of(&record);
+                Self::Put(record, compiled)
+            }
+            Change::Removed(slug) => Self::Removed(slug),
+        }
+    }
 }
 
 /// The catalog in memory, shared by everyone who looks something up.
@@ -57,7 +75,7 @@ impl Catalog {
         let mut index = Index { revision, ..Index::default() };
         index.names.reserve(records.len());
         for record in records {
-            index.put(&Arc::new(record));
+            index.apply(Prepared::of(Change::Put(Arc::new(record))));
         }
         // The old index is dropped after the lock is let go.
         let _old = std::mem::replace(&mut *self.index.write(), index);
@@ -71,10 +89,10 @@ impl Catalog {
         }
         let mut changes = changes.into_iter().peekable();
         while changes.peek().is_some() {
+            // Compiled before the lock is taken: look-ups wait for it.
+            let prepared: Vec<Prepared> = changes.by_ref().take(CHANGES_AT_ONCE).map(Prepared::of).collect();
             let mut index = self.index.write();
-            for change in changes.by_ref().take(CHANGES_AT_ONCE) {
-                index.apply(change);
-            }
+            prepared.into_iter().for_each(|change| index.apply(change));
         }
         self.index.write().revision = revision;
     }
@@ -121,19 +139,19 @@ impl Index {
         self.names.get(folded)
     }
 
-    fn apply(&mut self, change: Change) {
+    fn apply(&mut self, change: Prepared) {
         match change {
-            Change::Put(record) => self.put(&record),
-            Change::Removed(slug) => self.remove(&slug),
+            Prepared::Put(record, matchers) => self.put(&record, matchers),
+            Prepared::Removed(slug) => self.remove(&slug),
         }
     }
 
-    fn put(&mut self, record: &Arc<EntryRecord>) {
+    fn put(&mut self, record: &Arc<EntryRecord>, matchers: Compiled) {
         self.remove(&record.entry.slug);
         for name in names_of(record) {
             self.names.insert(name, record.clone());
         }
-        self.matchers.insert(record);
+        self.matchers.insert(matchers);
         self.entries += 1;
     }
 

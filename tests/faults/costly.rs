@@ -1,6 +1,7 @@
 //! Templates and expressions that cost as much as they may, written by holders of small tokens and
 //! by the operator: other alerts are taken and sent without delay, and the program keeps its memory.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -177,5 +178,39 @@ async fn thousands_of_expressions_in_the_catalog_hold_up_no_alert() {
     let alerts: Vec<Value> = (0..ALERTS).map(alert).collect();
     service.deliver(&json!({"receiver": "r", "alerts": alerts})).await;
     let delay = alert_in_and_out_beside(&service).await;
+    assert_unimpressed(&service, delay);
+}
+
+/// So many expressions, each of which takes some hundredths of a second to compile.
+const SLOW_TO_COMPILE: usize = 300;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn expressions_that_take_long_to_compile_hold_up_no_alert() {
+    let service = start(&Value::Null).await;
+    let entry = |n: usize| {
+        let matcher = format!("pod=~\"[a-z]{{0,150}}[a-z]{{0,150}}x{n}\"");
+        json!({"slug": format!("e{n}"), "kind": "model", "matchers": [{"matchers": [matcher]}]})
+    };
+    let entries: Vec<Value> = (0..SLOW_TO_COMPILE).map(entry).collect();
+    let body = json!({"entries": entries}).to_string();
+
+    let is_imported = Cell::new(false);
+    let importing = async {
+        let reply = service.call("POST", "/api/v1/catalog/import", &body).await;
+        is_imported.set(true);
+        reply
+    };
+    // From the first check to the last change that is applied.
+    let beside = async {
+        let (mut slowest, mut n) = (Duration::ZERO, 0);
+        while !is_imported.get() {
+            slowest = slowest.max(alert_in_and_out(&service, &format!("Beside{n}"), n).await);
+            n += 1;
+        }
+        slowest
+    };
+    let (reply, delay) = tokio::join!(importing, beside);
+
+    assert_eq!(reply.unwrap().status, 200);
     assert_unimpressed(&service, delay);
 }
