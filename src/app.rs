@@ -32,7 +32,7 @@ use crate::web::live_views::LiveViews;
 use crate::web::state::{AppState, Live};
 
 pub mod configuration;
-mod log_index;
+mod index_writer;
 mod maintenance;
 mod news;
 mod operations;
@@ -79,7 +79,7 @@ struct Tasks {
     processor: JoinHandle<()>,
     ear: JoinHandle<()>,
     maintenance: JoinHandle<()>,
-    log_index: JoinHandle<()>,
+    index_writer: JoinHandle<()>,
     pulse: JoinHandle<()>,
     stop: watch::Sender<bool>,
 }
@@ -155,7 +155,7 @@ impl App {
             live: live.clone(),
             triage: events_stored.clone(),
         };
-        let log_index = log_index::LogIndex { store: store.clone(), clock: clock.clone() };
+        let index_writer = index_writer::IndexWriter { store: store.clone(), clock: clock.clone() };
         let live_views = LiveViews::named(ids.next_id());
         let pulse_taker =
             pulse::PulseTaker { store: store.clone(), clock: clock.clone(), views: live_views.clone() };
@@ -164,7 +164,7 @@ impl App {
             processor: tokio::spawn(processor.run(stopped.clone())),
             ear: tokio::spawn(ear.run(stopped.clone())),
             maintenance: tokio::spawn(upkeep.run(stopped.clone())),
-            log_index: tokio::spawn(log_index.run(stopped.clone())),
+            index_writer: tokio::spawn(index_writer.run(stopped.clone())),
             pulse: tokio::spawn(pulse_taker.run(stopped)),
             stop,
         };
@@ -229,7 +229,7 @@ impl App {
             ended = &mut tasks.processor => Some(format!("triage ended: {ended:?}")),
             ended = &mut tasks.ear => Some(format!("listening to other replicas ended: {ended:?}")),
             ended = &mut tasks.maintenance => Some(format!("maintenance ended: {ended:?}")),
-            ended = &mut tasks.log_index => Some(format!("the log's index ended: {ended:?}")),
+            ended = &mut tasks.index_writer => Some(format!("writing the log's index ended: {ended:?}")),
             ended = &mut tasks.pulse => Some(format!("watching for open pages ended: {ended:?}")),
         };
         if let Some(failure) = &failure {
@@ -289,8 +289,8 @@ async fn wind_down(
     }
     drop(inbox);
     tasks.stop.send_replace(true);
-    let Tasks { inbox_writer, processor, ear, maintenance, log_index, pulse, .. } = tasks;
-    let running = [inbox_writer, processor, ear, maintenance, log_index, pulse].into_iter();
+    let Tasks { inbox_writer, processor, ear, maintenance, index_writer, pulse, .. } = tasks;
+    let running = [inbox_writer, processor, ear, maintenance, index_writer, pulse].into_iter();
     let running = running.filter(|task| !task.is_finished());
     if timeout(left().max(LAST_WORDS), join_all(running)).await.is_err() {
         tracing::warn!(grace_s = grace.as_secs(), "a task did not end in time");

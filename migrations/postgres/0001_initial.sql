@@ -18,8 +18,8 @@ CREATE TABLE events (
     body BYTEA NOT NULL,
     processed_at BIGINT
 );
-CREATE INDEX events_pending ON events (id) WHERE state = 'pending';
-CREATE INDEX events_by_state ON events (state, id);
+-- Nearly every event ends as processed: reading those walks the primary key.
+CREATE INDEX events_by_state ON events (state, id) WHERE state <> 'processed';
 
 -- Of a large event that waits for its next turn of triage: at which place of its list of
 -- alerts that begins. Not a column of its event: SQLite would write the body anew each time.
@@ -36,6 +36,13 @@ CREATE TABLE event_keys (
     expires_at BIGINT NOT NULL
 );
 CREATE INDEX event_keys_expiry ON event_keys (expires_at);
+
+-- On SQLite the keys that each transaction of intake stored, as one value; empty on PostgreSQL.
+CREATE TABLE event_key_batches (
+    id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    expires_at BIGINT NOT NULL,
+    keys BYTEA NOT NULL
+);
 
 -- Who posts to us. The key stands for address and receiver, which may be too long for an index.
 CREATE TABLE alert_sources (
@@ -75,9 +82,7 @@ CREATE TABLE incidents (
 );
 -- At most one incident of a dedup key is the present one.
 CREATE UNIQUE INDEX incidents_current ON incidents (dedup_key) WHERE is_current;
-CREATE INDEX incidents_by_state ON incidents (state, id);
-CREATE INDEX incidents_by_entry ON incidents (entry, id);
-CREATE INDEX incidents_by_alertname ON incidents (alertname, id);
+CREATE INDEX incidents_open ON incidents (id) WHERE state = 'open';
 CREATE INDEX incidents_open_last_seen ON incidents (last_seen_at) WHERE state = 'open';
 CREATE INDEX incidents_open_tests ON incidents (last_seen_at) WHERE state = 'open' AND source = 'grafana-test';
 
@@ -96,19 +101,24 @@ CREATE TABLE members (
     event_id TEXT COLLATE "C" NOT NULL,
     first_seen_at BIGINT NOT NULL,
     last_seen_at BIGINT NOT NULL,
+    -- Where it stands among those of its incident: firing ones first, then by severity.
+    place BIGINT NOT NULL DEFAULT 0,
     PRIMARY KEY (incident_id, fingerprint)
 );
+CREATE INDEX members_by_place ON members (incident_id, place, starts_at, fingerprint);
 
 -- Everything that happened to an incident, and by whom.
 CREATE TABLE timeline (
-    id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    id TEXT COLLATE "C" NOT NULL,
     incident_id TEXT COLLATE "C" NOT NULL,
     at BIGINT NOT NULL,
     kind TEXT COLLATE "C" NOT NULL,
     actor TEXT COLLATE "C" NOT NULL,
-    detail TEXT COLLATE "C" NOT NULL
+    detail TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (incident_id, id)
 );
-CREATE INDEX timeline_by_incident ON timeline (incident_id, id);
+-- The newest id of each kind is looked up at every turn of triage.
+CREATE INDEX timeline_by_id ON timeline (id);
 
 -- What one incident has said on one channel, and when to decide again.
 CREATE TABLE conversations (
@@ -121,9 +131,11 @@ CREATE TABLE conversations (
     PRIMARY KEY (incident_id, channel)
 );
 CREATE INDEX conversations_due ON conversations (next_due_at) WHERE next_due_at IS NOT NULL;
+-- Channels that were told of trouble and not yet of its end: looked through at a start and a reload.
+CREATE INDEX conversations_told_firing ON conversations (incident_id, channel) WHERE told LIKE '%"status":"firing"%';
 
 CREATE TABLE decisions (
-    id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    id TEXT COLLATE "C" NOT NULL,
     incident_id TEXT COLLATE "C" NOT NULL,
     channel TEXT COLLATE "C" NOT NULL,
     at BIGINT NOT NULL,
@@ -132,9 +144,10 @@ CREATE TABLE decisions (
     until_at BIGINT,
     reason TEXT COLLATE "C" NOT NULL,
     notification_id TEXT COLLATE "C",
-    route TEXT COLLATE "C" NOT NULL
+    route TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (incident_id, id)
 );
-CREATE INDEX decisions_by_incident ON decisions (incident_id, id);
+CREATE INDEX decisions_by_id ON decisions (id);
 
 -- The outbox and, once finished, the delivery log.
 CREATE TABLE notifications (
@@ -159,17 +172,20 @@ CREATE TABLE notifications (
     reason TEXT COLLATE "C" NOT NULL,
     maybe_twice BOOLEAN NOT NULL,
     snapshot TEXT COLLATE "C" NOT NULL,
-    preview TEXT COLLATE "C"
+    preview TEXT COLLATE "C",
+    -- The message of another channel that this one stands in for.
+    fallback_of TEXT COLLATE "C",
+    -- Lower numbers are sent first.
+    priority BIGINT NOT NULL DEFAULT 0
 );
-CREATE INDEX notifications_due ON notifications (channel, due_at) WHERE state = 'pending';
+CREATE INDEX notifications_due ON notifications (channel, priority, due_at, id) WHERE state = 'pending';
 CREATE INDEX notifications_unfinished ON notifications (channel, dedup_key, id) WHERE state IN ('pending', 'sending');
 CREATE INDEX notifications_leased ON notifications (lease_until) WHERE state = 'sending';
-CREATE INDEX notifications_by_state ON notifications (state, id);
-CREATE INDEX notifications_by_channel ON notifications (channel, id);
-CREATE INDEX notifications_by_entry ON notifications (entry, id);
-CREATE INDEX notifications_by_dedup_key ON notifications (dedup_key, id);
-CREATE INDEX notifications_by_alertname ON notifications (alertname, id);
-CREATE INDEX notifications_by_severity ON notifications (severity, id);
+-- Nearly every message ends as delivered: reading those walks the primary key.
+CREATE INDEX notifications_by_state ON notifications (state, id) WHERE state <> 'delivered';
+-- A message has one stand-in.
+CREATE UNIQUE INDEX notifications_fallback_of ON notifications (fallback_of) WHERE fallback_of IS NOT NULL;
+CREATE INDEX notifications_stand_ins ON notifications (dedup_key, id) WHERE fallback_of IS NOT NULL;
 
 CREATE TABLE notification_incidents (
     notification_id TEXT COLLATE "C" NOT NULL,
@@ -179,7 +195,7 @@ CREATE TABLE notification_incidents (
 CREATE INDEX notification_incidents_by_incident ON notification_incidents (incident_id, notification_id);
 
 CREATE TABLE attempts (
-    id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    id TEXT COLLATE "C" NOT NULL,
     notification_id TEXT COLLATE "C" NOT NULL,
     series BIGINT NOT NULL,
     number BIGINT NOT NULL,
@@ -188,9 +204,10 @@ CREATE TABLE attempts (
     outcome TEXT COLLATE "C" NOT NULL CHECK (outcome IN ('accepted', 'rejected', 'not_processed', 'ambiguous')),
     status BIGINT,
     error TEXT COLLATE "C",
-    response TEXT COLLATE "C"
+    response TEXT COLLATE "C",
+    PRIMARY KEY (notification_id, id)
 );
-CREATE INDEX attempts_by_notification ON attempts (notification_id, id);
+CREATE INDEX attempts_by_id ON attempts (id);
 
 CREATE TABLE channel_health (
     channel TEXT COLLATE "C" NOT NULL PRIMARY KEY,
@@ -200,7 +217,30 @@ CREATE TABLE channel_health (
     last_failure_at BIGINT,
     last_error TEXT COLLATE "C",
     delivered BIGINT NOT NULL,
-    failed BIGINT NOT NULL
+    failed BIGINT NOT NULL,
+    -- The circuit breaker: shared by replicas, outlives a restart.
+    breaker TEXT COLLATE "C" NOT NULL DEFAULT 'closed' CHECK (breaker IN ('closed', 'open', 'half_open')),
+    -- Since when nothing is sent, and what went wrong.
+    opened_at BIGINT,
+    opened_reason TEXT COLLATE "C",
+    -- When the next probe may go; while one is under way, when it counts as lost.
+    probe_at BIGINT,
+    failed_probes BIGINT NOT NULL DEFAULT 0,
+    -- When a message was last given up.
+    given_up_at BIGINT,
+    -- The internal alert about the channel, while it fires: since when, as how severe, when last
+    -- told, and since when nothing speaks for it any more.
+    alert_since BIGINT,
+    alert_severity TEXT COLLATE "C",
+    alert_told_at BIGINT,
+    alert_calm_since BIGINT
+);
+
+-- How far the messages sent have used a channel's rate limit up, in microseconds since the
+-- epoch: shared by all replicas.
+CREATE TABLE channel_budgets (
+    channel TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    used_until BIGINT NOT NULL
 );
 
 CREATE TABLE catalog_entries (
@@ -276,8 +316,34 @@ CREATE TABLE ended_sessions (
     expires_at BIGINT NOT NULL
 );
 
+-- On PostgreSQL the replicas that share the database: a heartbeat every few seconds, with the
+-- channels each serves (a JSON array of names). Empty on SQLite, whose file has one process.
+CREATE TABLE replicas (
+    id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    version TEXT COLLATE "C" NOT NULL,
+    started_at BIGINT NOT NULL,
+    seen_at BIGINT NOT NULL,
+    left_at BIGINT,
+    channels TEXT COLLATE "C" NOT NULL
+);
+
 CREATE TABLE meta (
     key TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     value BIGINT NOT NULL
 );
 INSERT INTO meta (key, value) VALUES ('catalog_revision', 0);
+
+-- What is on its way changes its state a few times, and its state decides in which indexes it
+-- stands: each change leaves a dead row behind, over which whoever looks for the next must step.
+-- The usual fifth of a table is too many of them once the table is a log.
+ALTER TABLE events SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000,
+    autovacuum_analyze_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
+ALTER TABLE notifications SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000,
+    autovacuum_analyze_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
+ALTER TABLE conversations SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000,
+    autovacuum_analyze_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0, fillfactor = 85);
+ALTER TABLE incidents SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000,
+    autovacuum_analyze_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0, fillfactor = 85);
+-- One row each that every message changes, and no index over what changes in it.
+ALTER TABLE channel_health SET (fillfactor = 20, autovacuum_vacuum_threshold = 500);
+ALTER TABLE channel_budgets SET (fillfactor = 20, autovacuum_vacuum_threshold = 500);

@@ -18,8 +18,8 @@ CREATE TABLE events (
     body BLOB NOT NULL,
     processed_at BIGINT
 );
-CREATE INDEX events_pending ON events (id) WHERE state = 'pending';
-CREATE INDEX events_by_state ON events (state, id);
+-- Nearly every event ends as processed: reading those walks the primary key.
+CREATE INDEX events_by_state ON events (state, id) WHERE state <> 'processed';
 
 -- Of a large event that waits for its next turn of triage: at which place of its list of
 -- alerts that begins. Not a column of its event: SQLite would write the body anew each time.
@@ -37,6 +37,13 @@ CREATE TABLE event_keys (
 );
 CREATE INDEX event_keys_expiry ON event_keys (expires_at);
 
+-- On SQLite the keys that each transaction of intake stored, as one value; empty on PostgreSQL.
+CREATE TABLE event_key_batches (
+    id TEXT NOT NULL PRIMARY KEY,
+    expires_at BIGINT NOT NULL,
+    keys BLOB NOT NULL
+);
+
 -- Who posts to us. The key stands for address and receiver, which may be too long for an index.
 CREATE TABLE alert_sources (
     key TEXT NOT NULL PRIMARY KEY,
@@ -49,7 +56,9 @@ CREATE TABLE alert_sources (
 );
 
 CREATE TABLE incidents (
-    id TEXT NOT NULL PRIMARY KEY,
+    -- By which the index of terms knows the row; rises with each row.
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
     dedup_key TEXT NOT NULL,
     is_current BOOLEAN NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('open', 'resolved')),
@@ -75,9 +84,7 @@ CREATE TABLE incidents (
 );
 -- At most one incident of a dedup key is the present one.
 CREATE UNIQUE INDEX incidents_current ON incidents (dedup_key) WHERE is_current;
-CREATE INDEX incidents_by_state ON incidents (state, id);
-CREATE INDEX incidents_by_entry ON incidents (entry, id);
-CREATE INDEX incidents_by_alertname ON incidents (alertname, id);
+CREATE INDEX incidents_open ON incidents (id) WHERE state = 'open';
 CREATE INDEX incidents_open_last_seen ON incidents (last_seen_at) WHERE state = 'open';
 CREATE INDEX incidents_open_tests ON incidents (last_seen_at) WHERE state = 'open' AND source = 'grafana-test';
 
@@ -96,19 +103,23 @@ CREATE TABLE members (
     event_id TEXT NOT NULL,
     first_seen_at BIGINT NOT NULL,
     last_seen_at BIGINT NOT NULL,
+    -- Where it stands among those of its incident: firing ones first, then by severity.
+    place BIGINT NOT NULL DEFAULT 0,
     PRIMARY KEY (incident_id, fingerprint)
 );
+CREATE INDEX members_by_place ON members (incident_id, place, starts_at, fingerprint);
 
--- Everything that happened to an incident, and by whom.
+-- Everything that happened to an incident, and by whom. Like all rows that are read through
+-- their parent alone it is stored in the order of the parent's rows.
 CREATE TABLE timeline (
-    id TEXT NOT NULL PRIMARY KEY,
+    id TEXT NOT NULL,
     incident_id TEXT NOT NULL,
     at BIGINT NOT NULL,
     kind TEXT NOT NULL,
     actor TEXT NOT NULL,
-    detail TEXT NOT NULL
-);
-CREATE INDEX timeline_by_incident ON timeline (incident_id, id);
+    detail TEXT NOT NULL,
+    PRIMARY KEY (incident_id, id)
+) WITHOUT ROWID;
 
 -- What one incident has said on one channel, and when to decide again.
 CREATE TABLE conversations (
@@ -119,11 +130,13 @@ CREATE TABLE conversations (
     last_answer TEXT NOT NULL,
     reference TEXT,
     PRIMARY KEY (incident_id, channel)
-);
+) WITHOUT ROWID;
 CREATE INDEX conversations_due ON conversations (next_due_at) WHERE next_due_at IS NOT NULL;
+-- Channels that were told of trouble and not yet of its end: looked through at a start and a reload.
+CREATE INDEX conversations_told_firing ON conversations (incident_id, channel) WHERE told LIKE '%"status":"firing"%';
 
 CREATE TABLE decisions (
-    id TEXT NOT NULL PRIMARY KEY,
+    id TEXT NOT NULL,
     incident_id TEXT NOT NULL,
     channel TEXT NOT NULL,
     at BIGINT NOT NULL,
@@ -132,13 +145,15 @@ CREATE TABLE decisions (
     until_at BIGINT,
     reason TEXT NOT NULL,
     notification_id TEXT,
-    route TEXT NOT NULL
-);
-CREATE INDEX decisions_by_incident ON decisions (incident_id, id);
+    route TEXT NOT NULL,
+    PRIMARY KEY (incident_id, id)
+) WITHOUT ROWID;
 
 -- The outbox and, once finished, the delivery log.
 CREATE TABLE notifications (
-    id TEXT NOT NULL PRIMARY KEY,
+    -- By which the index of terms knows the row; rises with each row.
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
     channel TEXT NOT NULL,
     dedup_key TEXT NOT NULL,
     kind TEXT NOT NULL,
@@ -159,27 +174,30 @@ CREATE TABLE notifications (
     reason TEXT NOT NULL,
     maybe_twice BOOLEAN NOT NULL,
     snapshot TEXT NOT NULL,
-    preview TEXT
+    preview TEXT,
+    -- The message of another channel that this one stands in for.
+    fallback_of TEXT,
+    -- Lower numbers are sent first.
+    priority BIGINT NOT NULL DEFAULT 0
 );
-CREATE INDEX notifications_due ON notifications (channel, due_at) WHERE state = 'pending';
+CREATE INDEX notifications_due ON notifications (channel, priority, due_at, id) WHERE state = 'pending';
 CREATE INDEX notifications_unfinished ON notifications (channel, dedup_key, id) WHERE state IN ('pending', 'sending');
 CREATE INDEX notifications_leased ON notifications (lease_until) WHERE state = 'sending';
-CREATE INDEX notifications_by_state ON notifications (state, id);
-CREATE INDEX notifications_by_channel ON notifications (channel, id);
-CREATE INDEX notifications_by_entry ON notifications (entry, id);
-CREATE INDEX notifications_by_dedup_key ON notifications (dedup_key, id);
-CREATE INDEX notifications_by_alertname ON notifications (alertname, id);
-CREATE INDEX notifications_by_severity ON notifications (severity, id);
+-- Nearly every message ends as delivered: reading those walks the primary key.
+CREATE INDEX notifications_by_state ON notifications (state, id) WHERE state <> 'delivered';
+-- A message has one stand-in.
+CREATE UNIQUE INDEX notifications_fallback_of ON notifications (fallback_of) WHERE fallback_of IS NOT NULL;
+CREATE INDEX notifications_stand_ins ON notifications (dedup_key, id) WHERE fallback_of IS NOT NULL;
 
 CREATE TABLE notification_incidents (
     notification_id TEXT NOT NULL,
     incident_id TEXT NOT NULL,
     PRIMARY KEY (notification_id, incident_id)
-);
+) WITHOUT ROWID;
 CREATE INDEX notification_incidents_by_incident ON notification_incidents (incident_id, notification_id);
 
 CREATE TABLE attempts (
-    id TEXT NOT NULL PRIMARY KEY,
+    id TEXT NOT NULL,
     notification_id TEXT NOT NULL,
     series BIGINT NOT NULL,
     number BIGINT NOT NULL,
@@ -188,9 +206,9 @@ CREATE TABLE attempts (
     outcome TEXT NOT NULL CHECK (outcome IN ('accepted', 'rejected', 'not_processed', 'ambiguous')),
     status BIGINT,
     error TEXT,
-    response TEXT
-);
-CREATE INDEX attempts_by_notification ON attempts (notification_id, id);
+    response TEXT,
+    PRIMARY KEY (notification_id, id)
+) WITHOUT ROWID;
 
 CREATE TABLE channel_health (
     channel TEXT NOT NULL PRIMARY KEY,
@@ -200,7 +218,30 @@ CREATE TABLE channel_health (
     last_failure_at BIGINT,
     last_error TEXT,
     delivered BIGINT NOT NULL,
-    failed BIGINT NOT NULL
+    failed BIGINT NOT NULL,
+    -- The circuit breaker: shared by replicas, outlives a restart.
+    breaker TEXT NOT NULL DEFAULT 'closed' CHECK (breaker IN ('closed', 'open', 'half_open')),
+    -- Since when nothing is sent, and what went wrong.
+    opened_at BIGINT,
+    opened_reason TEXT,
+    -- When the next probe may go; while one is under way, when it counts as lost.
+    probe_at BIGINT,
+    failed_probes BIGINT NOT NULL DEFAULT 0,
+    -- When a message was last given up.
+    given_up_at BIGINT,
+    -- The internal alert about the channel, while it fires: since when, as how severe, when last
+    -- told, and since when nothing speaks for it any more.
+    alert_since BIGINT,
+    alert_severity TEXT,
+    alert_told_at BIGINT,
+    alert_calm_since BIGINT
+);
+
+-- How far the messages sent have used a channel's rate limit up, in microseconds since the
+-- epoch: shared by all replicas.
+CREATE TABLE channel_budgets (
+    channel TEXT NOT NULL PRIMARY KEY,
+    used_until BIGINT NOT NULL
 );
 
 CREATE TABLE catalog_entries (
@@ -274,6 +315,17 @@ CREATE INDEX audit_log_by_subject ON audit_log (subject_kind, subject, id);
 CREATE TABLE ended_sessions (
     id TEXT NOT NULL PRIMARY KEY,
     expires_at BIGINT NOT NULL
+);
+
+-- On PostgreSQL the replicas that share the database: a heartbeat every few seconds, with the
+-- channels each serves (a JSON array of names). Empty on SQLite, whose file has one process.
+CREATE TABLE replicas (
+    id TEXT NOT NULL PRIMARY KEY,
+    version TEXT NOT NULL,
+    started_at BIGINT NOT NULL,
+    seen_at BIGINT NOT NULL,
+    left_at BIGINT,
+    channels TEXT NOT NULL
 );
 
 CREATE TABLE meta (

@@ -5,7 +5,7 @@
 //!
 //! Promises: newest first, by id (ids rise with time), by keyset; the work of one page is
 //! bounded however many rows there are and whatever is asked for. How a page is found is in
-//! [`super::log_index`].
+//! [`super::search`].
 
 use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
@@ -124,13 +124,6 @@ pub(super) fn ceiling_of(until: Option<Timestamp>) -> Option<String> {
     until.map(|at| lowest_id(at.plus(CLOCK_SLACK)))
 }
 
-/// The time between two moments, in milliseconds, when either is given.
-pub(super) fn time_between(since: Option<Timestamp>, until: Option<Timestamp>) -> Option<(i64, i64)> {
-    let from = since.map_or(i64::MIN, Timestamp::as_millis);
-    let to = until.map_or(i64::MAX, Timestamp::as_millis);
-    (since.is_some() || until.is_some()).then_some((from, to))
-}
-
 /// The lowest id of the millisecond `at`.
 pub(super) fn lowest_id(at: Timestamp) -> String {
     let millis = u64::try_from(at.as_millis()).unwrap_or(0).min((1 << 48) - 1);
@@ -179,10 +172,6 @@ impl Statement {
             self.push(&[if n == 0 { " WHERE " } else { " AND " }]);
             self.push_bound(sql, value.clone());
         }
-    }
-
-    pub fn push_newest(&mut self, limit: i64) {
-        self.push_bound(" ORDER BY id DESC LIMIT ?", Value::Number(limit));
     }
 
     pub fn push_bound(&mut self, sql: &'static str, value: Value) {
@@ -243,7 +232,7 @@ mod tests {
             Condition("state = ?", Value::Text("'; DROP TABLE events; --".to_owned())),
             Condition("(a LIKE ? OR b LIKE ?)", Value::Text("%x%".to_owned())),
         ]);
-        statement.push_newest(10);
+        statement.push_bound(" ORDER BY id DESC LIMIT ?", Value::Number(10));
 
         assert_eq!(
             statement.sql,

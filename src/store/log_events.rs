@@ -5,7 +5,7 @@ use sqlx::FromRow;
 use utoipa::ToSchema;
 
 use super::log::{Condition, Moment, PageKey, Slice, StoredJson, ceiling_of, floor_of, rows_of};
-use super::log_index::find::{Listed, Search};
+use super::search::page::{Listed, Search};
 use super::{Store, StoreError};
 use crate::domain::clock::Timestamp;
 
@@ -112,7 +112,6 @@ macro_rules! summary_columns {
     };
 }
 
-const SIZE: &str = "SELECT CAST(LENGTH(body) AS BIGINT) FROM events WHERE id = $1";
 const ONE: &str = concat!("SELECT verdicts, body, ", summary_columns!(), " FROM events WHERE id = $1");
 
 impl Store {
@@ -128,15 +127,6 @@ impl Store {
         search(filter).read(self, page).await
     }
 
-    /// How many bytes the body of an event has.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn event_size(&self, id: &str) -> Result<Option<i64>, StoreError> {
-        let found: Vec<(i64,)> = rows_of(self, "look for an event", SIZE, id).await?;
-        Ok(found.first().map(|(bytes,)| *bytes))
-    }
-
     /// One event with its body.
     ///
     /// # Errors
@@ -147,11 +137,7 @@ impl Store {
     }
 }
 
-impl Listed for EventSummary {
-    fn id(&self) -> &str {
-        &self.id
-    }
-}
+impl Listed for EventSummary {}
 
 fn search(filter: &EventFilter) -> Search {
     // Nearly every event is processed: every other state has an index of its own.

@@ -8,10 +8,11 @@ use sqlx::FromRow;
 use utoipa::ToSchema;
 
 use super::log::{Condition, Moment, PageKey, Slice, StoredJson, rows_of};
-use super::log_index::find::{Listed, Search};
-use super::log_index::words::{has_words, search_words};
-use super::log_index::{self, Field, Term, may_have_word};
 use super::log_notifications::{DecisionRecord, decision_columns};
+use super::search::page::{Listed, Search};
+use super::search::terms::{Field, Term};
+use super::search::words::{has_words, search_words};
+use super::search::{self, may_have_word};
 use super::{Store, StoreError};
 use crate::domain::alert::AlertStatus;
 use crate::domain::incident::{IncidentState, ResolveReason, Told};
@@ -265,7 +266,7 @@ impl Store {
         if filter.text.as_deref().is_some_and(|text| search_words(text).is_empty()) {
             return Ok(Slice { items: Vec::new(), next: None });
         }
-        search(filter).read(self, page).await
+        asked(filter).read(self, page).await
     }
 
     /// One incident with everything about it.
@@ -331,17 +332,13 @@ fn sentence(decision: &DecisionRecord) -> String {
 }
 
 impl Listed for IncidentSummary {
-    fn id(&self) -> &str {
-        &self.id
-    }
-
     fn has_words(&self, words: &[String]) -> bool {
         let texts = [&self.dedup_key, &self.alertname, &self.entry];
         has_words(words, texts.into_iter().map(String::as_str))
     }
 }
 
-fn search(filter: &IncidentFilter) -> Search {
+fn asked(filter: &IncidentFilter) -> Search {
     let IncidentFilter { state, severity, entry, alertname, text } = filter;
     // Few are open, nearly all are resolved.
     let open = state.as_ref().filter(|state| state.as_str() == "open");
@@ -359,7 +356,7 @@ fn search(filter: &IncidentFilter) -> Search {
         table: "incidents",
         columns: summary_columns!(),
         filter_columns: FILTER_COLUMNS,
-        list: Some(&log_index::INCIDENTS),
+        index: Some(&search::INCIDENTS),
         driver: Condition::equal("state = ? AND state = 'open'", open),
         filters: conditions.into_iter().flatten().collect(),
         hints: words.iter().filter_map(|word| may_have_word(MAY_HAVE_WORD, word)).collect(),

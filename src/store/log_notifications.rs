@@ -4,13 +4,12 @@ use serde::Serialize;
 use sqlx::FromRow;
 use utoipa::ToSchema;
 
-use super::log::{
-    Condition, Moment, PageKey, Slice, StoredJson, ceiling_of, floor_of, rows_of, time_between,
-};
-use super::log_index::build::texts_of;
-use super::log_index::find::{Listed, Search};
-use super::log_index::words::{has_words, search_words};
-use super::log_index::{self, Field, Term, may_have_word};
+use super::log::{Condition, Moment, PageKey, Slice, StoredJson, ceiling_of, floor_of, rows_of};
+use super::search::fill::texts_of;
+use super::search::page::{Listed, Search};
+use super::search::terms::{Field, Term};
+use super::search::words::{has_words, search_words};
+use super::search::{self, may_have_word};
 use super::{Store, StoreError};
 use crate::domain::clock::Timestamp;
 use crate::domain::incident::IncidentState;
@@ -282,7 +281,7 @@ impl Store {
         if filter.text.as_deref().is_some_and(|text| search_words(text).is_empty()) {
             return Ok(Slice { items: Vec::new(), next: None });
         }
-        search(filter).read(self, page).await
+        asked(filter).read(self, page).await
     }
 
     /// One notification with everything about it.
@@ -304,10 +303,6 @@ impl Store {
 }
 
 impl Listed for NotificationSummary {
-    fn id(&self) -> &str {
-        &self.id
-    }
-
     fn has_words(&self, words: &[String]) -> bool {
         let [title, text] = texts_of(self.preview.as_ref().map(StoredJson::as_str));
         let texts =
@@ -316,12 +311,8 @@ impl Listed for NotificationSummary {
     }
 }
 
-fn search(filter: &NotificationFilter) -> Search {
+fn asked(filter: &NotificationFilter) -> Search {
     let NotificationFilter { state, channel, severity, entry, alertname, dedup_key, incident, .. } = filter;
-    // What is under way is in no index of ours, and one of the database's has it.
-    let unfinished = state.as_ref().filter(|state| matches!(state.as_str(), "pending" | "sending"));
-    let driver = Condition::equal(OF_INCIDENT, incident.as_ref())
-        .or_else(|| Condition::equal("state = ? AND state <> 'delivered'", unfinished));
     let conditions = [
         Condition::equal("dedup_key = ?", dedup_key.as_ref()),
         Condition::equal("entry = ?", entry.as_ref()),
@@ -349,14 +340,13 @@ fn search(filter: &NotificationFilter) -> Search {
         table: "notifications",
         columns: summary_columns!(),
         filter_columns: FILTER_COLUMNS,
-        list: Some(&log_index::NOTIFICATIONS),
-        driver,
+        index: Some(&search::NOTIFICATIONS),
+        driver: Condition::equal(OF_INCIDENT, incident.as_ref()),
         filters: conditions.into_iter().flatten().collect(),
         hints: words.iter().filter_map(|word| may_have_word(MAY_HAVE_WORD, word)).collect(),
         terms: terms.collect(),
         words,
         floor: floor_of(filter.since),
         ceiling: ceiling_of(filter.until),
-        made: time_between(filter.since, filter.until),
     }
 }

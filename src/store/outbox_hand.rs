@@ -101,7 +101,6 @@ impl Store {
             query.execute(&mut *conn).await.map(|_| ())
         })
         .doing("put a message back into the outbox")?;
-        tx.notification_left_its_end(wish.id).await?;
         tx.note_redelivery(wish, &channel, ids).await?;
         tx.commit().await?;
         Ok(Redelivery::Queued { channel, series: series + 1 })

@@ -23,8 +23,6 @@ on_both_databases! {
     every_list_is_the_same_before_while_and_after_it_is_indexed,
     what_was_unfinished_when_it_was_indexed_is_found_by_what_became_of_it,
     a_redelivered_message_is_found_by_its_new_end,
-    small_blocks_are_joined_and_lose_nothing,
-    nothing_is_indexed_that_is_too_young,
     an_export_reads_on_only_as_its_reader_does,
 }
 
@@ -47,9 +45,9 @@ fn cases(count: usize) -> Vec<Case> {
 impl Site {
     async fn index(&self) -> usize {
         let mut steps = 0;
-        while self.state.store.index_log(self.clock.now()).await.unwrap() {
+        while self.state.store.index_log().await.unwrap() {
             steps += 1;
-            assert!(steps < 100, "indexing does not come to an end");
+            assert!(steps < 200, "indexing does not come to an end");
         }
         steps
     }
@@ -126,8 +124,8 @@ async fn every_list_is_the_same_before_while_and_after_it_is_indexed(database: F
     assert!(found("entry=churn&alertname=Stale") == 0 && found("incidents entry=churn&alertname=Stale") > 50);
 
     site.clock.advance(HOUR);
-    // One step at a time: notifications are in the index before incidents are.
-    assert!(site.state.store.index_log(site.clock.now()).await.unwrap());
+    // One step at a time: some are in the index before others are.
+    assert!(site.state.store.index_log().await.unwrap());
     assert_eq!(site.lists().await, compared);
     assert!(site.index().await > 0);
     assert_eq!(site.lists().await, compared);
@@ -146,8 +144,7 @@ async fn what_was_unfinished_when_it_was_indexed_is_found_by_what_became_of_it(d
         assert_eq!(site.whole("notifications", "q=2.4&channel=mail").await.len(), 300);
         assert_eq!(site.whole("notifications", "state=delivered").await.len(), 300);
         assert_eq!(site.whole("notifications", "state=pending&channel=mail").await.len(), 0);
-        site.clock.advance(HOUR);
-        assert!(site.index().await > 0);
+        site.index().await;
     }
 }
 
@@ -182,43 +179,6 @@ async fn a_redelivered_message_is_found_by_its_new_end(database: Fresh) {
     site.clock.advance(HOUR);
     site.index().await;
     check("delivered").await;
-}
-
-async fn small_blocks_are_joined_and_lose_nothing(database: Fresh) {
-    let site = quiet_site(database).await;
-    for _ in 0..9 {
-        site.owe_many(&cases(520)).await;
-        for channel in ["console", "pager", "mail"] {
-            site.attempt(channel, &Next::Delivered, site.clock.now()).await;
-        }
-        site.clock.advance(Duration::from_secs(60));
-        site.index().await;
-    }
-    let before = site.lists().await;
-
-    site.clock.advance(HOUR);
-    assert!(site.index().await > 0);
-
-    assert_eq!(site.lists().await, before);
-    // What was put aside is deleted once nobody can be reading it.
-    site.clock.advance(HOUR);
-    assert!(site.index().await > 0);
-    assert_eq!(site.lists().await, before);
-    site.clock.advance(HOUR);
-    site.index().await;
-    assert_eq!(site.lists().await, before);
-}
-
-async fn nothing_is_indexed_that_is_too_young(database: Fresh) {
-    let site = quiet_site(database).await;
-    let mut written = Vec::new();
-    for case in cases(600) {
-        written.push(Case { end: None, ..case });
-    }
-    // All of them within the last seconds: one under way may still have a lower id.
-    let ids = site.owe_many(&written[..5]).await;
-    assert_eq!(site.index().await, 0);
-    assert_eq!(site.whole("notifications", "").await.len(), ids.len());
 }
 
 async fn an_export_reads_on_only_as_its_reader_does(database: Fresh) {

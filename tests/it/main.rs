@@ -28,7 +28,7 @@ mod config_files;
 mod demo;
 mod e2e;
 mod log_index;
-mod log_joined;
+mod log_large;
 mod log_support;
 mod readme;
 mod real_programs;

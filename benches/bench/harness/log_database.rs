@@ -2,10 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context as _;
-use modelpager::domain::clock::{Clock as _, SystemClock};
 use modelpager::store::Store;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqliteConnection};
@@ -67,10 +66,9 @@ async fn write(file: &Path, rows: u64) -> anyhow::Result<()> {
     connection.close().await?;
     let store = Store::open(&url, 2).await?;
     let mut steps = 0;
-    // Once more as if it were later: what was put aside is deleted then.
-    for later in [Duration::ZERO, Duration::from_secs(600)] {
-        while store.index_log(SystemClock.now().plus(later)).await? {
-            steps += 1;
+    while store.index_log().await? {
+        steps += 1;
+        if steps % 100 == 0 {
             eprint!("\r  {steps} steps of the index, {:.0} s          ", begun.elapsed().as_secs_f64());
         }
     }
@@ -93,8 +91,8 @@ async fn fast(file: &Path) -> anyhow::Result<SqliteConnection> {
 
 async fn index_bytes(file: &Path) -> anyhow::Result<u64> {
     let mut connection = SqliteConnectOptions::new().filename(file).connect().await?;
-    let sql = "SELECT (SELECT COALESCE(SUM(LENGTH(ids) + LENGTH(unfinished) + 100), 0) FROM log_blocks) \
-         + (SELECT COALESCE(SUM(LENGTH(term) + LENGTH(docs) + 8), 0) FROM log_terms)";
+    let sql = "SELECT (SELECT COALESCE(SUM(LENGTH(block)), 0) FROM notification_terms_data) \
+         + (SELECT COALESCE(SUM(LENGTH(sz) + 8), 0) FROM notification_terms_docsize)";
     let bytes: i64 = sqlx::query_scalar(sql).fetch_one(&mut connection).await?;
     connection.close().await?;
     Ok(u64::try_from(bytes)?)

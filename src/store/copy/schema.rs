@@ -8,8 +8,16 @@ use crate::store::error::Doing as _;
 
 /// There while a copy is unfinished. Not part of the schema: no migration knows it.
 pub(super) const MARKER: &str = "storage_copy";
-/// The driver's own table, and ours about the copy.
-const NOT_COPIED: [&str; 2] = ["_sqlx_migrations", MARKER];
+/// The driver's own table, ours about the copy, and what the target's triggers and its index of
+/// terms make from the rows.
+const NOT_COPIED: [&str; 6] = [
+    "_sqlx_migrations",
+    MARKER,
+    "notifications_to_index",
+    "notification_terms",
+    "incidents_to_index",
+    "incident_terms",
+];
 
 /// A table that is copied.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,12 +37,14 @@ pub(super) struct Column {
 }
 
 /// Table, column, declared type, place in the primary key or 0. What the database computes by
-/// itself (search tables, generated columns) is left out.
+/// itself (search tables, generated columns, SQLite's numbers of rows) is left out; numbered rows
+/// are known by their id.
 const COLUMNS: PerDialect = PerDialect {
-    sqlite: "SELECT t.name, c.name, c.type, CAST(c.pk AS BIGINT) \
-             FROM pragma_table_list t JOIN pragma_table_xinfo(t.name) c \
+    sqlite: "SELECT t.name, c.name, c.type, CAST(CASE WHEN c.name = 'id' THEN MAX(c.pk, n.name IS NOT NULL) \
+             ELSE c.pk END AS BIGINT) FROM pragma_table_list t JOIN pragma_table_xinfo(t.name) c \
+             LEFT JOIN pragma_table_xinfo(t.name) n ON n.name = 'number' AND n.type = 'INTEGER' AND n.pk = 1 \
              WHERE t.schema = 'main' AND t.type = 'table' AND t.name NOT LIKE 'sqlite!_%' ESCAPE '!' AND c.hidden = 0 \
-             ORDER BY 1, 2",
+             AND c.name <> COALESCE(n.name, '') ORDER BY 1, 2",
     postgres: "SELECT CAST(r.relname AS TEXT), CAST(a.attname AS TEXT), format_type(a.atttypid, NULL), \
                CAST(COALESCE(array_position(CAST(i.indkey AS INT2[]), a.attnum) + 1, 0) AS BIGINT) \
                FROM pg_class r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped \

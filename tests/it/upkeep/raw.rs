@@ -59,16 +59,18 @@ impl Raw {
         }
     }
 
-    /// The program's tables.
+    /// The program's tables, but for those that are made from others: the index of terms.
     pub async fn tables(&mut self) -> Vec<String> {
         let sql = match self {
             Self::Sqlite(_) => {
                 "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' \
-                 AND name NOT LIKE 'sqlite%' AND name NOT LIKE '\\_sqlx%' ESCAPE '\\' ORDER BY name"
+                 AND name NOT LIKE 'sqlite%' AND name NOT LIKE '\\_sqlx%' ESCAPE '\\' \
+                 AND name NOT LIKE '%!_to!_index' ESCAPE '!' ORDER BY name"
             }
             Self::Postgres(_) => {
                 "SELECT CAST(tablename AS TEXT) FROM pg_tables WHERE schemaname = 'public' \
-                 AND tablename <> '_sqlx_migrations' ORDER BY tablename"
+                 AND tablename <> '_sqlx_migrations' AND tablename NOT LIKE '%!_to!_index' ESCAPE '!' \
+                 AND tablename NOT LIKE '%!_terms' ESCAPE '!' ORDER BY tablename"
             }
         };
         self.texts(sql).await

@@ -16,7 +16,6 @@ use crate::web::api::events::read_one;
 use crate::web::path::{Path, path};
 use crate::web::problem::{Kind, Problem};
 use crate::web::state::AppState;
-use crate::web::stored_bodies::Held;
 use crate::web::text::Form;
 use crate::web::ui::parts::query::Address;
 use crate::web::ui::shell::{self, Page};
@@ -82,8 +81,8 @@ async fn preview(
     edited.text = edited.text.replace("\r\n", "\n");
     let room = Room::of(&state, &name, &edited.field)?;
     let turn = turn().await?;
-    let (event, held) = match chosen(&state, edited.event()).await {
-        Ok(found) => found,
+    let event = match chosen(&state, edited.event()).await {
+        Ok(event) => event,
         Err(problem) if matches!(problem.kind(), Kind::NotFound | Kind::BadRequest | Kind::Validation) => {
             return answer(&who.0, &state, &room, &edited, None, Some(&problem.to_string())).await;
         }
@@ -100,7 +99,7 @@ async fn preview(
     };
     // The turn lasts as long as the work, also when nobody waits for it any more.
     let work = move || {
-        let _turn = (turn, held);
+        let _turn = turn;
         task.run()
     };
     let done = web::block(work).await.map_err(Problem::internal)?;
@@ -137,7 +136,7 @@ impl Room {
 }
 
 /// The event of that id, or the newest.
-async fn chosen(state: &AppState, id: &str) -> Result<(EventDetail, Held), Problem> {
+async fn chosen(state: &AppState, id: &str) -> Result<EventDetail, Problem> {
     if !id.is_empty() {
         return read_one(state, id).await;
     }

@@ -11,21 +11,21 @@ use crate::store::{Store, StoreError};
 /// How often there may be something to do.
 const EVERY: Duration = Duration::from_secs(5);
 /// How many steps are taken at a time.
-const STEPS: usize = 64;
+const STEPS: usize = 256;
 /// How long others have the database to themselves after a step.
-const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(20);
 /// With more events than these waiting, a step waits, too.
 const BUSY: u64 = 500;
 /// How long it waits at most, be the program as busy as it may.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The task that writes the log's index.
-pub(super) struct LogIndex {
+pub(super) struct IndexWriter {
     pub store: Store,
     pub clock: SharedClock,
 }
 
-impl LogIndex {
+impl IndexWriter {
     /// Runs until `stopped` says so.
     pub async fn run(self, mut stopped: watch::Receiver<bool>) {
         let mut last_round = self.clock.now();
@@ -48,25 +48,22 @@ impl LogIndex {
         last_round: &mut Timestamp,
         stopped: &watch::Receiver<bool>,
     ) -> Result<(), StoreError> {
-        if !self.store.begin_log_index_round(self.clock.now()).await? {
-            return Ok(());
-        }
         let is_owed = self.clock.now().since(*last_round) >= PATIENCE;
         for _ in 0..STEPS {
             let now = self.clock.now();
-            if *stopped.borrow() || (!is_owed && self.is_busy(now).await?) {
+            if *stopped.borrow() || (!is_owed && self.is_busy().await?) {
                 break;
             }
             *last_round = now;
-            if !self.store.index_log(now).await? {
+            if !self.store.index_log().await? {
                 break;
             }
             self.clock.sleep_until(self.clock.now().plus(PAUSE)).await;
         }
-        self.store.end_log_index_round().await
+        Ok(())
     }
 
-    async fn is_busy(&self, now: Timestamp) -> Result<bool, StoreError> {
-        Ok(self.store.events_waiting().await?.waiting > BUSY || self.store.log_grows_fast(now).await?)
+    async fn is_busy(&self) -> Result<bool, StoreError> {
+        Ok(self.store.events_waiting().await?.waiting > BUSY)
     }
 }
