@@ -20,6 +20,11 @@ const REASON_BYTES: usize = 300;
 
 /// How much is kept of a label, an annotation or a link, in bytes. The body keeps all of it.
 const MAX_VALUE_BYTES: usize = 16 * 1_024;
+/// How much is kept of all labels or of all annotations of an alert together, in bytes, however many
+/// there are of them; of each at least [`MIN_VALUE_BYTES`].
+const MAX_PAIRS_BYTES: usize = 256 * 1_024;
+/// What is shorter is kept whole, however many there are.
+const MIN_VALUE_BYTES: usize = 64;
 
 /// How much of an unreadable value is shown, in bytes.
 const SHOWN_BYTES: usize = 64;
@@ -124,11 +129,17 @@ fn take(wire: &WireAlert<'_>, labels: Labels, received_at: Timestamp) -> Taken {
 /// Without the ends of values that are beyond all use: they would be copied into every message
 /// and shown on every page. Names are kept whole as far as they are shorter.
 fn cut_values(pairs: Labels) -> Labels {
-    let is_long = |(name, value): (&String, &String)| name.len().max(value.len()) > MAX_VALUE_BYTES;
+    let all: usize = pairs.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let limit = if all <= MAX_PAIRS_BYTES {
+        MAX_VALUE_BYTES
+    } else {
+        (MAX_PAIRS_BYTES / (2 * pairs.len())).clamp(MIN_VALUE_BYTES, MAX_VALUE_BYTES)
+    };
+    let is_long = |(name, value): (&String, &String)| name.len().max(value.len()) > limit;
     if !pairs.iter().any(is_long) {
         return pairs;
     }
-    pairs.into_iter().map(|(name, value)| (cut(name, MAX_VALUE_BYTES), cut(value, MAX_VALUE_BYTES))).collect()
+    pairs.into_iter().map(|(name, value)| (cut(name, limit), cut(value, limit))).collect()
 }
 
 /// What there is to say about an alert that was taken.

@@ -176,6 +176,19 @@ fn very_long_values_are_cut_and_still_tell_alerts_apart() {
 }
 
 #[test]
+fn very_many_long_labels_are_cut_to_a_size_for_all_of_them() {
+    let labels: Labels = (0..450).map(|n| (format!("label{n}"), "x".repeat(16_000))).collect();
+    let body = json!({"alerts": [{"labels": labels}]});
+
+    let alerts = parsed(&body.to_string()).alerts;
+
+    let kept = &alerts[0].labels;
+    assert_eq!(kept.len(), 450);
+    assert!(kept.values().all(|value| value.ends_with('…') && value.len() >= 250));
+    assert!(kept.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() <= MAX_PAIRS_BYTES);
+}
+
+#[test]
 fn a_body_of_which_nothing_is_usable_says_why_and_an_empty_one_is_fine() {
     let useless = parsed(r#"{"alerts":[{"labels":{}},7]}"#).uselessness();
 

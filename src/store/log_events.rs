@@ -112,6 +112,7 @@ macro_rules! summary_columns {
     };
 }
 
+const SIZE: &str = "SELECT CAST(LENGTH(body) AS BIGINT) FROM events WHERE id = $1";
 const ONE: &str = concat!("SELECT verdicts, body, ", summary_columns!(), " FROM events WHERE id = $1");
 
 impl Store {
@@ -125,6 +126,15 @@ impl Store {
         page: &PageKey,
     ) -> Result<Slice<EventSummary>, StoreError> {
         search(filter).read(self, page).await
+    }
+
+    /// How many bytes the body of an event has.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn event_size(&self, id: &str) -> Result<Option<i64>, StoreError> {
+        let found: Vec<(i64,)> = rows_of(self, "look for an event", SIZE, id).await?;
+        Ok(found.first().map(|(bytes,)| *bytes))
     }
 
     /// One event with its body.

@@ -23,6 +23,7 @@ pub mod problem_pages;
 pub mod routes;
 pub mod server;
 pub mod state;
+pub mod stored_bodies;
 pub mod text;
 pub mod tokens;
 pub mod ui;

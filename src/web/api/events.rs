@@ -1,5 +1,6 @@
 //! `/api/v1/events`: every body ever received, as it came; and taking one in again.
 
+use actix_web::http::header::ContentType;
 use actix_web::{HttpResponse, web};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -16,6 +17,7 @@ use crate::web::auth::{Read, Write};
 use crate::web::page::{Page, PageRequest};
 use crate::web::problem::Problem;
 use crate::web::state::AppState;
+use crate::web::stored_bodies::{Held, HeldAnswer, hold};
 use crate::web::webhooks::{KEPT_HEAD, Receipt, refusal};
 
 /// Cursors belong to this list.
@@ -128,8 +130,12 @@ pub async fn get(
     _: Read,
     id: web::Path<String>,
     state: web::Data<AppState>,
-) -> Result<web::Json<EventDocument>, Problem> {
-    Ok(web::Json(read_one(&state, &id).await?.into()))
+) -> Result<HttpResponse, Problem> {
+    let (event, held) = read_one(&state, &id).await?;
+    // A body may have megabytes.
+    let write = || serde_json::to_vec(&EventDocument::from(event));
+    let json = web::block(write).await.map_err(Problem::internal)?.map_err(Problem::internal)?;
+    Ok(HttpResponse::Ok().content_type(ContentType::json()).body(HeldAnswer::new(json, held)))
 }
 
 /// Takes the event's body in again, as a new event of the same source that names this one.
@@ -160,7 +166,7 @@ pub async fn take_in_again(
     actor: &str,
     id: &str,
 ) -> Result<(Accepted, Option<String>), Problem> {
-    let event = read_one(state, id).await?;
+    let (event, _held) = read_one(state, id).await?;
     if !is_whole(&event) {
         return Err(Problem::conflict("only the head of this rejected body was kept: it cannot be replayed"));
     }
@@ -189,11 +195,14 @@ pub fn is_whole(event: &EventDetail) -> bool {
     event.summary.state != "rejected" || event.body.len() < KEPT_HEAD
 }
 
-/// One event with its body.
+/// One event with its body, and the room that it takes.
 ///
 /// # Errors
-/// 404 for an unknown id.
-pub async fn read_one(state: &AppState, id: &str) -> Result<EventDetail, Problem> {
+/// 404 for an unknown id, 503 when others need all the room.
+pub async fn read_one(state: &AppState, id: &str) -> Result<(EventDetail, Held), Problem> {
     let id = checked_id("event", id)?;
-    state.store.find_event(id).await?.ok_or_else(|| Problem::not_found("event", id))
+    let not_found = || Problem::not_found("event", id);
+    let held = hold(state.store.event_size(id).await?.ok_or_else(not_found)?).await?;
+    let event = state.store.find_event(id).await?.ok_or_else(not_found)?;
+    Ok((event, held))
 }

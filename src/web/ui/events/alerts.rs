@@ -4,6 +4,7 @@ use maud::{Markup, html};
 use serde_json::{Value, json};
 
 use crate::domain::alert::Alert;
+use crate::domain::labels::Labels;
 use crate::intake::alertmanager::Judgement;
 use crate::web::ui::parts::query::Address;
 use crate::web::ui::parts::{badge, code, extras, link, moment, table};
@@ -11,6 +12,38 @@ use crate::web::ui::viewer::Viewer;
 
 /// How many alerts are shown; a body may have thousands.
 pub const MOST: usize = 500;
+
+/// How much of all their texts is shown, in bytes.
+const MOST_TEXT: usize = 256 * 1024;
+
+/// The alerts whose texts are not too long to be shown together; of the last one perhaps a part.
+pub fn first_of(alerts: Vec<Alert>) -> Vec<Alert> {
+    let mut left = MOST_TEXT;
+    let mut shown = Vec::new();
+    for mut alert in alerts {
+        if left == 0 {
+            break;
+        }
+        shorten(&mut alert.labels, &mut left);
+        shorten(&mut alert.annotations, &mut left);
+        shown.push(alert);
+    }
+    shown
+}
+/// Leaves out what does not fit, and says so.
+fn shorten(texts: &mut Labels, left: &mut usize) {
+    let all = texts.len();
+    texts.retain(|name, value| {
+        let size = name.len() + value.len();
+        let fits = size <= *left;
+        *left = left.saturating_sub(size);
+        fits
+    });
+    let others = all - texts.len();
+    if others > 0 {
+        texts.insert("…".to_owned(), format!("{others} more, which the body holds"));
+    }
+}
 
 /// The usable alerts among the first [`MOST`] of a body that has `all` in all.
 pub fn taken(viewer: &Viewer, alerts: &[Alert], all: i64) -> Markup {
@@ -91,5 +124,38 @@ fn verdict(verdict: &Value, label: &str) -> Markup {
             td data-label=(label) { (text("reason")) }
             td.main { (code::text(text("head"))) }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::alert::{AlertStatus, Extras};
+    use crate::domain::clock::Timestamp;
+
+    fn alert(labels: usize, length: usize) -> Alert {
+        let pair = |n: usize| (format!("l{n:03}"), "x".repeat(length));
+        Alert {
+            fingerprint: String::new(),
+            status: AlertStatus::Firing,
+            labels: (0..labels).map(pair).collect(),
+            annotations: Labels::new(),
+            starts_at: Timestamp::from_millis(0),
+            ends_at: None,
+            generator_url: String::new(),
+            extras: Extras::default(),
+        }
+    }
+
+    #[test]
+    fn alerts_are_shown_as_long_as_their_texts_are_not_too_long() {
+        let small = vec![alert(3, 10); 500];
+        assert_eq!(first_of(small.clone()), small);
+        assert_eq!(first_of(vec![alert(1, 16_384); 500]).len(), 16);
+
+        let large = first_of(vec![alert(100, 16_384), alert(1, 1)]);
+        assert_eq!(large.len(), 1);
+        let labels = &large[0].labels;
+        assert_eq!((labels.len(), labels["…"].as_str()), (16, "85 more, which the body holds"));
     }
 }

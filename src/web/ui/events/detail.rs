@@ -31,7 +31,7 @@ impl Shown {
         let received_at = Timestamp::from(event.summary.received_at);
         let delivery = alertmanager::parse_part(&event.body, received_at, 0..alerts::MOST).ok();
         Self {
-            alerts: delivery.map(|delivery| delivery.alerts),
+            alerts: delivery.map(|delivery| alerts::first_of(delivery.alerts)),
             body: Body::read(&event.body),
             is_whole: is_whole(&event),
             verdicts: event.verdicts.value(),

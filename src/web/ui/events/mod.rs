@@ -40,9 +40,13 @@ async fn show_one(
     id: web::Path<String>,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    let event = read_one(&state, &id).await?;
-    // A body may have megabytes.
-    let shown = web::block(move || detail::Shown::read(event)).await.map_err(Problem::internal)?;
+    let (event, held) = read_one(&state, &id).await?;
+    // A body may have megabytes. What is shown of it has not.
+    let read = move || {
+        let _held = held;
+        detail::Shown::read(event)
+    };
+    let shown = web::block(read).await.map_err(Problem::internal)?;
     let main = detail::detail(&viewer, &shown);
     Ok(shell::answer(&viewer, Page { title: &shown.title(), main }))
 }

@@ -16,6 +16,7 @@ use crate::web::api::events::read_one;
 use crate::web::path::{Path, path};
 use crate::web::problem::{Kind, Problem};
 use crate::web::state::AppState;
+use crate::web::stored_bodies::Held;
 use crate::web::text::Form;
 use crate::web::ui::parts::query::Address;
 use crate::web::ui::shell::{self, Page};
@@ -81,8 +82,8 @@ async fn preview(
     edited.text = edited.text.replace("\r\n", "\n");
     let room = Room::of(&state, &name, &edited.field)?;
     let turn = turn().await?;
-    let event = match chosen(&state, edited.event()).await {
-        Ok(event) => event,
+    let (event, held) = match chosen(&state, edited.event()).await {
+        Ok(found) => found,
         Err(problem) if matches!(problem.kind(), Kind::NotFound | Kind::BadRequest | Kind::Validation) => {
             return answer(&who.0, &state, &room, &edited, None, Some(&problem.to_string())).await;
         }
@@ -99,7 +100,7 @@ async fn preview(
     };
     // The turn lasts as long as the work, also when nobody waits for it any more.
     let work = move || {
-        let _turn = turn;
+        let _turn = (turn, held);
         task.run()
     };
     let done = web::block(work).await.map_err(Problem::internal)?;
@@ -136,7 +137,7 @@ impl Room {
 }
 
 /// The event of that id, or the newest.
-async fn chosen(state: &AppState, id: &str) -> Result<EventDetail, Problem> {
+async fn chosen(state: &AppState, id: &str) -> Result<(EventDetail, Held), Problem> {
     if !id.is_empty() {
         return read_one(state, id).await;
     }

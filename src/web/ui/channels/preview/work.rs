@@ -15,6 +15,10 @@ use crate::store::triage::NewNotification;
 use crate::triage::rehearsal::ids_at;
 use crate::web::state::Live;
 
+/// How many alerts of the event are tried. A message shows fewer, and an event may have a hundred
+/// thousand.
+const MOST_ALERTS: usize = 250;
+
 /// What is to be rendered.
 pub struct Task {
     pub plan: Arc<Plan>,
@@ -74,7 +78,8 @@ impl Task {
 
     fn rehearsed(&self) -> Result<Rehearsed, String> {
         let now = self.arrival();
-        let delivery = alertmanager::parse(&self.event.body, now).map_err(|refusal| refusal.to_string())?;
+        let delivery = alertmanager::parse_part(&self.event.body, now, 0..MOST_ALERTS)
+            .map_err(|refusal| refusal.to_string())?;
         let ids = ids_at(now);
         let stage = Stage {
             config: &self.live.config,
@@ -83,7 +88,12 @@ impl Task {
             ids: &ids,
             now,
         };
-        rehearse_on(&delivery, &stage).map_err(|problems| format!("the rules cannot be built: {problems:?}"))
+        let mut rehearsed = rehearse_on(&delivery, &stage)
+            .map_err(|problems| format!("the rules cannot be built: {problems:?}"))?;
+        if delivery.places > MOST_ALERTS {
+            rehearsed.notes.push(format!("only the first {MOST_ALERTS} alerts of the event are tried"));
+        }
+        Ok(rehearsed)
     }
 
     fn told(&self, told: &NewNotification) -> Told {
