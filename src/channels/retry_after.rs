@@ -7,10 +7,7 @@
 //! Promises: never an earlier moment than was asked for, up to [`CAP`]; what cannot be
 //! understood is no hint at all; nothing panics.
 
-use std::time::Duration;
-
-use jiff::fmt::rfc2822::DateTimeParser;
-use jiff::fmt::strtime;
+use std::time::{Duration, UNIX_EPOCH};
 
 use crate::domain::clock::Timestamp;
 
@@ -106,16 +103,8 @@ fn seconds(value: f64) -> Option<Duration> {
 }
 
 fn parse_http_date(text: &str) -> Option<Timestamp> {
-    let text = text.trim();
-    let modern = DateTimeParser::new().relaxed_weekday(true).parse_timestamp(text).ok();
-    let instant = modern.or_else(|| {
-        // The two forms of before 1994 that recipients must still read.
-        ["%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"].iter().find_map(|format| {
-            let civil = strtime::parse(format, text).ok()?.to_datetime().ok()?;
-            civil.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
-        })
-    })?;
-    Some(Timestamp::from_millis(instant.as_millisecond()))
+    let since_1970 = httpdate::parse_http_date(text.trim()).ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(Timestamp::from_millis(i64::try_from(since_1970.as_millis()).ok()?))
 }
 
 #[cfg(test)]

@@ -20,7 +20,6 @@ mod service;
 mod stage;
 mod story;
 mod verdict;
-mod wrap;
 
 use marks::Ink;
 use narrate::Narrator;

@@ -1,12 +1,14 @@
 //! How the story is told: quiet lines of at most 100 columns, a colour for each channel
 //! where the reader's terminal has colours.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
+
+use textwrap::{Options, WordSplitter};
 
 use super::marks::{self, Ink};
 use super::readers::Sight;
 use super::story::{MAIL, PAGERDUTY, SLACK, Step, WEBHOOK};
-use super::wrap::wrap;
 
 /// What stands before a message's text.
 const MARGIN: &str = "     ";
@@ -146,6 +148,13 @@ impl<'o> Narrator<'o> {
     }
 }
 
+/// Lines of at most `room` columns with the indent of the first.
+fn wrap(text: &str, room: usize) -> Vec<String> {
+    let indent = &text[..text.len() - text.trim_start_matches(' ').len()];
+    let options = Options::new(room).subsequent_indent(indent).word_splitter(WordSplitter::NoHyphenation);
+    textwrap::wrap(text, options).into_iter().map(Cow::into_owned).collect()
+}
+
 /// The terminal's colour of a channel.
 fn colour(channel: &str) -> &'static str {
     match channel {
@@ -154,5 +163,18 @@ fn colour(channel: &str) -> &'static str {
         MAIL => "33",
         WEBHOOK => "36",
         _ => "0",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_fit_and_keep_their_indent() {
+        assert_eq!(wrap("  one two three", 8), ["  one", "  two", "  three"]);
+        assert_eq!(wrap("", 8), [""]);
+        assert_eq!(wrap("see https://example.org/x", 10), ["see", "https://ex", "ample.org/", "x"]);
+        assert_eq!(wrap("🔴🔴🔴🔴 \u{1b}[1mx\u{1b}[0m", 8), ["🔴🔴🔴🔴", "\u{1b}[1mx\u{1b}[0m"]);
     }
 }

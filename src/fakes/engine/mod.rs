@@ -4,7 +4,6 @@
 //! A [`Provider`] gives the usual answers; the script says for which requests something
 //! else happens. Each request is recorded before anything else happens to it.
 
-mod gzip;
 mod request;
 mod step;
 #[cfg(test)]

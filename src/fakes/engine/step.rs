@@ -126,7 +126,7 @@ impl Step {
         Self::after_work(Wire::Endless)
     }
 
-    /// The usual status and a gzip body of 130 kB that unfolds to 20 MB.
+    /// The usual status and a gzip body of 20 kB that unfolds to 20 MB.
     pub fn gzip_bomb() -> Self {
         Self::after_work(Wire::GzipBomb)
     }

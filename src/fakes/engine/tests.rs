@@ -197,7 +197,7 @@ async fn a_gzip_bomb_is_declared_as_gzip_and_small_on_the_wire() {
 
     assert!(reply.head.contains("Content-Encoding: gzip"));
     assert!(reply.body.starts_with(&[0x1f, 0x8b]));
-    assert!((100_000..150_000).contains(&reply.body.len()), "{} bytes", reply.body.len());
+    assert!((10_000..50_000).contains(&reply.body.len()), "{} bytes", reply.body.len());
     assert_eq!(count.load(Ordering::SeqCst), 1);
 }
 

@@ -1,17 +1,19 @@
 //! Writing answers, well or badly.
 
 use std::fmt::Write as _;
-use std::io;
+use std::io::{self, Write as _};
 use std::time::Duration;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
+use super::Next;
 use super::step::{Answer, Wire};
-use super::{Next, gzip};
 
 /// How much a gzip bomb unfolds to.
-const BOMB_SIZE: u32 = 20_000_000;
+const BOMB_SIZE: usize = 20_000_000;
 
 pub(super) async fn write(stream: &mut TcpStream, answer: &Answer, wire: &Wire) -> io::Result<Next> {
     let body = &answer.body;
@@ -33,12 +35,19 @@ pub(super) async fn write(stream: &mut TcpStream, answer: &Answer, wire: &Wire) 
         Wire::Drip(pause) => drip(stream, answer, *pause).await,
         Wire::Endless => endless(stream, answer).await,
         Wire::GzipBomb => {
-            let bomb = gzip::of_zeros(BOMB_SIZE);
+            let bomb = gzip_of_zeros(BOMB_SIZE)?;
             let answer = answer.clone().with_header("Content-Encoding", "gzip");
             send(stream, &answer, bomb.len(), &bomb).await?;
             Ok(Next::KeepAlive)
         }
     }
+}
+
+/// Small on the wire: about a thousandth of `size`.
+fn gzip_of_zeros(size: usize) -> io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(&vec![0; size])?;
+    encoder.finish()
 }
 
 fn head(answer: &Answer, framing: &str) -> String {

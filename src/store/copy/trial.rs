@@ -18,7 +18,8 @@ pub(super) async fn try_on(from: &Store, to: &Store, tables: &[Table]) -> Result
     let mut tx = to.transaction(TxKind::Postgres(server.write.begin().await.doing("begin a trial")?));
     rows::savepoint(&mut tx, TEMPORARY).await?;
     // Triggers take no part in it, and cannot find their functions among temporary things.
-    let tables_only = |migration: &&sqlx::migrate::Migration| !migration.sql.as_str().contains("CREATE FUNCTION");
+    let tables_only =
+        |migration: &&sqlx::migrate::Migration| !migration.sql.as_str().contains("CREATE FUNCTION");
     for migration in sqlx::migrate!("migrations/postgres").iter().filter(tables_only) {
         let sql = sqlx::AssertSqlSafe(migration.sql.as_str().to_owned());
         with_tx!(tx, |conn| sqlx::raw_sql(sql).execute(&mut *conn).await.map(|_| ()))

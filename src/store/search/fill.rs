@@ -28,33 +28,65 @@ macro_rules! filling {
         Filling {
             waiting: PerDialect {
                 sqlite: concat!(
-                    "SELECT CAST(q.number AS TEXT) FROM ", $to_index, " q JOIN ", $table, " r ON r.number = q.number \
-                     WHERE ", $may, " ORDER BY q.number LIMIT 256"
+                    "SELECT CAST(q.number AS TEXT) FROM ",
+                    $to_index,
+                    " q JOIN ",
+                    $table,
+                    " r ON r.number = q.number \
+                     WHERE ",
+                    $may,
+                    " ORDER BY q.number LIMIT 256"
                 ),
                 postgres: concat!(
-                    "SELECT q.id FROM ", $to_index, " q JOIN ", $table, " r ON r.id = q.id \
-                     WHERE ", $may, " ORDER BY q.id LIMIT 256"
+                    "SELECT q.id FROM ",
+                    $to_index,
+                    " q JOIN ",
+                    $table,
+                    " r ON r.id = q.id \
+                     WHERE ",
+                    $may,
+                    " ORDER BY q.id LIMIT 256"
                 ),
             },
             rows: PerDialect {
                 sqlite: concat!(
-                    "SELECT CAST(r.number AS TEXT) AS list_key, ", $columns, " FROM ", $table, " r \
+                    "SELECT CAST(r.number AS TEXT) AS list_key, ",
+                    $columns,
+                    " FROM ",
+                    $table,
+                    " r \
                      WHERE r.number IN"
                 ),
                 postgres: concat!(
-                    "SELECT r.id AS list_key, ", $columns, " FROM ", $to_index, " q JOIN ", $table, " r ON r.id = q.id \
+                    "SELECT r.id AS list_key, ",
+                    $columns,
+                    " FROM ",
+                    $to_index,
+                    " q JOIN ",
+                    $table,
+                    " r ON r.id = q.id \
                      WHERE q.id IN"
                 ),
             },
             rows_end: PerDialect {
                 sqlite: concat!(" AND ", $may),
                 // Nobody else writes their terms, and nobody sends them again meanwhile.
-                postgres: concat!(" AND ", $may, " ORDER BY q.id FOR UPDATE OF q SKIP LOCKED FOR SHARE OF r SKIP LOCKED"),
+                postgres: concat!(
+                    " AND ",
+                    $may,
+                    " ORDER BY q.id FOR UPDATE OF q SKIP LOCKED FOR SHARE OF r SKIP LOCKED"
+                ),
             },
             insert: PerDialect {
-                sqlite: concat!("INSERT INTO ", $terms, " (rowid, terms) SELECT CAST(column1 AS INTEGER), column2 FROM ("),
+                sqlite: concat!(
+                    "INSERT INTO ",
+                    $terms,
+                    " (rowid, terms) SELECT CAST(column1 AS INTEGER), column2 FROM ("
+                ),
                 postgres: concat!(
-                    "INSERT INTO ", $terms, " (id, terms) \
+                    "INSERT INTO ",
+                    $terms,
+                    " (id, terms) \
                      SELECT column1, array_to_tsvector(string_to_array(column2, ' ')) FROM ("
                 ),
             },
@@ -168,7 +200,8 @@ impl Store {
         let terms: Vec<(String, String)> =
             found.iter().map(|row| (row.list_key.clone(), row.terms())).collect();
         let (prefix, suffix) = (insert.pick(&tx), insert_end.pick(&tx));
-        write_rows!(tx, &terms, 2, prefix, suffix, |query, row| query.bind(&row.0).bind(&row.1)).doing(DOING)?;
+        write_rows!(tx, &terms, 2, prefix, suffix, |query, row| query.bind(&row.0).bind(&row.1))
+            .doing(DOING)?;
         let keys: Vec<String> = terms.into_iter().map(|(key, _)| key).collect();
         let forget = done.pick(&tx);
         write_by_keys!(tx, &keys, forget).doing(DOING)?;

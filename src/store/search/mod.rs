@@ -56,14 +56,8 @@ pub(super) struct Order {
 }
 
 /// By id: ids rise with time.
-pub(super) const BY_ID: Order = Order {
-    column: "id",
-    text: "id",
-    below: "id < ?",
-    from: "id >= ?",
-    key: "(?)",
-    in_terms: "id",
-};
+pub(super) const BY_ID: Order =
+    Order { column: "id", text: "id", below: "id < ?", from: "id >= ?", key: "(?)", in_terms: "id" };
 
 /// By the number that SQLite gives each row when it is written, which its index knows rows by.
 pub(super) const BY_NUMBER: Order = Order {

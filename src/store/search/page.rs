@@ -80,8 +80,7 @@ impl Search {
         let nothing = Slice { items: Vec::new(), next: None };
         let Some(range) = self.range(store, order, page).await? else { return Ok(nothing) };
         let wanted = page.limit.max(1) as usize;
-        let mut reader =
-            Reader { store, search: self, order, wanted, items: Vec::new(), effort: EFFORT };
+        let mut reader = Reader { store, search: self, order, wanted, items: Vec::new(), effort: EFFORT };
         let by_terms = self.index.filter(|_| self.driver.is_none() && !self.terms.is_empty());
         let ended = match by_terms {
             None => reader.scan(range).await?,
@@ -109,8 +108,9 @@ impl Search {
                 range.from = Some(from);
             }
             if let Some(ceiling) = &self.ceiling {
-                let below =
-                    self.neighbour(store, &["MAX(number) + 1"], "id < ?", " ORDER BY id DESC", ceiling).await?;
+                let below = self
+                    .neighbour(store, &["MAX(number) + 1"], "id < ?", " ORDER BY id DESC", ceiling)
+                    .await?;
                 let Some(below) = below else { return Ok(None) };
                 range.below = Some(below);
             }
@@ -217,7 +217,9 @@ impl<T: Listed> Reader<'_, T> {
     async fn keys(&mut self, index: &Index, range: &Range, count: usize) -> Result<Vec<String>, StoreError> {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         let keys: Vec<(String,)> = match self.store.pool {
-            Pool::Sqlite { .. } => self.matches(index, range, count).fetch(self.store, self.search.doing).await?,
+            Pool::Sqlite { .. } => {
+                self.matches(index, range, count).fetch(self.store, self.search.doing).await?
+            }
             Pool::Postgres(_) => {
                 let newest = self.among_newest(index, range, count);
                 let found: Vec<(String,)> = newest.fetch(self.store, self.search.doing).await?;

@@ -5,8 +5,9 @@
 
 use std::future::{Ready, ready};
 
+use actix_web::cookie::Cookie;
 use actix_web::dev::Payload;
-use actix_web::http::header::{AUTHORIZATION, COOKIE, HOST, HeaderValue, IF_NONE_MATCH};
+use actix_web::http::header::{AUTHORIZATION, HOST, HeaderValue, IF_NONE_MATCH};
 use actix_web::http::uri::Authority;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use jiff::tz::TimeZone;
@@ -111,16 +112,16 @@ impl Viewer {
 impl Taste {
     /// As the request's cookies say.
     pub fn of(req: &HttpRequest) -> Self {
-        let named = cookie(req, ZONE_COOKIE).map(|name| name.replace("%2F", "/"));
+        let named = req.cookie(ZONE_COOKIE).map(|cookie| cookie.value().to_owned());
         let zone = named.as_deref().and_then(|name| TimeZone::get(name).ok());
-        let theme = match cookie(req, THEME_COOKIE) {
+        let theme = match req.cookie(THEME_COOKIE).as_ref().map(Cookie::value) {
             Some("light") => "light",
             Some("dark") => "dark",
             _ => "",
         };
         Self {
             zone_name: zone.as_ref().and(named).unwrap_or_else(|| "UTC".to_owned()),
-            zone_chosen: cookie(req, ZONE_CHOSEN_COOKIE).is_some(),
+            zone_chosen: req.cookie(ZONE_CHOSEN_COOKIE).is_some(),
             zone: zone.unwrap_or(TimeZone::UTC),
             theme,
             base_path: req
@@ -144,7 +145,7 @@ pub fn session_of(req: &HttpRequest, state: &AppState) -> Option<Session> {
     if req.extensions().contains::<SessionEnded>() {
         return None;
     }
-    session::read(&state.live.load().tokens, cookie(req, session::COOKIE)?, state.clock.now())
+    session::read(&state.live.load().tokens, req.cookie(session::COOKIE)?.value(), state.clock.now())
 }
 
 /// Looks up whether the session that a request shows was ended, and marks the request if so. It
@@ -158,15 +159,6 @@ pub async fn check_session(req: &HttpRequest, state: &AppState) -> Result<(), Pr
         req.extensions_mut().insert(SessionEnded);
     }
     Ok(())
-}
-
-/// The value of a cookie. Pages set few and simple ones.
-pub fn cookie<'a>(req: &'a HttpRequest, name: &str) -> Option<&'a str> {
-    let headers = req.headers().get_all(COOKIE).filter_map(|value| value.to_str().ok());
-    headers
-        .flat_map(|header| header.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find_map(|(key, value)| (key == name).then_some(value))
 }
 
 impl FromRequest for Viewer {
