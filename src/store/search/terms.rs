@@ -137,16 +137,14 @@ mod tests {
         let channel = Term::value(Field::Channel, Some(&"it's \"x\"".to_owned())).unwrap();
         let terms = [channel, Term::Word("laten".to_owned())];
 
-        assert_eq!(
-            expression(Dialect::Sqlite, &terms),
-            "\"=cit=27s=20=22x=22\" AND \"laten\" *"
-        );
+        assert_eq!(expression(Dialect::Sqlite, &terms), "\"=cit=27s=20=22x=22\" AND \"laten\" *");
         assert_eq!(expression(Dialect::Postgres, &terms), "'=cit=27s=20=22x=22' & 'laten':*");
     }
 
     #[test]
     fn short_words_are_looked_up_only_where_there_is_no_longer_one() {
-        let words = |all: &[&str]| Term::words(&all.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+        let words =
+            |all: &[&str]| Term::words(&all.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
 
         assert_eq!(words(&["latency", "is"]), [Term::Word("latency".to_owned())]);
         assert_eq!(words(&["is", "s"]), [Term::Word("is".to_owned())]);
