@@ -20,7 +20,7 @@ const SEARCHED: [&str; 2] = ["notification", "incident"];
 /// What one database has and the other has not.
 pub fn differences(sqlite: &[SourceFile], postgres: &[SourceFile]) -> Vec<String> {
     let mut complaints = missing("migration", &names(sqlite), &names(postgres));
-    let (left, right) = (Schema::after(sqlite).to_compare(), Schema::after(postgres).to_compare());
+    let (left, right) = (Schema::after(sqlite).into_comparable(), Schema::after(postgres).into_comparable());
     complaints.extend(missing("table", &keys(&left.tables), &keys(&right.tables)));
     // A table that is its own index by its parent needs no other.
     let is_needed = |table: &String| !left.without_rowid.contains(table);
@@ -83,7 +83,7 @@ fn names(files: &[SourceFile]) -> BTreeSet<String> {
 
 impl Schema {
     /// Without the parts that are each database's own.
-    fn to_compare(mut self) -> Self {
+    fn into_comparable(mut self) -> Self {
         for list in SEARCHED {
             self.tables.remove(&format!("{list}_terms"));
             self.tables.remove(&format!("{list}s_to_index"));
