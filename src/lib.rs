@@ -16,6 +16,7 @@ pub mod config;
 pub mod dispatch;
 pub mod domain;
 pub mod fakes;
+pub mod http;
 pub mod intake;
 pub mod render;
 pub mod store;

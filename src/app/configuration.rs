@@ -6,8 +6,9 @@
 use std::path::Path;
 
 use crate::channels::{self, REGISTRY};
-use crate::config::{self, ChannelConfig, Draft, KindSchema, Loaded, Position, Problem, Problems};
+use crate::config::{self, ChannelConfig, Draft, Env, KindSchema, Loaded, Position, Problem, Problems};
 use crate::dispatch::plan::Plan;
+use crate::http::Proxies;
 use crate::render::{TemplateProblem, channel_place};
 use crate::triage::route_checks;
 use crate::triage::rules::Rules;
@@ -81,7 +82,7 @@ pub fn load(file: Option<&Path>) -> Result<Configuration, Problems> {
         Some(file) => config::draft_file(file, &env, &kinds)?,
         None => config::draft("the defaults", "", Path::new(""), &env, &kinds)?,
     };
-    complete(draft).map_err(|refused| refused.problems)
+    complete(draft, &env).map_err(|refused| refused.problems)
 }
 
 /// Checks a configuration given as text; nothing of the environment reaches it.
@@ -89,28 +90,29 @@ pub fn load(file: Option<&Path>) -> Result<Configuration, Problems> {
 /// # Errors
 /// As [`load`].
 pub fn parse(text: &str) -> Result<Configuration, Problems> {
-    let draft = config::draft("modelpager.yml", text, Path::new(""), &|_| None, &kinds())?;
-    complete(draft).map_err(|refused| refused.problems)
+    let env = |_: &str| None;
+    let draft = config::draft("modelpager.yml", text, Path::new(""), &env, &kinds())?;
+    complete(draft, &env).map_err(|refused| refused.problems)
 }
 
 /// Everything that there is to say about a file.
 pub fn check_file(file: &Path) -> Checked {
     let env = |name: &str| std::env::var(name).ok();
-    check(config::draft_file(file, &env, &kinds()))
+    check(config::draft_file(file, &env, &kinds()), &env)
 }
 
 /// Everything that there is to say about a text that messages call `name`; paths in it are
 /// relative to the working directory.
 pub fn check_text(name: &str, text: &str) -> Checked {
     let env = |name: &str| std::env::var(name).ok();
-    check(config::draft(name, text, Path::new(""), &env, &kinds()))
+    check(config::draft(name, text, Path::new(""), &env, &kinds()), &env)
 }
 
 /// `serve` would go on with the built-in texts in the place of templates that do not work;
 /// whoever asks for a check wants to know.
-fn check(draft: Result<Draft, Problems>) -> Checked {
+fn check(draft: Result<Draft, Problems>, env: Env<'_>) -> Checked {
     let built = match draft {
-        Ok(draft) => complete(draft),
+        Ok(draft) => complete(draft, env),
         Err(problems) => Err(Refused { problems, ..Refused::default() }),
     };
     let (configuration, refused) = match built {
@@ -136,16 +138,22 @@ pub fn kinds() -> Vec<KindSchema> {
         name: kind.name.to_owned(),
         title: kind.title.to_owned(),
         schema: (kind.schema)().to_value(),
+        over_http: kind.over_http,
         check: check_channel,
     };
     REGISTRY.iter().map(describe).collect()
 }
 
-fn complete(mut draft: Draft) -> Result<Configuration, Refused> {
+/// `env` names the proxies; nothing else of the environment is left to read.
+fn complete(mut draft: Draft, env: Env<'_>) -> Result<Configuration, Refused> {
     let mut found: Vec<(String, String)> = Vec::new();
     let rules = Rules::build(draft.config())
         .map_err(|problems| found.extend(problems.into_iter().map(|problem| (problem.key, problem.message))));
-    let plan = Plan::build(draft.config())
+    let proxies = Proxies::from_env(env).unwrap_or_else(|problem| {
+        found.push((String::new(), problem));
+        Proxies::default()
+    });
+    let plan = Plan::build(draft.config(), &proxies)
         .map_err(|problems| found.extend(problems.into_iter().map(|problem| (problem.key, problem.message))));
     draft.add(found);
     let template_problems = match &plan {
@@ -190,7 +198,7 @@ fn place_template(problem: &TemplateProblem, draft: &Draft) -> Vec<Problem> {
 /// Lets the channel's kind try to build it, and compares its templates with the kind's.
 fn check_channel(channel: &ChannelConfig) -> Vec<(String, String)> {
     let Some(kind) = channels::find_kind(&channel.kind) else { return Vec::new() };
-    let problems = (kind.build)(channel).err().unwrap_or_default();
+    let problems = (kind.build)(channel, &Proxies::default()).err().unwrap_or_default();
     let of_settings = problems.into_iter().map(|problem| (problem.key, problem.message));
     of_settings.chain(unknown_templates(channel, kind)).collect()
 }

@@ -11,17 +11,14 @@ use crate::config::ChannelConfig;
 use crate::domain::clock::Timestamp;
 use crate::domain::notification::Snapshot;
 use crate::domain::outcome::SendReport;
+use crate::http::Proxies;
 use crate::render::{Rendered, TemplateField};
 
-pub mod classify;
 #[cfg(test)]
 mod conformance;
 mod email;
-pub mod http;
 mod log;
 mod pagerduty;
-mod redact;
-pub mod retry_after;
 mod settings;
 mod shrink;
 mod slack;
@@ -44,8 +41,11 @@ pub struct Kind {
     /// Whether the provider folds repeats of one dedup key or message id, so that an
     /// ambiguous send may be retried freely.
     pub idempotent: bool,
-    /// Builds a channel from its configuration: checks everything, touches nothing.
-    pub build: fn(&ChannelConfig) -> Built,
+    /// Whether it talks HTTP, so that `proxy_url` is one of its keys.
+    pub over_http: bool,
+    /// Builds a channel from its configuration and the proxies of the environment: checks
+    /// everything, touches nothing.
+    pub build: fn(&ChannelConfig, &Proxies) -> Built,
 }
 
 /// A channel ready to send, or everything that is wrong with its settings.

@@ -4,9 +4,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::SettingProblem;
-use super::http::Endpoint;
-use super::redact::Redactor;
+use crate::config::ChannelConfig;
 use crate::domain::secret::Secret;
+use crate::http::{Endpoint, HttpClient, Proxies, Redactor};
 
 /// The settings as the kind's own type.
 ///
@@ -51,6 +51,17 @@ impl Problems {
     /// An address under `key`.
     pub fn endpoint(&mut self, key: &str, url: &Secret) -> Option<Endpoint> {
         self.take(key, Endpoint::parse(url))
+    }
+
+    /// The client of a channel with these secrets: through its own proxy or through these.
+    pub fn client(
+        &mut self,
+        config: &ChannelConfig,
+        proxies: &Proxies,
+        redactor: Redactor,
+    ) -> Option<HttpClient> {
+        let proxies = self.take("proxy_url", proxies.or_own(config.proxy_url.as_ref()))?;
+        Some(HttpClient::new(config.timeout.0).hiding(redactor).through(proxies))
     }
 
     /// All of them.

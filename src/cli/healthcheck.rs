@@ -9,9 +9,9 @@ use anyhow::Context as _;
 use serde::Serialize;
 
 use crate::app::configuration;
-use crate::channels::http::{Deadline, Endpoint, Headers, HttpClient};
 use crate::domain::duration::PromDuration;
 use crate::domain::secret::Secret;
+use crate::http::{Deadline, Endpoint, Headers, HttpClient};
 
 /// Ask a running server whether it is ready.
 ///

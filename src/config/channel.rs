@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::kind::defaults_of;
 use crate::domain::duration::PromDuration;
 use crate::domain::rate::RateLimit;
-use crate::domain::secret::REDACTED;
+use crate::domain::secret::{REDACTED, Secret};
 
 /// One of `channels`. Keys beyond these belong to the kind and are in `settings`.
 #[derive(Clone, Deserialize, Serialize, JsonSchema)]
@@ -49,6 +49,11 @@ pub struct ChannelConfig {
     /// e-mail, else `false`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub supersede: Option<bool>,
+    /// The forward proxy for this channel's requests: `http://user:password@proxy.example:3128`, or
+    /// `https://…`. `none` sends them directly. By default those of `HTTP_PROXY`, `HTTPS_PROXY`
+    /// and `NO_PROXY` in the environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy_url: Option<Secret>,
     /// Template overrides for this channel: field → Handlebars text.
     #[serde(default)]
     pub templates: BTreeMap<String, String>,
@@ -113,6 +118,7 @@ impl ChannelConfig {
             fallback_after: default_fallback_after(),
             rate_limit: None,
             supersede: None,
+            proxy_url: None,
             templates: BTreeMap::new(),
             settings: Map::new(),
         }

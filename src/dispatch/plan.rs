@@ -12,6 +12,8 @@ use crate::domain::backoff::Backoff;
 use crate::domain::clock::Timestamp;
 use crate::domain::notification::Snapshot;
 use crate::domain::rate::RateLimit;
+use crate::domain::secret::Secret;
+use crate::http::Proxies;
 use crate::render::{
     Overrides, Rendered, Renderer, TemplateFault, TemplateField, TemplateProblem, preview_template,
 };
@@ -67,16 +69,19 @@ pub struct PlanProblem {
 }
 
 impl Plan {
-    /// Builds every enabled channel and compiles the templates. Template overrides that do
+    /// Builds every enabled channel, with the proxies of the environment, and compiles the templates. Template overrides that do
     /// not work are reported and left out: the built-in text stands in.
     ///
     /// # Errors
     /// Every channel that cannot be built, all at once.
-    pub fn build(config: &Config) -> Result<(Self, Vec<TemplateProblem>), Vec<PlanProblem>> {
+    pub fn build(
+        config: &Config,
+        proxies: &Proxies,
+    ) -> Result<(Self, Vec<TemplateProblem>), Vec<PlanProblem>> {
         let mut channels = BTreeMap::new();
         let mut problems = Vec::new();
         for (index, channel) in config.channels.iter().enumerate() {
-            match build_channel(channel, config.delivery.concurrency) {
+            match build_channel(channel, proxies, config.delivery.concurrency) {
                 Ok(plan) if channel.enabled => {
                     channels.insert(channel.name.clone(), Arc::new(plan));
                 }
@@ -164,14 +169,18 @@ impl Plan {
     }
 }
 
-fn build_channel(config: &ChannelConfig, concurrency: usize) -> Result<ChannelPlan, Vec<(String, String)>> {
+fn build_channel(
+    config: &ChannelConfig,
+    proxies: &Proxies,
+    concurrency: usize,
+) -> Result<ChannelPlan, Vec<(String, String)>> {
     let Some(kind) = find_kind(&config.kind) else {
         let known: Vec<&str> = REGISTRY.iter().map(|kind| kind.name).collect();
         let message = format!("unknown kind {:?}; there are {}", config.kind, known.join(", "));
         return Err(vec![(".kind".to_owned(), message)]);
     };
     let dotted = |key: String| if key.is_empty() { key } else { format!(".{key}") };
-    let channel = (kind.build)(config).map_err(|problems| {
+    let channel = (kind.build)(config, proxies).map_err(|problems| {
         problems.into_iter().map(|problem| (dotted(problem.key), problem.message)).collect::<Vec<_>>()
     })?;
     Ok(ChannelPlan {
@@ -194,6 +203,7 @@ fn digest(config: &ChannelConfig) -> u64 {
     let mut hasher = DefaultHasher::new();
     config.kind.hash(&mut hasher);
     config.timeout.0.hash(&mut hasher);
+    config.proxy_url.as_ref().map(Secret::expose).hash(&mut hasher);
     serde_json::Value::Object(config.settings.clone()).to_string().hash(&mut hasher);
     hasher.finish()
 }

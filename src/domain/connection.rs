@@ -14,8 +14,13 @@ pub fn plain_words(error: &(dyn Error + 'static)) -> Option<&'static str> {
 pub fn reason(error: &(dyn Error + 'static)) -> String {
     match plain_words(error) {
         Some(words) => words.to_owned(),
-        None => causes(error).last().unwrap_or(error).to_string(),
+        None => root(error).to_string(),
     }
+}
+
+/// The innermost cause.
+pub fn root<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    causes(error).last().unwrap_or(error)
 }
 
 /// An error and what caused it, outermost first.

@@ -99,7 +99,7 @@ impl SendReport {
             retry_after: None,
             slows_channel: false,
             refuses_channel: outcome == SendOutcome::Rejected
-                && matches!(status, Some(401 | 403 | 404 | 410)),
+                && matches!(status, Some(401 | 403 | 404 | 407 | 410)),
             reference: None,
         }
     }

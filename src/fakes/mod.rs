@@ -15,6 +15,7 @@ mod client;
 pub mod engine;
 mod listener;
 pub mod pagerduty;
+pub mod proxy;
 pub mod slack;
 pub mod smtp;
 mod violation;

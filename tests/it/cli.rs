@@ -17,7 +17,15 @@ fn modelpager(args: &[&str]) -> Command {
     for name in ["INGEST", "READ", "WRITE", "ADMIN", "AUDIT", "SLACK"].map(|who| format!("{who}_TOKEN")) {
         command.env(&name, example_env(&name).unwrap());
     }
-    for name in ["AUDIT_URL", "AUDIT_SECRET", "AUDIT_SECRET_OLD", "SLACK_URL", "PD_KEY", "SMTP_PASSWORD"] {
+    for name in [
+        "AUDIT_URL",
+        "AUDIT_SECRET",
+        "AUDIT_SECRET_OLD",
+        "SLACK_URL",
+        "PD_KEY",
+        "PROXY_PASSWORD",
+        "SMTP_PASSWORD",
+    ] {
         command.env(name, example_env(name).unwrap());
     }
     command

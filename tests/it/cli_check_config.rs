@@ -73,10 +73,26 @@ fn what_comes_with_the_program_gives_no_warning() {
     let folder =
         folder(&[("example.yml", &example.unwrap()), ("f34.yml", &fixture("f34-ported-severity.yml"))]);
     let mut command = check_config(&folder, &["--strict", "example.yml", "f34.yml"]);
-    for name in ["INGEST_TOKEN", "READ_TOKEN", "WRITE_TOKEN", "ADMIN_TOKEN", "AUDIT_TOKEN", "SLACK_TOKEN"] {
+    for name in [
+        "INGEST_TOKEN",
+        "READ_TOKEN",
+        "WRITE_TOKEN",
+        "ADMIN_TOKEN",
+        "AUDIT_TOKEN",
+        "PROXY_PASSWORD",
+        "SLACK_TOKEN",
+    ] {
         command.env(name, example_env(name).unwrap());
     }
-    for name in ["AUDIT_URL", "AUDIT_SECRET", "AUDIT_SECRET_OLD", "SLACK_URL", "PD_KEY", "SMTP_PASSWORD"] {
+    for name in [
+        "AUDIT_URL",
+        "AUDIT_SECRET",
+        "AUDIT_SECRET_OLD",
+        "SLACK_URL",
+        "PD_KEY",
+        "PROXY_PASSWORD",
+        "SMTP_PASSWORD",
+    ] {
         command.env(name, example_env(name).unwrap());
     }
     command.assert().success().stdout(contains("WARNING").not());
@@ -167,4 +183,23 @@ fn a_port_within_the_mail_hosts_name_is_refused() {
         let text = fixture("f38-smtp-host-with-port.yml").replace("smtp.example.org:587", host);
         assert_eq!(refused(&text).is_some(), is_refused, "{host}");
     }
+}
+
+#[test]
+fn a_proxy_that_cannot_be_used_is_told_without_its_password() {
+    const CHANNELS: &str = "channels:
+  - {name: a, kind: webhook, url: 'https://x.example/', proxy_url: 'socks5://bot:canary-pw@proxy.example'}
+  - {name: b, kind: log, proxy_url: 'http://proxy.example:3128'}
+";
+    let folder = folder(&[("channels.yml", CHANNELS), ("none.yml", "{}\n")]);
+
+    check_config(&folder, &["channels.yml"]).assert().code(1).stdout(
+        contains("channels.yml:2:68: channels[0].proxy_url: must begin with http:// or https://")
+            .and(contains("channels.yml:3:26: channels[1].proxy_url: unknown key"))
+            .and(contains("canary-pw").not()),
+    );
+    check_config(&folder, &["none.yml"]).env("HTTPS_PROXY", "ftp://bot:canary-pw@p").assert().code(1).stdout(
+        contains("the environment's HTTPS_PROXY must begin with http:// or https://")
+            .and(contains("canary-pw").not()),
+    );
 }

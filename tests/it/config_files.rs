@@ -32,7 +32,7 @@ pub fn example_env(name: &str) -> Option<String> {
         "SLACK_URL" => "https://hooks.slack.com/services/T000/B000/XXXX".to_owned(),
         "SLACK_TOKEN" => "xoxb-000-example".to_owned(),
         "PD_KEY" => "0123456789abcdef0123456789abcdef".to_owned(),
-        "AUDIT_TOKEN" | "SMTP_PASSWORD" => "example".to_owned(),
+        "AUDIT_TOKEN" | "PROXY_PASSWORD" | "SMTP_PASSWORD" => "example".to_owned(),
         _ => return None,
     };
     Some(value)
@@ -86,9 +86,9 @@ fn collect_missing(root: &Value, schema: &Value, values: &[&Value], at: &str, mi
     for branch in schema.get("allOf").and_then(Value::as_array).into_iter().flatten() {
         let kind = &branch["if"]["properties"]["kind"]["const"];
         if let Some(name) = kind.as_str() {
-            // A key common to all kinds need only stand once: the first kind shows them.
-            let of_kind: Vec<&Value> =
-                values.iter().copied().filter(|v| v["kind"] == *kind || v["kind"] == "log").collect();
+            // A key common to several kinds need only stand once: these two show them.
+            let shows = |v: &&Value| [name, "log", "webhook"].iter().any(|kind| v["kind"] == **kind);
+            let of_kind: Vec<&Value> = values.iter().copied().filter(shows).collect();
             collect_missing(root, &branch["then"], &of_kind, &format!("{at}({name})"), missing);
         }
     }

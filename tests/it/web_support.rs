@@ -20,6 +20,7 @@ use modelpager::domain::clock::{ManualClock, SharedClock, Timestamp};
 use modelpager::domain::ids::IdMaker;
 use modelpager::domain::random::SeededRandom;
 use modelpager::domain::secret::Secret;
+use modelpager::http::Proxies;
 use modelpager::intake::inbox::{self, Inbox};
 use modelpager::store::Store;
 use modelpager::telemetry::metrics::Metrics;
@@ -113,7 +114,8 @@ impl Site {
         let random = Arc::new(SeededRandom::new(7));
         let ids = IdMaker::new(shared_clock.clone(), random.clone());
         let metrics = Metrics::new(START);
-        let (plan, _) = Plan::build(&config).unwrap_or_else(|problems| panic!("{problems:?}"));
+        let (plan, _) =
+            Plan::build(&config, &Proxies::default()).unwrap_or_else(|problems| panic!("{problems:?}"));
         let parts = dispatch::Parts {
             store: store.clone(),
             clock: shared_clock.clone(),

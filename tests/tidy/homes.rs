@@ -12,7 +12,8 @@ struct Home {
 /// What has one home, so that it can be replaced, limited or mocked in one place.
 const HOMES: &[Home] = &[
     Home { path: &["sqlx"], places: &["src/store/"] },
-    Home { path: &["reqwest"], places: &["src/channels/http.rs"] },
+    Home { path: &["reqwest"], places: &["src/http/"] },
+    Home { path: &["hyper_util"], places: &["src/http/"] },
     Home { path: &["actix_web"], places: &["src/web/", "src/app.rs", "src/app/"] },
     Home { path: &["handlebars"], places: &["src/render/"] },
     Home { path: &["lettre"], places: &["src/channels/email/"] },
@@ -107,7 +108,7 @@ mod tests {
     fn a_crate_at_home_is_fine() {
         let files = [
             SourceFile::sample("src/store/events.rs", "use sqlx::Row;"),
-            SourceFile::sample("src/channels/http.rs", "use reqwest::Client;"),
+            SourceFile::sample("src/http/client.rs", "use reqwest::Client;"),
             SourceFile::sample(
                 "src/web/api/x.rs",
                 "// sqlx::Row\nuse crate::store::sqlx_like; #[cfg(test)] use sqlx::X;",

@@ -16,6 +16,7 @@ const HOUSES: &[&str] = &[
     "triage",
     "intake",
     "catalog",
+    "http",
     "render",
     "store",
     "config",

@@ -80,7 +80,7 @@ fn the_example_of_every_kind_builds_and_its_keys_are_in_the_schema() {
             assert!(schema["properties"][key].is_object(), "{}: {key} is not in the schema", kind.name);
         }
 
-        let built = (kind.build)(&config(kind.name, Value::Object(settings), LONG));
+        let built = (kind.build)(&config(kind.name, Value::Object(settings), LONG), &Proxies::default());
 
         assert_eq!(built.err(), None, "{}", kind.name);
     }
@@ -102,7 +102,9 @@ fn an_unknown_key_is_refused_by_every_kind() {
         let mut settings = example_settings(kind);
         settings.insert("unheard_of".to_owned(), json!("canary-value"));
 
-        let problems = (kind.build)(&config(kind.name, Value::Object(settings), LONG)).err().unwrap();
+        let problems = (kind.build)(&config(kind.name, Value::Object(settings), LONG), &Proxies::default())
+            .err()
+            .unwrap();
 
         let text = format!("{problems:?}");
         assert!(text.contains("unheard_of") && !text.contains("canary-value"), "{}: {text}", kind.name);

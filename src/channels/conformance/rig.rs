@@ -62,7 +62,7 @@ impl Rig {
         secrets: &[&str],
     ) -> Self {
         let kind = find_kind(name.split(' ').next().unwrap()).unwrap();
-        let built = (kind.build)(&config(kind.name, settings, timeout));
+        let built = (kind.build)(&config(kind.name, settings, timeout), &Proxies::default());
         let channel = built.unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
         let secrets = secrets.iter().map(|secret| (*secret).to_owned()).collect();
         Self { name, kind, channel, provider, secrets }

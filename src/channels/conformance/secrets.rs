@@ -83,7 +83,10 @@ fn problems_with_settings_do_not_repeat_secret_values() {
                 let mut settings = Value::Object(example_settings(kind));
                 replace(&mut settings, key, &spoilt);
 
-                let Err(problems) = (kind.build)(&config(kind.name, settings, LONG)) else { continue };
+                let Err(problems) = (kind.build)(&config(kind.name, settings, LONG), &Proxies::default())
+                else {
+                    continue;
+                };
 
                 let text = format!("{problems:?}");
                 assert!(

@@ -1,8 +1,8 @@
 //! Every HTTP status, and what providers say about coming back.
 
 use super::*;
-use crate::channels::classify::{self, RetryHint};
 use crate::fakes::engine::Step;
+use crate::http::classify::{self, RetryHint};
 
 /// The outcome for a kind: that of the status, unless success needs more than a status.
 fn expected(rig: &Rig, status: u16) -> SendOutcome {

@@ -11,11 +11,11 @@ use serde::Deserialize;
 use self::message::Addresses;
 use self::settings_smtp::SmtpSettings;
 use self::smtp::Smtp;
-use super::redact::Redactor;
 use super::settings::{self, Problems};
 use super::{Built, Channel, Kind, Message, Preview};
 use crate::config::ChannelConfig;
 use crate::domain::outcome::SendReport;
+use crate::http::{Proxies, Redactor};
 use crate::render::{Escape, Limit, TemplateField};
 
 mod lines;
@@ -62,6 +62,7 @@ to: [team@example.org]
     ],
     // Most mailboxes drop a second mail of the same `Message-ID`.
     idempotent: true,
+    over_http: false,
     build,
 };
 
@@ -86,7 +87,7 @@ struct EmailChannel {
     redactor: Redactor,
 }
 
-fn build(config: &ChannelConfig) -> Built {
+fn build(config: &ChannelConfig, _: &Proxies) -> Built {
     let settings: Settings = settings::parse(&config.settings)?;
     let mut problems = Problems::default();
     let smtp = Smtp::from_settings(&settings.smtp, &mut problems);

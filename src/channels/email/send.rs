@@ -10,8 +10,8 @@ use super::smtp::{self, Delivery, Envelope, Failure};
 use super::thread::Reference;
 use super::{EmailChannel, message};
 use crate::channels::Message;
-use crate::channels::http::Deadline;
 use crate::domain::outcome::{SendOutcome, SendReport};
+use crate::http::Deadline;
 
 pub async fn send(channel: &EmailChannel, message: &Message<'_>, time_limit: Duration) -> SendReport {
     let deadline = Deadline::after(time_limit);

@@ -16,9 +16,9 @@ use tokio::net::TcpStream;
 use tokio::time::{Duration, Instant, timeout_at};
 
 use super::lines::LineStream;
-use crate::channels::http::Deadline;
 use crate::domain::connection;
 use crate::domain::outcome::SendOutcome;
+use crate::http::Deadline;
 
 /// How long the farewell may take: the mail is delivered or refused by then.
 const FAREWELL: Duration = Duration::from_millis(500);

@@ -36,7 +36,8 @@ fn settings(fake: &SmtpFake) -> Value {
 
 async fn start() -> (SmtpFake, Box<dyn Channel>) {
     let fake = SmtpFake::start(Arc::new(ManualClock::at(samples::NOW))).await.unwrap();
-    let channel = build(&config(settings(&fake))).unwrap_or_else(|problems| panic!("{problems:?}"));
+    let channel = build(&config(settings(&fake)), &Proxies::default())
+        .unwrap_or_else(|problems| panic!("{problems:?}"));
     (fake, channel)
 }
 
@@ -93,7 +94,7 @@ fn the_mail_has_this_shape() {
         "from": "Modelpager <modelpager@example.org>",
         "to": ["team@example.org"],
     });
-    let channel = build(&config(settings)).ok().unwrap();
+    let channel = build(&config(settings), &Proxies::default()).ok().unwrap();
     let (snapshot, rendered) = (samples::firing(), rendered());
 
     insta::assert_snapshot!(channel.preview(&message("n-1", &snapshot, &rendered)).body.replace('\r', ""));
@@ -227,7 +228,7 @@ async fn a_server_without_starttls_gets_neither_password_nor_mail() {
     settings["smtp"]["tls"] = json!("starttls");
     settings["smtp"]["username"] = json!("me");
     settings["smtp"]["password"] = json!("canary-password");
-    let channel = build(&config(settings)).ok().unwrap();
+    let channel = build(&config(settings), &Proxies::default()).ok().unwrap();
 
     let report = send(&*channel, "n-1", None, LIMIT).await;
 
@@ -254,7 +255,7 @@ async fn a_server_that_never_ends_its_line_is_left() {
         "smtp": {"host": "127.0.0.1", "port": address.port(), "tls": "none"},
         "from": "a@example.org", "to": ["b@example.org"],
     });
-    let channel = build(&config(settings)).ok().unwrap();
+    let channel = build(&config(settings), &Proxies::default()).ok().unwrap();
 
     let report = send(&*channel, "n-1", None, LIMIT).await;
 
@@ -294,7 +295,7 @@ async fn a_refusal_is_understood_whatever_bytes_its_text_has() {
             "smtp": {"host": "127.0.0.1", "port": port, "tls": "none"},
             "from": "a@example.org", "to": ["b@example.org"],
         });
-        let channel = build(&config(settings)).ok().unwrap();
+        let channel = build(&config(settings), &Proxies::default()).ok().unwrap();
 
         let report = send(&*channel, "n-1", None, LIMIT).await;
 
@@ -328,7 +329,7 @@ fn each_way_of_setting_it_up_wrong_is_told_under_its_key() {
             settings[name] = value.clone();
         }
 
-        let problems = build(&config(settings)).err().unwrap();
+        let problems = build(&config(settings), &Proxies::default()).err().unwrap();
 
         assert!(problems.iter().any(|problem| problem.key == key), "{wrong}: {problems:?}");
     }

@@ -129,7 +129,7 @@ fn settings(address: SocketAddr, tls: &str) -> Value {
 async fn send(mut settings: Value) -> SendReport {
     settings["name"] = json!("ml-mail");
     settings["kind"] = json!("email");
-    let channel = build(&serde_json::from_value(settings).unwrap()).ok().unwrap();
+    let channel = build(&serde_json::from_value(settings).unwrap(), &Proxies::default()).ok().unwrap();
     let snapshot = samples::firing();
     let rendered =
         Rendered { fields: [("text".to_owned(), "text".to_owned())].into(), ..Rendered::default() };

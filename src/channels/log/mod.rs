@@ -11,6 +11,7 @@ use super::{Built, Channel, Kind, Message, Preview, settings};
 use crate::config::ChannelConfig;
 use crate::domain::outcome::SendReport;
 use crate::domain::severity::Severity;
+use crate::http::Proxies;
 use crate::render::{Escape, Limit, TemplateField};
 
 mod message;
@@ -37,6 +38,7 @@ pub const KIND: Kind = Kind {
     ],
     // A repeat is one more line of a log: nobody is woken twice.
     idempotent: true,
+    over_http: false,
     build,
 };
 
@@ -49,7 +51,7 @@ struct LogChannel {
     name: String,
 }
 
-fn build(config: &ChannelConfig) -> Built {
+fn build(config: &ChannelConfig, _: &Proxies) -> Built {
     settings::parse::<Settings>(&config.settings)?;
     Ok(Box::new(LogChannel { name: config.name.clone() }))
 }

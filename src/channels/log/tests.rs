@@ -27,7 +27,7 @@ impl Write for Buffer {
 #[test]
 fn a_message_is_one_structured_line_without_anything_that_steers_a_terminal() {
     let config = serde_json::from_value(json!({"name": "console", "kind": "log"})).unwrap();
-    let channel = build(&config).ok().unwrap();
+    let channel = build(&config, &Proxies::default()).ok().unwrap();
     let snapshot = samples::firing();
     let fields =
         [("title", "title \u{1b}[2J\r\n2026 ERROR forged"), ("body", "one\n\n  two\u{202e}\u{7}\r\n")];

@@ -7,13 +7,12 @@ use futures_util::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::http::{Deadline, Endpoint, Headers, HttpClient};
-use super::redact::Redactor;
 use super::settings::{self, Problems};
 use super::{Built, Channel, Kind, Message, Preview};
 use crate::config::ChannelConfig;
 use crate::domain::outcome::SendReport;
 use crate::domain::secret::{REDACTED, Secret};
+use crate::http::{Deadline, Endpoint, Headers, HttpClient, Proxies, Redactor};
 use crate::render::{Escape, Limit, TemplateField};
 
 mod event;
@@ -38,6 +37,7 @@ url: https://events.pagerduty.com/v2/enqueue
         limit: Limit::chars(message::MAX_SUMMARY),
     }],
     idempotent: true,
+    over_http: true,
     build,
 };
 
@@ -59,11 +59,10 @@ fn default_url() -> Secret {
 struct PagerDutyChannel {
     routing_key: Secret,
     endpoint: Endpoint,
-    redactor: Redactor,
     client: HttpClient,
 }
 
-fn build(config: &ChannelConfig) -> Built {
+fn build(config: &ChannelConfig, proxies: &Proxies) -> Built {
     let settings: Settings = settings::parse(&config.settings)?;
     let mut problems = Problems::default();
     let routing_key = settings.routing_key.expose().trim();
@@ -74,13 +73,12 @@ fn build(config: &ChannelConfig) -> Built {
             format!("must be the {KEY_LENGTH} letters and digits of an Events API v2 integration key"),
         );
     }
-    match problems.endpoint("url", &settings.url) {
-        Some(endpoint) if problems.is_empty() => Ok(Box::new(PagerDutyChannel {
-            routing_key: Secret::new(routing_key),
-            endpoint,
-            redactor: Redactor::new([&settings.routing_key]),
-            client: HttpClient::new(config.timeout.0),
-        })),
+    let endpoint = problems.endpoint("url", &settings.url);
+    let client = problems.client(config, proxies, Redactor::new([&settings.routing_key]));
+    match (endpoint, client) {
+        (Some(endpoint), Some(client)) if problems.is_empty() => {
+            Ok(Box::new(PagerDutyChannel { routing_key: Secret::new(routing_key), endpoint, client }))
+        }
         _ => Err(problems.into_vec()),
     }
 }
@@ -107,8 +105,8 @@ impl PagerDutyChannel {
         let deadline = Deadline::after(time_limit);
         let body = message::compose(message, self.routing_key.expose()).body;
         match self.client.post_json(&self.endpoint, &Headers::default(), body, deadline).await {
-            Ok(answer) => answer.report(&self.redactor, message.now),
-            Err(failure) => failure.report(&self.redactor),
+            Ok(answer) => answer.report(self.client.redactor(), message.now),
+            Err(failure) => failure.report(self.client.redactor()),
         }
     }
 }

@@ -56,7 +56,10 @@ fn event(snapshot: &Snapshot, rendered: &Rendered) -> Value {
 #[tokio::test]
 async fn an_incident_is_opened_brought_up_to_date_and_closed_under_its_dedup_key() {
     let fake = PagerDutyFake::start(Arc::new(ManualClock::at(samples::NOW))).await.unwrap();
-    let channel = build(&config(json!({"routing_key": ROUTING_KEY, "url": fake.events_url()}))).ok().unwrap();
+    let channel =
+        build(&config(json!({"routing_key": ROUTING_KEY, "url": fake.events_url()})), &Proxies::default())
+            .ok()
+            .unwrap();
     let rendered = rendered();
     for snapshot in [samples::firing(), samples::rise(), samples::resolved()] {
         let report = channel.send(&message(&snapshot, &rendered), LIMIT).await;
@@ -101,7 +104,10 @@ fn a_kind_that_only_a_newer_release_knows_does_what_is_the_case() {
 #[tokio::test]
 async fn an_open_incident_is_acknowledged_under_its_dedup_key() {
     let fake = PagerDutyFake::start(Arc::new(ManualClock::at(samples::NOW))).await.unwrap();
-    let channel = build(&config(json!({"routing_key": ROUTING_KEY, "url": fake.events_url()}))).ok().unwrap();
+    let channel =
+        build(&config(json!({"routing_key": ROUTING_KEY, "url": fake.events_url()})), &Proxies::default())
+            .ok()
+            .unwrap();
     let rendered = rendered();
 
     for kind in [NotificationKind::Firing, NotificationKind::Acknowledged] {
@@ -176,7 +182,8 @@ fn an_event_that_is_still_too_large_loses_its_alerts_and_says_so() {
 
 #[test]
 fn a_wrong_key_and_a_wrong_address_are_told_together() {
-    let problems = build(&config(json!({"routing_key": "short", "url": "ftp://x"}))).err().unwrap();
+    let problems =
+        build(&config(json!({"routing_key": "short", "url": "ftp://x"})), &Proxies::default()).err().unwrap();
 
     let keys: Vec<&str> = problems.iter().map(|problem| problem.key.as_str()).collect();
     assert_eq!(keys, ["routing_key", "url"]);
@@ -184,7 +191,7 @@ fn a_wrong_key_and_a_wrong_address_are_told_together() {
 
 #[test]
 fn the_preview_shows_the_details_as_pagerduty_does() {
-    let channel = build(&config(json!({"routing_key": ROUTING_KEY}))).ok().unwrap();
+    let channel = build(&config(json!({"routing_key": ROUTING_KEY})), &Proxies::default()).ok().unwrap();
     let (snapshot, rendered) = (samples::firing(), rendered());
 
     let shown = channel.preview(&message(&snapshot, &rendered)).text;
@@ -202,7 +209,7 @@ fn the_preview_shows_the_details_as_pagerduty_does() {
 
 #[test]
 fn the_preview_of_a_huge_event_is_cut() {
-    let channel = build(&config(json!({"routing_key": ROUTING_KEY}))).ok().unwrap();
+    let channel = build(&config(json!({"routing_key": ROUTING_KEY})), &Proxies::default()).ok().unwrap();
     let rendered = rendered();
     let mut snapshot = samples::firing();
     for alert in &mut snapshot.alerts {

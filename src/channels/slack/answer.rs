@@ -3,11 +3,11 @@
 
 use serde_json::Value;
 
-use crate::channels::http::{Answer, BodyEnd};
-use crate::channels::redact::Redactor;
-use crate::channels::retry_after::CAP;
 use crate::domain::clock::Timestamp;
 use crate::domain::outcome::{SendOutcome, SendReport};
+use crate::http::redact::Redactor;
+use crate::http::retry_after::CAP;
+use crate::http::{Answer, BodyEnd};
 
 /// How the Web API answered.
 #[derive(Debug)]

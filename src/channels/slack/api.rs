@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use super::answer::{self, ApiAnswer};
 use super::target::ApiTarget;
 use super::{SlackChannel, message};
-use crate::channels::http::{Deadline, Endpoint};
 use crate::channels::{Message, shrink};
 use crate::domain::notification::NotificationKind;
 use crate::domain::outcome::{SendOutcome, SendReport};
+use crate::http::{Deadline, Endpoint};
 
 /// Which message stands for the incident.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,7 +118,8 @@ impl Sender<'_> {
     }
 
     async fn call(&self, method: &Endpoint, body: &Value) -> ApiAnswer {
-        let SlackChannel { client, redactor, .. } = self.channel;
+        let client = &self.channel.client;
+        let redactor = client.redactor();
         let answer = client.post_json(method, &self.target.headers, shrink::json(body), self.deadline).await;
         match answer {
             Ok(answer) => answer::read_api(&answer, redactor, self.message.now),

@@ -9,13 +9,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use self::target::Target;
-use super::http::HttpClient;
-use super::redact::Redactor;
 use super::settings::{self, Problems};
 use super::{Built, Channel, Kind, Message, Preview, shrink};
 use crate::config::ChannelConfig;
 use crate::domain::outcome::SendReport;
 use crate::domain::secret::Secret;
+use crate::http::{HttpClient, Proxies, Redactor};
 use crate::render::{Escape, Limit, TemplateField};
 
 mod answer;
@@ -55,6 +54,7 @@ channel: C0123456789
         },
     ],
     idempotent: false,
+    over_http: true,
     build,
 };
 
@@ -78,21 +78,20 @@ struct Settings {
 
 struct SlackChannel {
     target: Target,
-    redactor: Redactor,
     client: HttpClient,
 }
 
-fn build(config: &ChannelConfig) -> Built {
+fn build(config: &ChannelConfig, proxies: &Proxies) -> Built {
     let settings: Settings = settings::parse(&config.settings)?;
     let mut problems = Problems::default();
     let mut redactor = Redactor::new(&settings.token);
     for url in settings.webhook_url.iter().chain(&settings.api_url) {
         redactor.add_url(url.expose());
     }
-    match Target::from_settings(&settings, &mut problems) {
-        Some(target) if problems.is_empty() => {
-            Ok(Box::new(SlackChannel { target, redactor, client: HttpClient::new(config.timeout.0) }))
-        }
+    let target = Target::from_settings(&settings, &mut problems);
+    let client = problems.client(config, proxies, redactor);
+    match (target, client) {
+        (Some(target), Some(client)) if problems.is_empty() => Ok(Box::new(SlackChannel { target, client })),
         _ => Err(problems.into_vec()),
     }
 }

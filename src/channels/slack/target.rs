@@ -1,9 +1,9 @@
 //! Where a Slack channel's messages go, out of its settings.
 
 use super::Settings;
-use crate::channels::http::{Endpoint, Headers};
 use crate::channels::settings::Problems;
 use crate::domain::secret::Secret;
+use crate::http::{Endpoint, Headers};
 
 const DEFAULT_API: &str = "https://slack.com/api";
 

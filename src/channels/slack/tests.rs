@@ -23,7 +23,7 @@ struct Conversation {
 
 fn channel(settings: Value) -> Box<dyn Channel> {
     let config = config(settings);
-    build(&config).unwrap_or_else(|problems| panic!("{problems:?}"))
+    build(&config, &Proxies::default()).unwrap_or_else(|problems| panic!("{problems:?}"))
 }
 
 fn config(mut settings: Value) -> ChannelConfig {
@@ -273,7 +273,7 @@ fn each_way_of_setting_it_up_wrong_is_told_under_its_key() {
         (json!({"webhook_url": "https://h.example/x", "api_url": "https://a.example"}), "api_url"),
     ];
     for (settings, key) in cases {
-        let problems = build(&config(settings.clone())).err().unwrap();
+        let problems = build(&config(settings.clone()), &Proxies::default()).err().unwrap();
 
         assert!(problems.iter().any(|problem| problem.key == key), "{settings}: {problems:?}");
     }

@@ -10,13 +10,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use self::sign::SigningKey;
-use super::http::{Endpoint, Headers, HttpClient};
-use super::redact::Redactor;
 use super::settings::{self, Problems};
 use super::{Built, Channel, Kind, Message, Preview};
 use crate::config::ChannelConfig;
 use crate::domain::outcome::SendReport;
 use crate::domain::secret::Secret;
+use crate::http::{Endpoint, Headers, HttpClient, Proxies, Redactor};
 use crate::render::{Escape, Limit, TemplateField};
 
 mod body;
@@ -42,6 +41,7 @@ headers:
         limit: Limit::chars(message::MAX_TEXT),
     }],
     idempotent: true,
+    over_http: true,
     build,
 };
 
@@ -66,11 +66,10 @@ struct WebhookChannel {
     endpoint: Endpoint,
     keys: Vec<SigningKey>,
     headers: Headers,
-    redactor: Redactor,
     client: HttpClient,
 }
 
-fn build(config: &ChannelConfig) -> Built {
+fn build(config: &ChannelConfig, proxies: &Proxies) -> Built {
     let settings: Settings = settings::parse(&config.settings)?;
     let mut problems = Problems::default();
     let endpoint = problems.endpoint("url", &settings.url);
@@ -82,14 +81,11 @@ fn build(config: &ChannelConfig) -> Built {
     for (name, value) in &settings.headers {
         problems.take(&format!("headers.{name}"), headers.set_configured(name, value));
     }
-    match endpoint {
-        Some(endpoint) if problems.is_empty() => Ok(Box::new(WebhookChannel {
-            endpoint,
-            keys,
-            headers,
-            redactor: redactor(&settings),
-            client: HttpClient::new(config.timeout.0),
-        })),
+    let client = problems.client(config, proxies, redactor(&settings));
+    match (endpoint, client) {
+        (Some(endpoint), Some(client)) if problems.is_empty() => {
+            Ok(Box::new(WebhookChannel { endpoint, keys, headers, client }))
+        }
         _ => Err(problems.into_vec()),
     }
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::{WebhookChannel, message};
 use crate::channels::Message;
-use crate::channels::http::{Deadline, Headers, InvalidHeader};
 use crate::domain::clock::Timestamp;
 use crate::domain::outcome::{SendOutcome, SendReport};
+use crate::http::{Deadline, Headers, InvalidHeader};
 
 pub async fn send(channel: &WebhookChannel, message: &Message<'_>, time_limit: Duration) -> SendReport {
     let deadline = Deadline::after(time_limit);
@@ -18,8 +18,8 @@ pub async fn send(channel: &WebhookChannel, message: &Message<'_>, time_limit: D
         }
     };
     match channel.client.post_json(&channel.endpoint, &headers, body, deadline).await {
-        Ok(answer) => answer.report(&channel.redactor, message.now),
-        Err(failure) => failure.report(&channel.redactor),
+        Ok(answer) => answer.report(channel.client.redactor(), message.now),
+        Err(failure) => failure.report(channel.client.redactor()),
     }
 }
 

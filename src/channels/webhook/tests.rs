@@ -21,7 +21,7 @@ fn config(mut settings: Value) -> ChannelConfig {
 }
 
 fn channel(settings: Value) -> Box<dyn Channel> {
-    build(&config(settings)).unwrap_or_else(|problems| panic!("{problems:?}"))
+    build(&config(settings), &Proxies::default()).unwrap_or_else(|problems| panic!("{problems:?}"))
 }
 
 fn rendered() -> Rendered {
@@ -179,12 +179,15 @@ fn a_body_that_is_too_large_without_any_alert_is_shortened() {
 
 #[test]
 fn every_problem_is_told_at_once() {
-    let problems = build(&config(json!({
-        "url": "example.org",
-        "secret": "not-one",
-        "previous_secret": "whsec_short",
-        "headers": {"Host": "x", "X-Bad": "a\nb", "X-Good": "y"},
-    })))
+    let problems = build(
+        &config(json!({
+            "url": "example.org",
+            "secret": "not-one",
+            "previous_secret": "whsec_short",
+            "headers": {"Host": "x", "X-Bad": "a\nb", "X-Good": "y"},
+        })),
+        &Proxies::default(),
+    )
     .err()
     .unwrap();
 

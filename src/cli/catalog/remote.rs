@@ -7,9 +7,9 @@ use serde::Deserialize;
 
 use crate::app::configuration;
 use crate::catalog::faults::FieldProblem;
-use crate::channels::http::{Answer, BodyEnd, Deadline, Endpoint, Failure, Headers, HttpClient};
 use crate::config::{Config, Scope};
 use crate::domain::secret::Secret;
+use crate::http::{Answer, BodyEnd, Deadline, Endpoint, Failure, Headers, HttpClient, Proxies};
 
 /// A large import takes its time.
 const TIME_LIMIT: Duration = Duration::from_secs(300);
@@ -100,7 +100,8 @@ impl Remote {
             let value = format!("Bearer {}", token.expose());
             headers.set("authorization", &value).context("the token cannot be sent")?;
         }
-        let client = HttpClient::new(TIME_LIMIT).reading_up_to(ANSWER_LIMIT);
+        let proxies = Proxies::from_env(&|name| std::env::var(name).ok()).map_err(anyhow::Error::msg)?;
+        let client = HttpClient::new(TIME_LIMIT).reading_up_to(ANSWER_LIMIT).through(proxies);
         Ok(Self { base: base.trim_end_matches('/').to_owned(), headers, client })
     }
 

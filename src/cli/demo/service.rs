@@ -6,8 +6,8 @@ use anyhow::Context as _;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::channels::http::{Answer, Deadline, Endpoint, Headers, HttpClient};
 use crate::domain::secret::Secret;
+use crate::http::{Answer, Deadline, Endpoint, Headers, HttpClient};
 
 /// How long one request may take.
 const LIMIT: Duration = Duration::from_secs(10);

@@ -18,6 +18,8 @@ pub struct KindSchema {
     pub title: String,
     /// JSON Schema of the kind's own keys: an object, as `schemars` writes it.
     pub schema: Value,
+    /// Whether it talks HTTP: the others have no `proxy_url`.
+    pub over_http: bool,
     /// What is wrong with a channel of the kind that a schema cannot say: pairs of a key,
     /// dotted below the channel, and a message without any secret.
     pub check: fn(&ChannelConfig) -> Vec<(String, String)>,
@@ -125,6 +127,9 @@ fn complete_kind(
     }
 
     let mut properties = common["properties"].as_object().cloned().unwrap_or_default();
+    if !kind.over_http {
+        properties.remove("proxy_url");
+    }
     properties.extend(own["properties"].as_object().cloned().unwrap_or_default());
     let mut required = vec![json!("name"), json!("kind")];
     required.extend(own["required"].as_array().cloned().unwrap_or_default());

@@ -41,6 +41,7 @@ fn kinds() -> Vec<KindSchema> {
         name: name.into(),
         title: name.into(),
         schema,
+        over_http: false,
         check: |channel| match channel.settings.get("color") {
             Some(_) => vec![("color".into(), "a log has no color".into())],
             None => Vec::new(),

@@ -10,6 +10,7 @@ use modelpager::dispatch::plan::Plan;
 use modelpager::domain::clock::{Clock as _, SharedClock};
 use modelpager::fakes::engine::Step;
 use modelpager::fakes::webhook::WebhookFake;
+use modelpager::http::Proxies;
 use modelpager::store::breakers::BreakerRow;
 use modelpager::store::log_notifications::NotificationSummary;
 use serde_json::{Value, json};
@@ -224,7 +225,8 @@ async fn changed_settings_are_a_new_chance(fresh: Fresh) {
 
     let mut config = stage.config.clone();
     config.channels[0].settings.insert("headers".to_owned(), json!({"x-team": "risk"}));
-    let (plan, _) = Plan::build(&config).unwrap_or_else(|problems| panic!("{problems:?}"));
+    let (plan, _) =
+        Plan::build(&config, &Proxies::default()).unwrap_or_else(|problems| panic!("{problems:?}"));
     stage.dispatcher.apply(plan).await.unwrap();
 
     stage.wait_until("the breaker closes", || stage.is_in("closed")).await;
@@ -236,7 +238,8 @@ async fn an_unchanged_reload_is_none(fresh: Fresh) {
     stage.refuse().await;
     stage.tell("second").await;
 
-    let (plan, _) = Plan::build(&stage.config).unwrap_or_else(|problems| panic!("{problems:?}"));
+    let (plan, _) =
+        Plan::build(&stage.config, &Proxies::default()).unwrap_or_else(|problems| panic!("{problems:?}"));
     stage.dispatcher.apply(plan).await.unwrap();
     stage.pass(5).await;
 

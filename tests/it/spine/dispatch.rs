@@ -9,6 +9,7 @@ use modelpager::dispatch::plan::Plan;
 use modelpager::domain::clock::{Clock as _, SharedClock, SystemClock};
 use modelpager::fakes::engine::Step;
 use modelpager::fakes::webhook::WebhookFake;
+use modelpager::http::Proxies;
 use serde_json::{Value, json};
 
 use super::{World, firing, resolved, route};
@@ -214,7 +215,8 @@ async fn what_a_channel_could_not_send_before_it_was_removed_is_withdrawn(fresh:
     let mut without_bad = config(&stage.good, &stage.bad);
     without_bad.channels.truncate(1);
     without_bad.route = route(&["good"], &[]);
-    let (plan, _) = Plan::build(&without_bad).unwrap_or_else(|problems| panic!("{problems:?}"));
+    let (plan, _) =
+        Plan::build(&without_bad, &Proxies::default()).unwrap_or_else(|problems| panic!("{problems:?}"));
 
     stage.dispatcher.apply(plan).await.unwrap();
 

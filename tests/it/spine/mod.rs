@@ -42,6 +42,7 @@ use modelpager::domain::entry::Entry;
 use modelpager::domain::ids::IdMaker;
 use modelpager::domain::notification::Snapshot;
 use modelpager::domain::random::SeededRandom;
+use modelpager::http::Proxies;
 use modelpager::intake::alertmanager;
 use modelpager::intake::inbox::{self, Accepted, Inbox, IntakeError};
 use modelpager::store::Store;
@@ -162,7 +163,8 @@ impl World {
 
     /// A dispatcher on another clock.
     pub async fn dispatch_by(&self, clock: SharedClock, config: &Config) -> Dispatcher {
-        let (plan, problems) = Plan::build(config).unwrap_or_else(|problems| panic!("{problems:?}"));
+        let (plan, problems) =
+            Plan::build(config, &Proxies::default()).unwrap_or_else(|problems| panic!("{problems:?}"));
         assert!(problems.is_empty(), "{problems:?}");
         let parts = dispatcher::Parts {
             store: self.store.clone(),

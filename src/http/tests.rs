@@ -3,7 +3,15 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use std::time::Duration;
+
+use super::answer::WaitingHeaders;
 use super::*;
+use crate::domain::clock::Timestamp;
+use crate::domain::outcome::SendOutcome;
+use crate::domain::secret::Secret;
+
+mod proxies;
 
 /// Reads one request completely: the head, then as much body as it announces.
 async fn read_request(stream: &mut TcpStream) -> String {
@@ -160,7 +168,7 @@ async fn a_tls_handshake_that_hangs_had_no_effect() {
 async fn silence_after_the_request_is_ambiguous_and_ends_in_time() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/secret-path-of-the-channel", listener.local_addr().unwrap());
-    let started = Instant::now();
+    let started = std::time::Instant::now();
 
     let limit = Duration::from_millis(200);
     let failure = post(&Endpoint::parse(&Secret::new(url)).unwrap(), limit).await.unwrap_err();
@@ -214,6 +222,7 @@ fn the_report_of_a_throttled_answer_slows_the_channel() {
         status: 429,
         body: b"slow down, canary-value".to_vec(),
         body_end: BodyEnd::Complete,
+        proxy: None,
         waiting: WaitingHeaders { retry_after: Some("7".to_owned()), ..WaitingHeaders::default() },
     };
     let redactor = Redactor::new([&Secret::new("canary-value")]);
