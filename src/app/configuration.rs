@@ -138,6 +138,7 @@ pub fn kinds() -> Vec<KindSchema> {
         name: kind.name.to_owned(),
         title: kind.title.to_owned(),
         schema: (kind.schema)().to_value(),
+        policy: kind.policy,
         over_http: kind.over_http,
         check: check_channel,
     };

@@ -7,16 +7,19 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
-use crate::config::ChannelConfig;
+use crate::config::{ChannelConfig, KindPolicy};
 use crate::domain::clock::Timestamp;
 use crate::domain::notification::Snapshot;
 use crate::domain::outcome::SendReport;
 use crate::http::Proxies;
 use crate::render::{Rendered, TemplateField};
+use block::Block;
 
+pub mod block;
 #[cfg(test)]
 mod conformance;
 mod email;
+mod marks;
 mod log;
 mod pagerduty;
 mod settings;
@@ -31,7 +34,8 @@ pub struct Kind {
     pub name: &'static str,
     /// One line for documentation.
     pub title: &'static str,
-    /// An example that works, as YAML without `name` and `kind`.
+    /// Channels for `modelpager.example.yml`: a YAML list in which every key of the kind stands,
+    /// secrets as `${NAME}`.
     pub example: &'static str,
     /// JSON Schema of the kind's own keys (`additionalProperties` is decided by the
     /// configuration, which adds the common keys).
@@ -43,9 +47,16 @@ pub struct Kind {
     pub idempotent: bool,
     /// Whether it talks HTTP, so that `proxy_url` is one of its keys.
     pub over_http: bool,
+    /// How it is sent to unless the configuration says otherwise.
+    pub policy: KindPolicy,
+    /// What a reader sees of a body that was sent; nothing when that is the title and the text.
+    pub blocks: fn(&str) -> Vec<Block>,
     /// Builds a channel from its configuration and the proxies of the environment: checks
     /// everything, touches nothing.
     pub build: fn(&ChannelConfig, &Proxies) -> Built,
+    /// The ways in which it can be set up, each with the fake of its provider.
+    #[cfg(test)]
+    cases: conformance::Cases,
 }
 
 /// A channel ready to send, or everything that is wrong with its settings.
@@ -88,6 +99,8 @@ pub struct Message<'a> {
 /// A message as its reader will see it and as the wire will carry it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Preview {
+    /// The kind of channel, whose [`Kind::blocks`] show the body.
+    pub channel_kind: &'static str,
     /// The subject or headline.
     pub title: String,
     /// What a person reads, as plain text.

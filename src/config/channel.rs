@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::kind::defaults_of;
+use super::kind::KindPolicy;
 use crate::domain::duration::PromDuration;
 use crate::domain::rate::RateLimit;
 use crate::domain::secret::{REDACTED, Secret};
@@ -17,7 +17,7 @@ use crate::domain::secret::{REDACTED, Secret};
 pub struct ChannelConfig {
     /// The name routes use.
     pub name: String,
-    /// `log`, `webhook`, `slack`, `pagerduty`, `email`.
+    /// What sort of destination it is.
     pub kind: String,
     /// `false` keeps it in the file but sends nothing through it.
     #[serde(default = "yes")]
@@ -40,13 +40,11 @@ pub struct ChannelConfig {
     #[serde(default = "default_fallback_after")]
     pub fallback_after: PromDuration,
     /// How many messages may be sent: `1/s`, `120/m`, `30/5m burst 10`, `none`. What exceeds it
-    /// is folded into one message, on kinds that can. By default `1/s burst 10` for Slack,
-    /// `120/m` for PagerDuty, else `none`.
+    /// becomes one message, on kinds that can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<RateLimit>,
     /// Whether a newer message takes the place of an older one of the same incident of which
-    /// nothing was sent yet; it then tells the whole story. By default `true` for Slack and
-    /// e-mail, else `false`.
+    /// nothing was sent yet; it then tells the whole story.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub supersede: Option<bool>,
     /// The forward proxy for this channel's requests: `http://user:password@proxy.example:3128`, or
@@ -57,6 +55,9 @@ pub struct ChannelConfig {
     /// Template overrides for this channel: field → Handlebars text.
     #[serde(default)]
     pub templates: BTreeMap<String, String>,
+    /// What is special of its kind; filled in when a configuration is read.
+    #[serde(skip)]
+    pub policy: KindPolicy,
     /// The kind's own keys. They may hold secrets in clear: serialised, every text among
     /// them is a placeholder.
     #[serde(flatten, serialize_with = "without_texts")]
@@ -120,25 +121,16 @@ impl ChannelConfig {
             supersede: None,
             proxy_url: None,
             templates: BTreeMap::new(),
+            policy: KindPolicy::DEFAULT,
             settings: Map::new(),
         }
     }
 }
 
 impl ChannelConfig {
-    /// The limit in force.
-    pub fn rate_limit(&self) -> RateLimit {
-        self.rate_limit.unwrap_or(defaults_of(&self.kind).rate_limit)
-    }
-
     /// Whether newer messages take the place of older ones that were never sent.
     pub fn supersedes(&self) -> bool {
-        self.supersede.unwrap_or(defaults_of(&self.kind).supersede)
-    }
-
-    /// Whether many messages that wait may become one.
-    pub fn folds(&self) -> bool {
-        defaults_of(&self.kind).fold
+        self.supersede.unwrap_or(self.policy.supersede)
     }
 }
 

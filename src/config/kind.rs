@@ -1,33 +1,39 @@
-//! What each kind of channel does unless its configuration says otherwise, as far as its
-//! provider's limits and its readers call for it.
+//! What is special of a kind of channel and does not depend on its provider's interface: the
+//! kinds say it (`channels::Kind`), and it comes to the channels of a configuration with its
+//! reading.
 
-use crate::domain::rate::{Rate, RateLimit};
-use std::time::Duration;
+use crate::domain::rate::RateLimit;
 
-/// What a channel does unless told otherwise.
+/// How a kind of channel is sent to unless its configuration says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KindDefaults {
-    /// How many messages it may send.
+pub struct KindPolicy {
+    /// How many messages may be sent, as far as the provider's limits and its readers call for one.
     pub rate_limit: RateLimit,
     /// A newer message takes the place of an older one of the same incident that was never
     /// sent.
     pub supersede: bool,
-    /// Many messages that wait may become one. A provider that opens and closes incidents by
-    /// our messages needs each of them.
-    pub fold: bool,
+    /// Many messages that wait may become one.
+    pub bundle: bool,
+    /// A conversation is about one incident, however routes group: the provider has incidents of
+    /// its own.
+    pub one_per_incident: bool,
+    /// It is the program's own log: nobody has to be reached, and it hardly ever fails.
+    pub own_log: bool,
 }
 
-/// What channels of that kind do.
-pub fn defaults_of(kind: &str) -> KindDefaults {
-    let rate =
-        |count, seconds, burst| RateLimit::Rate(Rate { count, per: Duration::from_secs(seconds), burst });
-    match kind {
-        // One message a second and channel; short bursts are tolerated.
-        "slack" => KindDefaults { rate_limit: rate(1, 1, 10), supersede: true, fold: true },
-        // 120 events a minute and integration key, counted over a sliding minute.
-        "pagerduty" => KindDefaults { rate_limit: rate(120, 60, 10), supersede: false, fold: false },
-        "email" => KindDefaults { rate_limit: RateLimit::None, supersede: true, fold: true },
-        // Programs count on every change, and a log is never full.
-        _ => KindDefaults { rate_limit: RateLimit::None, supersede: false, fold: true },
+impl KindPolicy {
+    /// That of a program which counts on every change.
+    pub const DEFAULT: Self = Self {
+        rate_limit: RateLimit::None,
+        supersede: false,
+        bundle: true,
+        one_per_incident: false,
+        own_log: false,
+    };
+}
+
+impl Default for KindPolicy {
+    fn default() -> Self {
+        Self::DEFAULT
     }
 }

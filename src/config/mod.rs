@@ -22,6 +22,7 @@ pub use auth::{AuthConfig, Scope, TokenConfig};
 pub use catalog::CatalogConfig;
 pub use channel::{ChannelConfig, OnAmbiguous};
 pub use delivery::{DeliveryConfig, IncidentsConfig, IntakeConfig};
+pub use kind::KindPolicy;
 pub use load::{Draft, Env, KindSchema, Loaded, draft, draft_file, load_file, parse, schema};
 pub use retention::{Keep, RetentionConfig};
 pub use route::RouteConfig;

@@ -78,7 +78,14 @@ impl Sent {
     fn never_rendered(error: &tokio::task::JoinError) -> Self {
         let why = format!("the message was not rendered: {error}");
         let nothing = String::new;
-        let preview = Preview { title: nothing(), text: nothing(), body: nothing(), content_type: nothing() };
+        let channel_kind = "";
+        let preview = Preview {
+            channel_kind,
+            title: nothing(),
+            text: nothing(),
+            body: nothing(),
+            content_type: nothing(),
+        };
         let report = SendReport::failed(SendOutcome::NotProcessed, None, why);
         Self { report, preview, template_problem: None }
     }

@@ -193,8 +193,8 @@ fn build_channel(
         fallback: config.fallback.clone(),
         fallback_after: config.fallback_after.0,
         settings: digest(config),
-        rate_limit: config.rate_limit(),
-        folds: config.folds(),
+        rate_limit: config.rate_limit.unwrap_or(kind.policy.rate_limit),
+        folds: kind.policy.bundle,
     })
 }
 

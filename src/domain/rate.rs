@@ -18,6 +18,13 @@ pub enum RateLimit {
     Rate(Rate),
 }
 
+impl RateLimit {
+    /// So many messages in so long, and so many at once.
+    pub const fn per(count: u32, per: Duration, burst: u32) -> Self {
+        Self::Rate(Rate { count, per, burst })
+    }
+}
+
 /// So many messages in so long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {

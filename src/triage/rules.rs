@@ -113,7 +113,7 @@ fn terms(channel: &crate::config::ChannelConfig) -> ChannelTerms {
     ChannelTerms {
         enabled: channel.enabled,
         send_resolved,
-        is_log: channel.kind == "log",
+        is_log: channel.policy.own_log,
         supersedes: channel.supersedes(),
     }
 }

@@ -9,7 +9,7 @@ use predicates::str::contains;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::config_files::example_env;
+use crate::config_files::example_variables;
 
 /// Can be used, and does not what was meant.
 const ODD: &str = r#"channels: [{name: a, kind: log}, {name: b, kind: log}, {name: idle, kind: log}]
@@ -73,28 +73,7 @@ fn what_comes_with_the_program_gives_no_warning() {
     let folder =
         folder(&[("example.yml", &example.unwrap()), ("f34.yml", &fixture("f34-ported-severity.yml"))]);
     let mut command = check_config(&folder, &["--strict", "example.yml", "f34.yml"]);
-    for name in [
-        "INGEST_TOKEN",
-        "READ_TOKEN",
-        "WRITE_TOKEN",
-        "ADMIN_TOKEN",
-        "AUDIT_TOKEN",
-        "PROXY_PASSWORD",
-        "SLACK_TOKEN",
-    ] {
-        command.env(name, example_env(name).unwrap());
-    }
-    for name in [
-        "AUDIT_URL",
-        "AUDIT_SECRET",
-        "AUDIT_SECRET_OLD",
-        "SLACK_URL",
-        "PD_KEY",
-        "PROXY_PASSWORD",
-        "SMTP_PASSWORD",
-    ] {
-        command.env(name, example_env(name).unwrap());
-    }
+    command.envs(example_variables());
     command.assert().success().stdout(contains("WARNING").not());
 }
 

@@ -25,17 +25,24 @@ fn load(path: &Path) -> Result<Loaded, Problems> {
 
 /// An environment in which the example makes sense.
 pub fn example_env(name: &str) -> Option<String> {
-    let value = match name {
-        "INGEST_TOKEN" | "READ_TOKEN" | "WRITE_TOKEN" | "ADMIN_TOKEN" => format!("{name}-0123456789abcdef"),
-        "AUDIT_URL" => "https://audit.example.org/hook".to_owned(),
-        "AUDIT_SECRET" | "AUDIT_SECRET_OLD" => "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned(),
-        "SLACK_URL" => "https://hooks.slack.com/services/T000/B000/XXXX".to_owned(),
-        "SLACK_TOKEN" => "xoxb-000-example".to_owned(),
-        "PD_KEY" => "0123456789abcdef0123456789abcdef".to_owned(),
-        "AUDIT_TOKEN" | "PROXY_PASSWORD" | "SMTP_PASSWORD" => "example".to_owned(),
+    let value = match name.rsplit_once('_').unwrap_or_default() {
+        // It has a default, which is meant.
+        ("DATABASE", _) => return None,
+        (_, "TOKEN") => format!("{name}-0123456789abcdef"),
+        (who, "URL") => format!("https://{}.example.org/hook", who.to_lowercase()),
+        (_, "SECRET" | "OLD") => "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned(),
+        (_, "KEY") => "0123456789abcdef0123456789abcdef".to_owned(),
+        (_, "PASSWORD") => "example".to_owned(),
         _ => return None,
     };
     Some(value)
+}
+
+/// What the example takes from the environment: names and values.
+pub fn example_variables() -> Vec<(String, String)> {
+    let text = read(EXAMPLE);
+    let names = text.split("${").skip(1).filter_map(|rest| rest.split('}').next());
+    names.filter_map(|name| Some((name.to_owned(), example_env(name)?))).collect()
 }
 
 #[test]
@@ -150,18 +157,5 @@ fn the_configuration_of_the_compose_file_lacks_nothing_but_its_mounted_secrets()
     for problem in &problems.problems {
         let is_unmounted = problem.message.starts_with("reading the secret file /run/secrets/");
         assert!(is_unmounted, "{problems}");
-    }
-}
-
-#[test]
-fn the_examples_of_the_kinds_load() {
-    for kind in modelpager::channels::REGISTRY {
-        let settings: Value = serde_saphyr::from_str(kind.example).unwrap();
-        let mut channel = serde_json::json!({"name": "x", "kind": kind.name});
-        channel.as_object_mut().unwrap().extend(settings.as_object().cloned().unwrap_or_default());
-        let text = serde_json::json!({"channels": [channel]}).to_string();
-
-        let loaded = config::parse(&text, root(), &|_| None, &kinds());
-        assert!(loaded.is_ok(), "{}: {}", kind.name, loaded.unwrap_err());
     }
 }

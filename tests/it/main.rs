@@ -27,6 +27,7 @@ mod compose;
 mod config_files;
 mod demo;
 mod e2e;
+mod kinds_docs;
 mod log_index;
 mod log_large;
 mod log_support;

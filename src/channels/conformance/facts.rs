@@ -60,42 +60,42 @@ fn long_texts() -> Vec<(&'static str, Vec<(String, String)>)> {
 #[tokio::test]
 async fn long_texts_never_push_out_the_facts() {
     let renderer = renderer();
-    for rig in Rig::all(LONG).await {
+    for case in Case::all(LONG).await {
         for (what, texts) in long_texts() {
             let mut snapshot = samples::firing();
             snapshot.alerts[0].labels.insert("feature_name".to_owned(), "amount".to_owned());
             for (name, text) in texts {
                 snapshot.alerts[0].annotations.insert(name.to_owned(), text);
             }
-            let rendered = renderer.message(rig.kind.name, "tested", &snapshot, samples::NOW);
-            assert_eq!(rendered.problem, None, "{}, {what}", rig.name);
+            let rendered = renderer.message(case.kind.name, "tested", &snapshot, samples::NOW);
+            assert_eq!(rendered.problem, None, "{}, {what}", case.name);
             let message = message(&snapshot, &rendered);
 
-            let report = rig.channel.send(&message, LONG).await;
-            let preview = rig.channel.preview(&message);
+            let report = case.channel.send(&message, LONG).await;
+            let preview = case.channel.preview(&message);
 
-            assert_eq!(report.outcome, SendOutcome::Accepted, "{}, {what}: {report:?}", rig.name);
+            assert_eq!(report.outcome, SendOutcome::Accepted, "{}, {what}: {report:?}", case.name);
             let shown = format!("{}\n{}", preview.title, preview.text);
             for fact in FACTS {
                 let is_there = fact.iter().any(|words| shown.contains(words));
-                assert!(is_there, "{}, {what}: no {fact:?} in {shown}", rig.name);
+                assert!(is_there, "{}, {what}: no {fact:?} in {shown}", case.name);
             }
         }
-        rig.assert_clean();
+        case.assert_clean();
     }
 }
 
 #[tokio::test]
 async fn a_long_description_is_shown_as_far_as_it_fits() {
     let renderer = renderer();
-    for rig in Rig::all(LONG).await {
+    for case in Case::all(LONG).await {
         let mut snapshot = samples::firing();
         snapshot.alerts[0].annotations.insert("description".to_owned(), stack_trace());
 
-        let rendered = renderer.message(rig.kind.name, "tested", &snapshot, samples::NOW);
-        let shown = rig.channel.preview(&message(&snapshot, &rendered)).text;
+        let rendered = renderer.message(case.kind.name, "tested", &snapshot, samples::NOW);
+        let shown = case.channel.preview(&message(&snapshot, &rendered)).text;
 
-        assert!(shown.contains("Traceback:"), "{}: {shown}", rig.name);
-        assert!(shown.contains("score_010.py"), "{}: {shown}", rig.name);
+        assert!(shown.contains("Traceback:"), "{}: {shown}", case.name);
+        assert!(shown.contains("score_010.py"), "{}: {shown}", case.name);
     }
 }

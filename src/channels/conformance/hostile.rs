@@ -77,29 +77,25 @@ fn lines(text: &str) -> Vec<String> {
 #[tokio::test]
 async fn no_value_makes_a_line_of_its_own() {
     let renderer = renderer();
-    for rig in Rig::all(LONG).await {
+    for case in Case::all(LONG).await {
         for end in BREAKS {
             for forged in FORGED {
                 for base in [samples::firing(), samples::several(), samples::unmatched(), samples::resolved()]
                 {
                     let snapshot = hostile(end, forged, base);
-                    let rendered = renderer.message(rig.kind.name, "tested", &snapshot, samples::NOW);
-                    assert_eq!(rendered.problem, None, "{}", rig.name);
+                    let rendered = renderer.message(case.kind.name, "tested", &snapshot, samples::NOW);
+                    assert_eq!(rendered.problem, None, "{}", case.name);
 
-                    let preview = rig.channel.preview(&message(&snapshot, &rendered));
+                    let preview = case.channel.preview(&message(&snapshot, &rendered));
 
-                    assert_eq!(lines(&preview.title).len(), 1, "{}, {end:?}: {:?}", rig.name, preview.title);
+                    assert_eq!(lines(&preview.title).len(), 1, "{}, {end:?}: {:?}", case.name, preview.title);
                     let bare = forged.trim_start_matches("| ");
-                    // The log puts all lines into one.
-                    let text = match rig.kind.name {
-                        "log" => preview.text.replace(" | ", "\n"),
-                        _ => preview.text.clone(),
-                    };
+                    let text = case.provider.lines(&preview.text);
                     for line in lines(&text) {
                         assert!(
                             !line.starts_with(bare),
                             "{}, {end:?}: {line:?} in {}",
-                            rig.name,
+                            case.name,
                             preview.text
                         );
                     }
@@ -156,11 +152,11 @@ async fn a_label_with_lines_forges_no_field() {
     for entry in [true, false] {
         let mut snapshot = from_the_field(body);
         snapshot.entry = snapshot.entry.filter(|_| entry);
-        for rig in Rig::all(LONG).await {
-            let rendered = renderer.message(rig.kind.name, "tested", &snapshot, samples::NOW);
-            let preview = rig.channel.preview(&message(&snapshot, &rendered));
+        for case in Case::all(LONG).await {
+            let rendered = renderer.message(case.kind.name, "tested", &snapshot, samples::NOW);
+            let preview = case.channel.preview(&message(&snapshot, &rendered));
             for line in lines(&preview.text) {
-                assert!(!line.starts_with("Owner: nobody"), "{}: {}", rig.name, preview.text);
+                assert!(!line.starts_with("Owner: nobody"), "{}: {}", case.name, preview.text);
             }
         }
     }
@@ -171,12 +167,12 @@ async fn an_address_that_programs_read_differently_is_no_link() {
     let renderer = renderer();
     let body = include_str!("../../../tests/fixtures/field/f20b-backslash-userinfo.json");
     let snapshot = from_the_field(body);
-    for rig in Rig::all(LONG).await {
-        let rendered = renderer.message(rig.kind.name, "tested", &snapshot, samples::NOW);
+    for case in Case::all(LONG).await {
+        let rendered = renderer.message(case.kind.name, "tested", &snapshot, samples::NOW);
         assert!(!rendered.links.is_empty());
         assert!(rendered.links.iter().all(|link| !link.url.contains("evil.example")), "{:?}", rendered.links);
         for text in rendered.fields.values() {
-            assert!(!text.contains("evil.example"), "{}: {text}", rig.name);
+            assert!(!text.contains("evil.example"), "{}: {text}", case.name);
         }
     }
 }

@@ -10,24 +10,24 @@ const LENGTHS: [usize; 26] = [
     3001, 4000, 4001, 70_000, 600_000,
 ];
 
-async fn assert_accepted(rig: &Rig, what: &str, snapshot: &Snapshot, rendered: &Rendered) {
-    let report = rig.channel.send(&message(snapshot, rendered), LONG).await;
-    assert_eq!(report.outcome, SendOutcome::Accepted, "{}, {what:?}: {report:?}", rig.name);
-    rig.assert_clean();
+async fn assert_accepted(case: &Case, what: &str, snapshot: &Snapshot, rendered: &Rendered) {
+    let report = case.channel.send(&message(snapshot, rendered), LONG).await;
+    assert_eq!(report.outcome, SendOutcome::Accepted, "{}, {what:?}: {report:?}", case.name);
+    case.assert_clean();
 }
 
 #[tokio::test]
 async fn texts_of_every_length_fit() {
-    for rig in Rig::all(LONG).await {
+    for case in Case::all(LONG).await {
         let snapshot = samples::firing();
         for length in LENGTHS {
             for character in ["x", "ü", "🚨", "&"] {
-                let rendered = saying(rig.kind, &character.repeat(length));
+                let rendered = saying(case.kind, &character.repeat(length));
 
-                assert_accepted(&rig, &format!("{length} of {character}"), &snapshot, &rendered).await;
+                assert_accepted(&case, &format!("{length} of {character}"), &snapshot, &rendered).await;
             }
-            let lines = saying(rig.kind, &"a line of text\n".repeat(length / 15));
-            assert_accepted(&rig, &format!("lines of {length}"), &snapshot, &lines).await;
+            let lines = saying(case.kind, &"a line of text\n".repeat(length / 15));
+            assert_accepted(&case, &format!("lines of {length}"), &snapshot, &lines).await;
         }
     }
 }
@@ -35,7 +35,7 @@ async fn texts_of_every_length_fit() {
 #[tokio::test]
 async fn links_of_every_number_and_length_fit() {
     let snapshot = samples::firing();
-    for rig in Rig::all(LONG).await {
+    for case in Case::all(LONG).await {
         for count in [0, 1, 5, 6, 25, 26, 200] {
             for length in [10, 75, 76, 2_990, 3_001, 9_000] {
                 let link = |n: usize| Link {
@@ -43,10 +43,10 @@ async fn links_of_every_number_and_length_fit() {
                     label: "ü".repeat(length.min(500)),
                     url: format!("https://x.example/{}", "u".repeat(length)),
                 };
-                let mut rendered = saying(rig.kind, "text");
+                let mut rendered = saying(case.kind, "text");
                 rendered.links = (0..count).map(link).collect();
 
-                assert_accepted(&rig, &format!("{count} links of {length}"), &snapshot, &rendered).await;
+                assert_accepted(&case, &format!("{count} links of {length}"), &snapshot, &rendered).await;
             }
         }
     }
@@ -55,8 +55,8 @@ async fn links_of_every_number_and_length_fit() {
 #[tokio::test]
 async fn links_that_are_none_are_left_out() {
     let snapshot = samples::firing();
-    for rig in Rig::all(LONG).await {
-        let mut rendered = saying(rig.kind, "text");
+    for case in Case::all(LONG).await {
+        let mut rendered = saying(case.kind, "text");
         for url in ["javascript:alert(1)", "", "ftp://x.example/", "data:text/html,x", "mailto:a@b.c"] {
             rendered.links.push(Link {
                 name: "x".to_owned(),
@@ -65,13 +65,13 @@ async fn links_that_are_none_are_left_out() {
             });
         }
 
-        assert_accepted(&rig, "no web links", &snapshot, &rendered).await;
+        assert_accepted(&case, "no web links", &snapshot, &rendered).await;
     }
 }
 
 #[tokio::test]
 async fn snapshots_of_any_size_fit() {
-    for rig in Rig::all(LONG).await {
+    for case in Case::all(LONG).await {
         for size in [1_000, 20_000, 300_000] {
             let huge = "ü\u{1}\"".repeat(size / 3);
             let mut snapshot = samples::several();
@@ -83,10 +83,10 @@ async fn snapshots_of_any_size_fit() {
                 member.annotations.insert("description".to_owned(), huge.clone());
                 member.labels.insert(huge.clone(), "x".to_owned());
             }
-            let mut rendered = saying(rig.kind, "text");
+            let mut rendered = saying(case.kind, "text");
             rendered.problem = Some(huge);
 
-            assert_accepted(&rig, &format!("snapshot of {size}"), &snapshot, &rendered).await;
+            assert_accepted(&case, &format!("snapshot of {size}"), &snapshot, &rendered).await;
         }
     }
 }
@@ -105,7 +105,7 @@ async fn hostile_texts_are_harmless() {
         "a\u{301}\u{301}\u{301} 👩\u{200d}👩\u{200d}👧 \u{fffd} \u{10ffff}",
         "\r\r\r\n\n\n   ",
     ];
-    for rig in Rig::all(LONG).await {
+    for case in Case::all(LONG).await {
         for text in texts {
             for repeat in [1, 400] {
                 let hostile = text.repeat(repeat);
@@ -119,10 +119,10 @@ async fn hostile_texts_are_harmless() {
                 if let Some(entry) = &mut snapshot.entry {
                     entry.team.clone_from(&hostile);
                 }
-                let mut rendered = saying(rig.kind, &hostile);
+                let mut rendered = saying(case.kind, &hostile);
                 rendered.problem = Some(hostile);
 
-                assert_accepted(&rig, text, &snapshot, &rendered).await;
+                assert_accepted(&case, text, &snapshot, &rendered).await;
             }
         }
     }

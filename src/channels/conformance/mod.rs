@@ -1,12 +1,11 @@
 //! What every kind of channel must do, whatever its provider. The suite walks over the
-//! registry: a new kind is tested the moment it is listed, and fails until [`rig`] knows
-//! how to point it at its fake provider.
+//! registry: a new kind is tested with the cases that it brings along.
 
 mod facts;
 mod faults;
 mod hostile;
 mod limits;
-mod rig;
+mod case;
 mod secrets;
 mod statuses;
 
@@ -17,7 +16,7 @@ use serde_json::{Map, Value, json};
 use super::*;
 use crate::domain::outcome::SendOutcome;
 use crate::render::{Escape, Overrides, Renderer, samples};
-use rig::Rig;
+pub use case::{Case, Cases, Provider, clock};
 
 /// A configuration of `kind` with these settings.
 fn config(kind: &str, settings: Value, timeout: Duration) -> ChannelConfig {
@@ -28,11 +27,31 @@ fn config(kind: &str, settings: Value, timeout: Duration) -> ChannelConfig {
     serde_json::from_value(Value::Object(whole)).unwrap()
 }
 
-fn example_settings(kind: &Kind) -> Map<String, Value> {
-    match serde_saphyr::from_str(kind.example).unwrap() {
-        Value::Object(settings) => settings,
-        other => panic!("the example of {} is {other}", kind.name),
-    }
+/// The settings of the example's channels, with something that fits in the place of `${NAME}`.
+fn example_settings(kind: &Kind) -> Vec<Map<String, Value>> {
+    let fitting = [
+        ("_URL}", "https://example.org/hook"),
+        ("_SECRET}", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+        ("_SECRET_OLD}", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSx"),
+        ("_KEY}", "0123456789abcdef0123456789abcdef"),
+    ];
+    let text = kind.example.split("${").enumerate().map(|(n, part)| match part.split_once('}') {
+        Some((name, rest)) if n > 0 => {
+            let name = format!("{name}}}");
+            let value =
+                fitting.iter().find(|(end, _)| name.ends_with(end)).map_or("example", |(_, value)| value);
+            format!("{value}{rest}")
+        }
+        _ => part.to_owned(),
+    });
+    let channels: Vec<Map<String, Value>> = serde_saphyr::from_str(&text.collect::<String>()).unwrap();
+    let own = |mut channel: Map<String, Value>| {
+        assert_eq!(channel.shift_remove("kind"), Some(json!(kind.name)));
+        assert!(channel.shift_remove("name").is_some());
+        channel.shift_remove("proxy_url");
+        channel
+    };
+    channels.into_iter().map(own).collect()
 }
 
 fn escaped(text: &str, escape: Escape) -> String {
@@ -74,15 +93,16 @@ const LONG: Duration = Duration::from_secs(20);
 #[test]
 fn the_example_of_every_kind_builds_and_its_keys_are_in_the_schema() {
     for kind in REGISTRY {
-        let settings = example_settings(kind);
         let schema = (kind.schema)().to_value();
-        for key in settings.keys() {
-            assert!(schema["properties"][key].is_object(), "{}: {key} is not in the schema", kind.name);
+        for settings in example_settings(kind) {
+            for key in settings.keys() {
+                assert!(schema["properties"][key].is_object(), "{}: {key} is not in the schema", kind.name);
+            }
+
+            let built = (kind.build)(&config(kind.name, Value::Object(settings), LONG), &Proxies::default());
+
+            assert_eq!(built.err(), None, "{}", kind.name);
         }
-
-        let built = (kind.build)(&config(kind.name, Value::Object(settings), LONG), &Proxies::default());
-
-        assert_eq!(built.err(), None, "{}", kind.name);
     }
 }
 
@@ -99,7 +119,7 @@ fn the_schema_of_every_kind_explains_each_key() {
 #[test]
 fn an_unknown_key_is_refused_by_every_kind() {
     for kind in REGISTRY {
-        let mut settings = example_settings(kind);
+        let mut settings = example_settings(kind).remove(0);
         settings.insert("unheard_of".to_owned(), json!("canary-value"));
 
         let problems = (kind.build)(&config(kind.name, Value::Object(settings), LONG), &Proxies::default())
@@ -127,27 +147,27 @@ fn names_of_kinds_and_of_their_fields_are_unique() {
 }
 
 #[tokio::test]
-async fn every_kind_has_a_rig() {
-    let rigs = Rig::all(LONG).await;
+async fn every_kind_has_a_case() {
+    let cases = Case::all(LONG).await;
     for kind in REGISTRY {
-        assert!(rigs.iter().any(|rig| rig.kind.name == kind.name), "{} is not tested", kind.name);
+        assert!(cases.iter().any(|case| case.kind.name == kind.name), "{} is not tested", kind.name);
     }
 }
 
 #[tokio::test]
 async fn every_sample_is_accepted_by_every_provider_and_breaks_none_of_its_rules() {
-    for rig in Rig::all(LONG).await {
+    for case in Case::all(LONG).await {
         let nasty = [("five hundred", samples::five_hundred()), ("bare", samples::bare())];
         let all = samples::all().into_iter().map(|sample| (sample.name, sample.snapshot)).chain(nasty);
         for (name, snapshot) in all {
-            let rendered = saying(rig.kind, "🔥 critical: p99 of <b>fraud-detector</b> & more\nsecond line");
+            let rendered = saying(case.kind, "🔥 critical: p99 of <b>fraud-detector</b> & more\nsecond line");
 
-            let report = rig.channel.send(&message(&snapshot, &rendered), LONG).await;
+            let report = case.channel.send(&message(&snapshot, &rendered), LONG).await;
 
-            assert_eq!(report.outcome, SendOutcome::Accepted, "{}, {name}: {report:?}", rig.name);
-            assert_eq!(report.error, None, "{}, {name}", rig.name);
+            assert_eq!(report.outcome, SendOutcome::Accepted, "{}, {name}: {report:?}", case.name);
+            assert_eq!(report.error, None, "{}, {name}", case.name);
         }
-        rig.assert_clean();
+        case.assert_clean();
     }
 }
 
@@ -156,36 +176,36 @@ async fn every_sample_in_the_built_in_words_is_accepted_too() {
     let kinds: Vec<_> = REGISTRY.iter().map(|kind| (kind.name, kind.templates)).collect();
     let (renderer, problems) = Renderer::new(&kinds, &Overrides::default(), "http://localhost:9095");
     assert_eq!(problems.len(), 0, "{problems:?}");
-    for rig in Rig::all(LONG).await {
+    for case in Case::all(LONG).await {
         for sample in samples::all() {
-            let rendered = renderer.message(rig.kind.name, "tested", &sample.snapshot, samples::NOW);
+            let rendered = renderer.message(case.kind.name, "tested", &sample.snapshot, samples::NOW);
 
-            let report = rig.channel.send(&message(&sample.snapshot, &rendered), LONG).await;
+            let report = case.channel.send(&message(&sample.snapshot, &rendered), LONG).await;
 
-            assert_eq!(report.outcome, SendOutcome::Accepted, "{}, {}: {report:?}", rig.name, sample.name);
-            assert_eq!(rendered.problem, None, "{}, {}", rig.name, sample.name);
+            assert_eq!(report.outcome, SendOutcome::Accepted, "{}, {}: {report:?}", case.name, sample.name);
+            assert_eq!(rendered.problem, None, "{}, {}", case.name, sample.name);
         }
-        rig.assert_clean();
+        case.assert_clean();
     }
 }
 
 #[tokio::test]
 async fn what_is_previewed_is_what_is_sent() {
-    for rig in Rig::all(LONG).await {
+    for case in Case::all(LONG).await {
         let snapshot = samples::several();
-        let rendered = saying(rig.kind, "p99 of fraud-detector is 412 ms");
+        let rendered = saying(case.kind, "p99 of fraud-detector is 412 ms");
         let message = message(&snapshot, &rendered);
 
-        let preview = rig.channel.preview(&message);
-        let _ = rig.channel.send(&message, LONG).await;
+        let preview = case.channel.preview(&message);
+        let _ = case.channel.send(&message, LONG).await;
 
-        if let Some(mut sent) = rig.last_body() {
-            for secret in &rig.secrets {
+        if let Some(mut sent) = case.provider.last_body() {
+            for secret in &case.secrets {
                 sent = sent.replace(secret, "<secret>");
             }
-            assert_eq!(rig.without_address(&sent), preview.body, "{}", rig.name);
+            assert_eq!(sent, preview.body, "{}", case.name);
         }
-        assert!(preview.text.contains("412 ms"), "{}: {}", rig.name, preview.text);
-        assert!(!preview.title.is_empty() && !preview.content_type.is_empty(), "{}", rig.name);
+        assert!(preview.text.contains("412 ms"), "{}: {}", case.name, preview.text);
+        assert!(!preview.title.is_empty() && !preview.content_type.is_empty(), "{}", case.name);
     }
 }

@@ -13,12 +13,14 @@ use self::settings_smtp::SmtpSettings;
 use self::smtp::Smtp;
 use super::settings::{self, Problems};
 use super::{Built, Channel, Kind, Message, Preview};
-use crate::config::ChannelConfig;
+use crate::config::{ChannelConfig, KindPolicy};
 use crate::domain::outcome::SendReport;
 use crate::http::{Proxies, Redactor};
 use crate::render::{Escape, Limit, TemplateField};
 
 mod lines;
+#[cfg(test)]
+mod conformance;
 mod message;
 mod send;
 mod settings_smtp;
@@ -30,14 +32,19 @@ pub const KIND: Kind = Kind {
     name: "email",
     title: "Sends mail by SMTP.",
     example: "\
-smtp:
-  host: mail.example.org
-  port: 587
-  tls: starttls
-  username: modelpager
-  password: some-password
-from: Modelpager <modelpager@example.org>
-to: [team@example.org]
+- name: ml-mail
+  kind: email
+  smtp:
+    host: mail.example.org
+    port: 587 # default: 587 for starttls, 465 for tls, 25 for none
+    tls: starttls # or tls, none
+    username: modelpager # without it nobody logs in
+    password: \"${SMTP_PASSWORD}\"
+    helo: pager.example.org # default: this machine's name
+    # ca_file: ca.pem # certificates to trust beside the system's
+  from: Modelpager <modelpager@example.org>
+  to: [ml-oncall@example.org]
+  cc: [ml-leads@example.org]
 ",
     schema: || schemars::schema_for!(Settings),
     templates: &[
@@ -63,7 +70,11 @@ to: [team@example.org]
     // Most mailboxes drop a second mail of the same `Message-ID`.
     idempotent: true,
     over_http: false,
+    policy: KindPolicy { supersede: true, ..KindPolicy::DEFAULT },
+    blocks: |_| Vec::new(),
     build,
+    #[cfg(test)]
+    cases: conformance::cases,
 };
 
 /// The settings of a channel of kind `email`.
@@ -132,6 +143,7 @@ impl Channel for EmailChannel {
     fn preview(&self, message: &Message<'_>) -> Preview {
         let content = message::Content::of(message);
         Preview {
+            channel_kind: KIND.name,
             body: message::compose(message, &content, &self.addresses)
                 .map_or_else(|error| error.to_string(), |mail| String::from_utf8_lossy(&mail).into_owned()),
             title: content.subject,

@@ -348,3 +348,19 @@ fn what_a_server_repeats_of_the_login_is_not_shown() {
 
     assert_eq!(shown, "535 AUTH PLAIN <secret> was refused");
 }
+
+#[tokio::test]
+async fn a_login_that_is_refused_does_not_tell_the_password() {
+    let fake = SmtpFake::start(Arc::new(ManualClock::at(samples::NOW))).await.unwrap();
+    fake.require_login("modelpager", "another");
+    let mut settings = settings(&fake);
+    settings["smtp"]["username"] = json!("modelpager");
+    settings["smtp"]["password"] = json!("canary-smtp-password");
+    let channel = build(&config(settings), &Proxies::default()).ok().unwrap();
+    let (snapshot, rendered) = (samples::firing(), rendered());
+
+    let report = channel.send(&message("n-1", &snapshot, &rendered), LIMIT).await;
+
+    assert_eq!((report.outcome, report.status), (SendOutcome::Rejected, Some(535)));
+    assert!(!format!("{report:?}").contains("canary"), "{report:?}");
+}

@@ -8,19 +8,24 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Built, Channel, Kind, Message, Preview, settings};
-use crate::config::ChannelConfig;
+use crate::config::{ChannelConfig, KindPolicy};
 use crate::domain::outcome::SendReport;
 use crate::domain::severity::Severity;
 use crate::http::Proxies;
 use crate::render::{Escape, Limit, TemplateField};
 
+#[cfg(test)]
+mod conformance;
 mod message;
 
 /// The kind.
 pub const KIND: Kind = Kind {
     name: "log",
     title: "Writes each message to the program's own log.",
-    example: "{}\n",
+    example: "\
+- name: console # letters, digits, _ . -
+  kind: log
+",
     schema: || schemars::schema_for!(Settings),
     templates: &[
         TemplateField {
@@ -39,7 +44,11 @@ pub const KIND: Kind = Kind {
     // A repeat is one more line of a log: nobody is woken twice.
     idempotent: true,
     over_http: false,
+    policy: KindPolicy { own_log: true, ..KindPolicy::DEFAULT },
+    blocks: |_| Vec::new(),
     build,
+    #[cfg(test)]
+    cases: conformance::cases,
 };
 
 /// It has no settings of its own.
@@ -60,6 +69,7 @@ impl Channel for LogChannel {
     fn preview(&self, message: &Message<'_>) -> Preview {
         let line = message::compose(message);
         Preview {
+            channel_kind: KIND.name,
             body: format!("{} | {}", line.title, line.text),
             title: line.title,
             text: line.text,

@@ -9,13 +9,16 @@ use serde::Deserialize;
 
 use super::settings::{self, Problems};
 use super::{Built, Channel, Kind, Message, Preview};
-use crate::config::ChannelConfig;
+use crate::config::{ChannelConfig, KindPolicy};
 use crate::domain::outcome::SendReport;
+use crate::domain::rate::RateLimit;
 use crate::domain::secret::{REDACTED, Secret};
 use crate::http::{Deadline, Endpoint, Headers, HttpClient, Proxies, Redactor};
 use crate::render::{Escape, Limit, TemplateField};
 
 mod event;
+#[cfg(test)]
+mod conformance;
 mod message;
 
 /// How long an integration key is.
@@ -26,8 +29,11 @@ pub const KIND: Kind = Kind {
     name: "pagerduty",
     title: "Triggers and resolves PagerDuty incidents by Events API v2.",
     example: "\
-routing_key: 0123456789abcdef0123456789abcdef
-url: https://events.pagerduty.com/v2/enqueue
+- name: ml-oncall
+  kind: pagerduty
+  routing_key: \"${PD_KEY}\"
+  # The EU region has https://events.eu.pagerduty.com/v2/enqueue.
+  url: \"https://events.pagerduty.com/v2/enqueue\"
 ",
     schema: || schemars::schema_for!(Settings),
     templates: &[TemplateField {
@@ -38,7 +44,18 @@ url: https://events.pagerduty.com/v2/enqueue
     }],
     idempotent: true,
     over_http: true,
+    policy: KindPolicy {
+        // 120 events a minute and integration key, counted over a sliding minute.
+        rate_limit: RateLimit::per(120, Duration::from_secs(60), 10),
+        // PagerDuty opens and closes incidents by our messages, and needs each of them.
+        bundle: false,
+        one_per_incident: true,
+        ..KindPolicy::DEFAULT
+    },
+    blocks: |_| Vec::new(),
     build,
+    #[cfg(test)]
+    cases: conformance::cases,
 };
 
 /// The settings of a channel of kind `pagerduty`.
@@ -87,6 +104,7 @@ impl Channel for PagerDutyChannel {
     fn preview(&self, message: &Message<'_>) -> Preview {
         let composed = message::compose(message, REDACTED);
         Preview {
+            channel_kind: KIND.name,
             title: composed.summary,
             text: composed.text,
             body: composed.body,

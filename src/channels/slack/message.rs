@@ -7,7 +7,6 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::plain::{from_mrkdwn, unescape};
 use crate::channels::{Message, text};
 use crate::render::escape::{clean_text, escape_mrkdwn};
 use crate::render::{Link, urls};
@@ -44,15 +43,6 @@ pub struct Content {
 impl Content {
     fn new(text: String, blocks: Vec<Value>) -> Self {
         Self { text, blocks, unfurl_links: false, unfurl_media: false, parse: "none", link_names: false }
-    }
-
-    /// What a reader sees, as plain text.
-    pub fn visible_text(&self) -> String {
-        if self.blocks.is_empty() {
-            return from_mrkdwn(&self.text);
-        }
-        let lines: Vec<String> = self.blocks.iter().flat_map(block_texts).collect();
-        lines.join("\n")
     }
 }
 
@@ -116,21 +106,4 @@ fn too_long(links: &[Link]) -> Option<String> {
         .collect();
     let names = text::line(&escape_mrkdwn(&left_out.join(", ")), MAX_LEFT_OUT);
     (!names.is_empty()).then(|| format!("Left out, too long for Slack: {names}"))
-}
-
-fn block_texts(block: &Value) -> Vec<String> {
-    let text_of = |object: &Value| match object["type"].as_str() {
-        Some("mrkdwn") => object["text"].as_str().map(from_mrkdwn),
-        _ => object["text"].as_str().map(unescape),
-    };
-    match block["elements"].as_array() {
-        Some(elements) => elements
-            .iter()
-            .filter_map(|element| match element["url"].as_str() {
-                Some(url) => Some(format!("[{}] {url}", text_of(&element["text"])?)),
-                None => text_of(element),
-            })
-            .collect(),
-        None => text_of(&block["text"]).into_iter().collect(),
-    }
 }

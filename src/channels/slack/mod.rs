@@ -10,17 +10,20 @@ use serde::Deserialize;
 
 use self::target::Target;
 use super::settings::{self, Problems};
-use super::{Built, Channel, Kind, Message, Preview, shrink};
-use crate::config::ChannelConfig;
+use super::{Built, Channel, Kind, Message, Preview, block, shrink};
+use crate::config::{ChannelConfig, KindPolicy};
 use crate::domain::outcome::SendReport;
+use crate::domain::rate::RateLimit;
 use crate::domain::secret::Secret;
 use crate::http::{HttpClient, Proxies, Redactor};
 use crate::render::{Escape, Limit, TemplateField};
 
 mod answer;
 mod api;
+#[cfg(test)]
+mod conformance;
 mod message;
-mod plain;
+mod mrkdwn;
 mod target;
 mod webhook;
 
@@ -29,8 +32,16 @@ pub const KIND: Kind = Kind {
     name: "slack",
     title: "Posts to a Slack channel, by an incoming webhook or with a bot's token.",
     example: "\
-token: xoxb-example-token
-channel: C0123456789
+# An incoming webhook …
+- name: ml-alerts
+  kind: slack
+  webhook_url: \"${SLACK_URL}\"
+# … or a bot's token: messages are updated in place and answered in their thread.
+- name: ml-threads
+  kind: slack
+  token: \"${SLACK_TOKEN}\" # xoxb-…, scope chat:write
+  channel: C0123456789 # the id; the bot must be a member
+  api_url: \"https://slack.com/api\"
 ",
     schema: || schemars::schema_for!(Settings),
     templates: &[
@@ -55,7 +66,16 @@ channel: C0123456789
     ],
     idempotent: false,
     over_http: true,
+    policy: KindPolicy {
+        // One message a second and channel; short bursts are tolerated.
+        rate_limit: RateLimit::per(1, Duration::from_secs(1), 10),
+        supersede: true,
+        ..KindPolicy::DEFAULT
+    },
+    blocks: mrkdwn::blocks,
     build,
+    #[cfg(test)]
+    cases: conformance::cases,
 };
 
 /// The settings of a channel of kind `slack`: `webhook_url`, or `token` and `channel`.
@@ -99,10 +119,12 @@ fn build(config: &ChannelConfig, proxies: &Proxies) -> Built {
 impl Channel for SlackChannel {
     fn preview(&self, message: &Message<'_>) -> Preview {
         let content = message::compose(message);
+        let body = shrink::json(&content);
         Preview {
-            title: plain::unescape(&content.text),
-            text: content.visible_text(),
-            body: shrink::json(&content),
+            channel_kind: KIND.name,
+            title: mrkdwn::unescape(&content.text),
+            text: block::plain(&mrkdwn::blocks(&body)),
+            body,
             content_type: "application/json".to_owned(),
         }
     }

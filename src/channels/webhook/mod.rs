@@ -12,13 +12,15 @@ use serde::Deserialize;
 use self::sign::SigningKey;
 use super::settings::{self, Problems};
 use super::{Built, Channel, Kind, Message, Preview};
-use crate::config::ChannelConfig;
+use crate::config::{ChannelConfig, KindPolicy};
 use crate::domain::outcome::SendReport;
 use crate::domain::secret::Secret;
 use crate::http::{Endpoint, Headers, HttpClient, Proxies, Redactor};
 use crate::render::{Escape, Limit, TemplateField};
 
 mod body;
+#[cfg(test)]
+mod conformance;
 mod message;
 mod send;
 pub mod sign;
@@ -28,10 +30,18 @@ pub const KIND: Kind = Kind {
     name: "webhook",
     title: "Posts each message as JSON, signed in the manner of Standard Webhooks.",
     example: "\
-url: https://example.org/hooks/modelpager
-secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
-headers:
-  Authorization: Bearer some-token
+- name: audit
+  kind: webhook
+  url: \"${AUDIT_URL}\"
+  # whsec_ and base64; without it messages are not signed.
+  secret: \"${AUDIT_SECRET}\"
+  # The one before, while receivers change over.
+  previous_secret: \"${AUDIT_SECRET_OLD}\"
+  headers:
+    Authorization: \"Bearer ${AUDIT_TOKEN}\"
+  # The forward proxy for this channel's requests, with or without user and password.
+  # Default: HTTP_PROXY, HTTPS_PROXY and NO_PROXY; `none` uses none.
+  proxy_url: \"http://modelpager:${PROXY_PASSWORD}@proxy.example:3128\"
 ",
     schema: || schemars::schema_for!(Settings),
     templates: &[TemplateField {
@@ -42,7 +52,11 @@ headers:
     }],
     idempotent: true,
     over_http: true,
+    policy: KindPolicy::DEFAULT,
+    blocks: |_| Vec::new(),
     build,
+    #[cfg(test)]
+    cases: conformance::cases,
 };
 
 /// The settings of a channel of kind `webhook`.
@@ -105,6 +119,7 @@ impl Channel for WebhookChannel {
     fn preview(&self, message: &Message<'_>) -> Preview {
         let composed = message::compose(message);
         Preview {
+            channel_kind: KIND.name,
             title: composed.kind,
             text: composed.text,
             body: composed.body,

@@ -27,6 +27,9 @@ use expand::Expanded;
 
 /// The channel there is when none is configured.
 const DEFAULT_CHANNEL: &str = "console";
+
+/// Its kind, which needs no settings and no network.
+const DEFAULT_KIND: &str = "log";
 /// What messages call a configuration that is not a file.
 const NO_FILE: &str = "modelpager.yml";
 const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
@@ -175,7 +178,7 @@ pub fn draft(
     let sound = sound::sound(&checker, &value, kinds, &report);
     check::check(&value, &sound, kinds, &mut report);
 
-    let config = complete(read_config(sound.document, &mut report), base);
+    let config = complete(read_config(sound.document, &mut report), base, kinds);
     let redacted = redact(root, &config);
     let marks = report.marks.clone();
     let source_name = name.to_owned();
@@ -217,9 +220,13 @@ fn read_config(value: Value, report: &mut Report) -> Config {
 }
 
 /// Fills in what depends on other values.
-fn complete(mut config: Config, base: &Path) -> Config {
+fn complete(mut config: Config, base: &Path, kinds: &[KindSchema]) -> Config {
     if config.channels.is_empty() {
-        config.channels.push(ChannelConfig::new(DEFAULT_CHANNEL, "log"));
+        config.channels.push(ChannelConfig::new(DEFAULT_CHANNEL, DEFAULT_KIND));
+    }
+    for channel in &mut config.channels {
+        let kind = kinds.iter().find(|kind| kind.name == channel.kind);
+        channel.policy = kind.map(|kind| kind.policy).unwrap_or_default();
     }
     if config.route.channels.is_empty()
         && let Some(first) = config.channels.first()

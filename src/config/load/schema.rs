@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::config::{ChannelConfig, Config};
+use crate::config::{ChannelConfig, Config, KindPolicy};
 use crate::domain::secret::REDACTED;
 
 use crate::yaml::{View, twin_of};
@@ -18,6 +18,8 @@ pub struct KindSchema {
     pub title: String,
     /// JSON Schema of the kind's own keys: an object, as `schemars` writes it.
     pub schema: Value,
+    /// How it is sent to unless the configuration says otherwise.
+    pub policy: KindPolicy,
     /// Whether it talks HTTP: the others have no `proxy_url`.
     pub over_http: bool,
     /// What is wrong with a channel of the kind that a schema cannot say: pairs of a key,
@@ -127,6 +129,8 @@ fn complete_kind(
     }
 
     let mut properties = common["properties"].as_object().cloned().unwrap_or_default();
+    properties["rate_limit"]["default"] = json!(kind.policy.rate_limit);
+    properties["supersede"]["default"] = json!(kind.policy.supersede);
     if !kind.over_http {
         properties.remove("proxy_url");
     }

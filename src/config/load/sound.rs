@@ -35,7 +35,7 @@ pub(super) fn sound(checker: &Checker, document: &Value, kinds: &[KindSchema], r
         whole_channels.push(is_whole);
         if serde_json::from_value::<ChannelConfig>(channel.clone()).is_err() {
             let name = channel["name"].as_str().map_or_else(|| format!("channel-{index}"), str::to_owned);
-            *channel = json!({"name": name, "kind": "log", "enabled": true});
+            *channel = json!({"name": name, "kind": super::DEFAULT_KIND, "enabled": true});
         }
     }
     Sound { document: sound, whole_channels }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::config::{Keep, RetentionConfig};
+use crate::config::{Keep, KindPolicy, RetentionConfig};
 
 /// Stands for a secret in the fixtures and below: no message may show it.
 const CANARY: &str = "canary-7f3a9c";
@@ -42,6 +42,7 @@ fn kinds() -> Vec<KindSchema> {
         title: name.into(),
         schema,
         over_http: false,
+        policy: KindPolicy::DEFAULT,
         check: |channel| match channel.settings.get("color") {
             Some(_) => vec![("color".into(), "a log has no color".into())],
             None => Vec::new(),

@@ -73,7 +73,7 @@ async fn replicas_share_the_limit_of_a_channel(fresh: Fresh) {
         Fresh::Postgres(_) => World::on(&fresh.url(), &config).await.store,
     };
     world.tell(&problems("firing", 20)).await;
-    let RateLimit::Rate(rate) = config.channels[0].rate_limit() else { panic!("no rate") };
+    let Some(RateLimit::Rate(rate)) = config.channels[0].rate_limit else { panic!("no rate") };
     let limit = Limit { rate, patience: 1_000, fold: None };
     let claim = async |store: &modelpager::store::Store, owner: &str, from_start: u64| {
         let now = super::START.plus(Duration::from_secs(from_start));
@@ -116,7 +116,7 @@ async fn what_came_later_waits_for_the_message_that_stands_for_what_came_first(f
         };
         Folded { one, timeline: Vec::new() }
     };
-    let RateLimit::Rate(rate) = config.channels[0].rate_limit() else { panic!("no rate") };
+    let Some(RateLimit::Rate(rate)) = config.channels[0].rate_limit else { panic!("no rate") };
     let limit = Limit { rate, patience: 3, fold: Some(&one_for) };
 
     let within = world.store.claim_within("console", &lease(0), 10, &limit).await.unwrap();

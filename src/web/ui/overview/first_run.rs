@@ -34,7 +34,7 @@ pub fn steps(viewer: &Viewer, config: &Config, has_entries: bool) -> Markup {
                     }
                 } }
                 li.card { h2.body { "Say where messages go" } div.body {
-                    @let sends = config.channels.iter().any(|channel| channel.kind != "log");
+                    @let sends = config.channels.iter().any(|channel| !channel.policy.own_log);
                     @if sends { p { "Done: see the " a href="/channels" { "channels" } ", and send a test." } }
                     @else {
                         p { "Until then they go to this program's log and stand in the " a href="/notifications" { "delivery log" } ". In " code { "modelpager.yml" } ":" }

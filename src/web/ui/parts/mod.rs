@@ -13,5 +13,4 @@ pub mod message;
 pub mod moment;
 pub mod notice;
 pub mod query;
-pub mod slack;
 pub mod table;
