@@ -6,7 +6,7 @@
 //! mails), because that, not the list of requests, is what a test should look at. Faults
 //! below HTTP are scripted by [`engine::Step`], those of mail by [`smtp::Fault`].
 //!
-//! Where each rule comes from stands in `CONTRACTS.md` beside this file. The fakes import
+//! Where each rule comes from stands in `CONTRACTS.md` beside this file, or in the fake's folder. The fakes import
 //! nothing of the product but `domain`, so that a fake and the channel it checks cannot
 //! share one misunderstanding.
 

@@ -119,12 +119,37 @@ impl HttpClient {
         body: impl Into<Bytes>,
         deadline: Deadline,
     ) -> Result<Answer, Failure> {
+        self.send_json(reqwest::Method::POST, endpoint, headers, body.into(), deadline).await
+    }
+
+    /// Changes what is there with a JSON body and reads the head of the answer.
+    ///
+    /// # Errors
+    /// As [`HttpClient::post_json`].
+    pub async fn patch_json(
+        &self,
+        endpoint: &Endpoint,
+        headers: &Headers,
+        body: impl Into<Bytes>,
+        deadline: Deadline,
+    ) -> Result<Answer, Failure> {
+        self.send_json(reqwest::Method::PATCH, endpoint, headers, body.into(), deadline).await
+    }
+
+    async fn send_json(
+        &self,
+        method: reqwest::Method,
+        endpoint: &Endpoint,
+        headers: &Headers,
+        body: Bytes,
+        deadline: Deadline,
+    ) -> Result<Answer, Failure> {
         let request = self
             .client()?
-            .post(endpoint.0.clone())
+            .request(method, endpoint.0.clone())
             .header(CONTENT_TYPE, "application/json; charset=utf-8")
             .headers(headers.0.clone())
-            .body(body.into());
+            .body(body);
         self.exchange(request, endpoint, deadline).await
     }
 

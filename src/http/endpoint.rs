@@ -32,6 +32,14 @@ impl Endpoint {
         Self(url)
     }
 
+    /// The same address with one more parameter.
+    #[must_use]
+    pub fn with_query(&self, name: &str, value: &str) -> Self {
+        let mut url = self.0.clone();
+        url.query_pairs_mut().append_pair(name, value);
+        Self(url)
+    }
+
     /// The address itself; may be a secret.
     pub fn expose(&self) -> &str {
         self.0.as_str()

@@ -201,6 +201,8 @@ fn addresses_are_checked_and_never_shown() {
         parse("https://x.test/api/").unwrap().join("chat.update").expose(),
         "https://x.test/api/chat.update"
     );
+    let endpoint = parse("https://x.test/hook?thread=1").unwrap();
+    assert_eq!(endpoint.with_query("wait", "a b").expose(), "https://x.test/hook?thread=1&wait=a+b");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use handlebars::{
 };
 
 use super::budget::{self, BoundedOutput};
-use super::escape::{escape_html, escape_mrkdwn};
+use super::escape::{escape_html, escape_markdown, escape_mrkdwn};
 use super::guard::{self, RawOutput, Rules, TemplateFault};
 use super::{Escape, helpers, urls};
 
@@ -42,7 +42,9 @@ impl Compiled {
     ) -> Result<Self, TemplateFault> {
         let raw = match medium {
             Medium::Message(Escape::Plain) | Medium::Key => RawOutput::Allowed,
-            Medium::Message(Escape::Html | Escape::Mrkdwn) | Medium::Url => RawOutput::Refused,
+            Medium::Message(Escape::Html | Escape::Mrkdwn | Escape::Markdown) | Medium::Url => {
+                RawOutput::Refused
+            }
         };
         let mut template = guard::compile(source, &Rules { roots, raw })?;
         if matches!(medium, Medium::Message(_)) {
@@ -98,6 +100,11 @@ fn engine(medium: Medium) -> &'static Handlebars<'static> {
         helpers::register_identity(&mut engine, "mrkdwn_escape");
         engine
     });
+    static MARKDOWN: LazyLock<Handlebars<'static>> = LazyLock::new(|| {
+        let mut engine = strict(|text| escape_markdown(text).into_owned());
+        helpers::register_identity(&mut engine, "md_escape");
+        engine
+    });
     static URL: LazyLock<Handlebars<'static>> = LazyLock::new(|| {
         let mut engine = lenient(urls::encode);
         helpers::register_identity(&mut engine, "url_encode");
@@ -108,6 +115,7 @@ fn engine(medium: Medium) -> &'static Handlebars<'static> {
         Medium::Message(Escape::Plain) => &PLAIN,
         Medium::Message(Escape::Html) => &HTML,
         Medium::Message(Escape::Mrkdwn) => &MRKDWN,
+        Medium::Message(Escape::Markdown) => &MARKDOWN,
         Medium::Url => &URL,
         Medium::Key => &KEY,
     }

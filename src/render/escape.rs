@@ -24,22 +24,37 @@ pub fn escape_html(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// CommonMark and its relatives: every character that could begin markup is preceded by a
-/// backslash.
+/// CommonMark and its relatives in chat programs: a backslash before every character that could
+/// begin markup where it stands. Addresses in the text stay what they are, as far as that goes:
+/// chat programs make links of them.
 pub fn escape_markdown(text: &str) -> Cow<'_, str> {
-    let is_special = |c: char| "\\`*_{}[]()<>#+-.!|~".contains(c);
-    if !text.contains(is_special) {
+    if !text.contains(|c| ANYWHERE.contains(c) || c == '_' || AT_LINE_START.contains(c)) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        if is_special(c) {
+    // The text may come to stand at the beginning of a line.
+    let (mut previous, mut is_line_start) = (None, true);
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        let is_within_word = previous.is_some_and(char::is_alphanumeric)
+            && rest.peek().is_some_and(|next| next.is_alphanumeric());
+        let is_special =
+            ANYWHERE.contains(c) || c == '_' && !is_within_word || is_line_start && AT_LINE_START.contains(c);
+        if is_special {
             out.push('\\');
         }
         out.push(c);
+        // `1.` and `1)` begin a list.
+        is_line_start = c == '\n' || is_line_start && (c.is_whitespace() || c.is_ascii_digit());
+        previous = Some(c);
     }
     Cow::Owned(out)
 }
+
+/// What begins markup wherever it stands.
+const ANYWHERE: &str = "\\`*[]<>|~";
+/// What does so at the beginning of a line.
+const AT_LINE_START: &str = "#+-=.)";
 
 /// One line without what could disguise or disturb it: white space and control characters
 /// become single spaces, bidirectional and invisible characters go. For titles, subjects,
@@ -112,7 +127,11 @@ mod tests {
     fn mentions_and_links_lose_their_power() {
         assert_eq!(escape_mrkdwn("<!here> & <@U1>"), "&lt;!here&gt; &amp; &lt;@U1&gt;");
         assert_eq!(escape_html("<a href=\"x\">'"), "&lt;a href=&quot;x&quot;&gt;&#39;");
-        assert_eq!(escape_markdown("[a](b) *c*"), "\\[a\\]\\(b\\) \\*c\\*");
+        assert_eq!(escape_markdown("[a](b) *c*"), "\\[a\\](b) \\*c\\*");
+        assert_eq!(escape_markdown("1. # a\n- b -c\n  > <@1>"), "1\\. # a\n\\- b -c\n  \\> \\<@1\\>");
+        let address = "max_alerts at https://x.example/a_b-c#d.e";
+        assert!(matches!(escape_markdown(address), Cow::Owned(text) if text == address));
+        assert_eq!(escape_markdown("_a_ __b__"), "\\_a\\_ \\_\\_b\\_\\_");
         assert!(matches!(escape_mrkdwn("plain"), Cow::Borrowed(_)));
     }
 

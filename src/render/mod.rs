@@ -39,6 +39,8 @@ pub enum Escape {
     Html,
     /// Slack's mrkdwn: `&`, `<`, `>`.
     Mrkdwn,
+    /// Markdown: what could begin markup.
+    Markdown,
 }
 
 /// One field of a message, with its built-in template.

@@ -290,6 +290,7 @@ fn bare_facts(message: &MessageContext, note: &str, escape: Escape) -> String {
         Escape::Plain => text,
         Escape::Html => super::escape::escape_html(&text).replace('\n', "<br>\n"),
         Escape::Mrkdwn => super::escape::escape_mrkdwn(&text).into_owned(),
+        Escape::Markdown => super::escape::escape_markdown(&text).into_owned(),
     }
 }
 

@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::domain::outcome::SendOutcome;
+use crate::render::escape::{escape_html, escape_markdown, escape_mrkdwn};
 use crate::render::{Escape, Overrides, Renderer, samples};
 pub use case::{Case, Cases, Provider, clock};
 
@@ -55,12 +56,13 @@ fn example_settings(kind: &Kind) -> Vec<Map<String, Value>> {
 }
 
 fn escaped(text: &str, escape: Escape) -> String {
-    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    match escape {
-        Escape::Plain => text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"),
-        Escape::Mrkdwn => text,
-        Escape::Html => text.replace('"', "&quot;").replace('\'', "&#39;"),
-    }
+    let escaped = match escape {
+        Escape::Plain => text.into(),
+        Escape::Mrkdwn => escape_mrkdwn(text),
+        Escape::Html => escape_html(text),
+        Escape::Markdown => escape_markdown(text),
+    };
+    escaped.into_owned()
 }
 
 /// A rendered message of `kind` whose every field says `text`, escaped as the field asks.

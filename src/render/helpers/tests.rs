@@ -89,7 +89,7 @@ examples! {
         "{{quote severity}} {{quote lines}}|{{quote \"Owner: x\"}}|{{quote empty}}" => "high > a\n> Owner: x|> Owner: x|",
         "{{url_encode \"a b/ü\"}}" => "a%20b%2F%C3%BC",
         "{{mrkdwn_escape text}}" => "a &lt;b&gt; *c* &amp; d",
-        "{{md_escape \"*a* [b](c)\"}}" => "\\*a\\* \\[b\\]\\(c\\)",
+        "{{md_escape \"*a* [b](c)\"}}" => "\\*a\\* \\[b\\](c)",
         "{{upper}}" => "ERROR line 1: upper: argument 1 is missing",
         "{{upper map}}" => "ERROR line 1: upper: argument 1 must be text, not a map",
         "{{truncate text \"many\"}}" => "ERROR line 1: truncate: argument 2 must be a whole number that is not negative, not \"many\"";
