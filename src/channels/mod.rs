@@ -18,6 +18,7 @@ use block::Block;
 pub mod block;
 #[cfg(test)]
 mod conformance;
+mod discord;
 mod email;
 mod marks;
 mod log;
@@ -72,7 +73,8 @@ pub struct SettingProblem {
 }
 
 /// Every kind of channel there is.
-pub const REGISTRY: &[&Kind] = &[&log::KIND, &webhook::KIND, &slack::KIND, &pagerduty::KIND, &email::KIND];
+pub const REGISTRY: &[&Kind] =
+    &[&log::KIND, &webhook::KIND, &slack::KIND, &pagerduty::KIND, &email::KIND, &discord::KIND];
 
 /// The kind of that name.
 pub fn find_kind(name: &str) -> Option<&'static Kind> {

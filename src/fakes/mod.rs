@@ -12,6 +12,7 @@
 
 #[cfg(test)]
 mod client;
+pub mod discord;
 pub mod engine;
 mod listener;
 pub mod pagerduty;
