@@ -213,16 +213,15 @@ impl World {
     /// Every message of any age, oldest first.
     pub async fn all_notifications(&self) -> Vec<NotificationSummary> {
         let mut found: Vec<NotificationSummary> = Vec::new();
+        let mut page = PageKey { before: None, limit: 1_000 };
         loop {
-            let before = found.last().map(|n| n.id.clone());
-            let page = PageKey { before, limit: 1_000 };
-            let items =
-                self.store.list_notifications(&NotificationFilter::default(), &page).await.unwrap().items;
-            if items.is_empty() {
+            let slice = self.store.list_notifications(&NotificationFilter::default(), &page).await.unwrap();
+            found.extend(slice.items);
+            page.before = slice.next;
+            if page.before.is_none() {
                 found.reverse();
                 return found;
             }
-            found.extend(items);
         }
     }
 
