@@ -24,7 +24,8 @@ use crate::domain::random::SharedRandom;
 use crate::intake::inbox::{self, Inbox};
 use crate::store::{Store, full_disk};
 use crate::telemetry::metrics::Metrics;
-use crate::triage::processor::{self, Processor};
+use crate::triage::change::{self, Triage};
+use crate::triage::processor::Processor;
 use crate::web::body::BodyBudget;
 use crate::web::connections::{Connections, raise_file_limit};
 use crate::web::hour_counts::HourCounts;
@@ -123,18 +124,18 @@ impl App {
         dispatcher.set_triage(events_stored.clone());
         let (inbox, inbox_writer) = start_inbox(&config, &store, &clock, &ids, &metrics, &events_stored);
         let (stop, stopped) = watch::channel(false);
-        let owed = dispatcher.clone();
-        let processor = Processor::new(processor::Parts {
+        let woken = dispatcher.clone();
+        let triage = Triage::new(change::Parts {
             store: store.clone(),
             catalog: catalog.clone(),
             rules: rules.clone(),
             clock: clock.clone(),
             ids: ids.clone(),
             metrics: metrics.clone(),
-            parse: stored_events::parse,
             wake: events_stored.clone(),
-            owed: Box::new(move |channels| owed.wake(channels.iter().copied())),
+            work_available: Box::new(move |channels| woken.wake(channels.iter().copied())),
         });
+        let processor = Processor::new(triage.clone(), stored_events::parse);
         let bodies = BodyBudget::new(config.server.max_body_bytes);
         let live = Live::new(config, configuration.loaded.digest.clone(), clock.now());
         let live = live.showing(configuration.loaded.redacted_json().clone()).remarking(remarks);
@@ -193,6 +194,7 @@ impl App {
             bodies,
             inbox: inbox.clone(),
             catalog: catalog_service,
+            triage,
             dispatcher: control.dispatcher.clone(),
             operations: control.clone(),
             live_views: live_views.clone(),

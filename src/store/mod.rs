@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use sqlx::postgres::Postgres;
 use sqlx::sqlite::{Sqlite, SqlitePool};
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::Mutex;
 
 #[macro_use]
 mod dialect;
@@ -52,9 +52,9 @@ pub mod overview;
 pub mod pending;
 pub mod limited;
 mod triage_rows;
-mod conclude;
 pub mod triage;
 pub mod triage_read;
+pub mod triage_tx;
 pub mod watch;
 mod leases;
 mod newest;
@@ -92,9 +92,8 @@ pub struct Store {
     precedence: Arc<Precedence>,
     /// What was delivered of late, on SQLite; `None` when it must be read first.
     recent: Arc<Mutex<Option<Recent>>>,
-    /// Held on SQLite by what changes incidents and conversations, from its first reading to its
-    /// commit: the reading happens before the transaction that writes. Counts these changes.
-    triage: Arc<Mutex<u64>>,
+    /// Held on SQLite by a [`triage_tx::TriageTx`].
+    triage: Arc<Mutex<()>>,
     /// Whether the SQLite file is still there.
     file: Option<Arc<FileWatch>>,
     /// Holds the lock on the SQLite file for as long as any clone lives.
@@ -108,7 +107,7 @@ enum Pool {
 }
 
 /// A transaction that may write. Dropped without [`Tx::commit`], it leaves no trace.
-pub struct Tx(TxKind, news::Announcement, Option<OwnedMutexGuard<u64>>);
+pub struct Tx(TxKind, news::Announcement);
 
 enum TxKind {
     Sqlite(sqlx::Transaction<'static, Sqlite>),
@@ -168,24 +167,7 @@ impl Store {
 
     fn transaction(&self, kind: TxKind) -> Tx {
         let announcer = self.announcer.clone();
-        Tx(kind, news::Announcement { announcer, news: news::News::default() }, None)
-    }
-
-    /// Begins the reading part of a change of incidents and conversations: nothing else changes
-    /// them until the transaction is gone. On SQLite it reads without keeping writers out,
-    /// until [`Tx::into_writing`].
-    ///
-    /// # Errors
-    /// When no connection can be had in time.
-    pub async fn begin_triage(&self) -> Result<Tx, StoreError> {
-        // On a server its own locks keep others out, this process's and those of replicas.
-        let Pool::Sqlite { triage, .. } = &self.pool else { return self.begin_write_at_once().await };
-        let mut turn = self.triage.clone().lock_owned().await;
-        *turn += 1;
-        let reading = triage.begin().await.doing("begin a transaction")?;
-        let mut tx = self.transaction(TxKind::Sqlite(reading));
-        tx.2 = Some(turn);
-        Ok(tx)
+        Tx(kind, news::Announcement { announcer, news: news::News::default() })
     }
 
     /// Whether nobody else can change what is stored: what was read once stays true until this
@@ -271,33 +253,6 @@ impl Tx {
             TxKind::Sqlite(_) => dialect::Dialect::Sqlite,
             TxKind::Postgres(_) => dialect::Dialect::Postgres,
         }
-    }
-
-    /// The how manieth change of incidents and conversations this is, where nobody else changes
-    /// them; see [`Store::begin_triage`].
-    pub fn triage_number(&self) -> Option<u64> {
-        self.2.as_deref().copied()
-    }
-
-    /// Ends a transaction that only read. Answers what keeps others from changing incidents.
-    async fn end_reading(mut self) -> Result<Option<OwnedMutexGuard<u64>>, StoreError> {
-        let turn = self.2.take();
-        self.rollback().await?;
-        Ok(turn)
-    }
-
-    /// Goes on from reading to writing; see [`Store::begin_triage`].
-    ///
-    /// # Errors
-    /// When no connection can be had in time or the database cannot be written.
-    pub async fn into_writing(self, store: &Store) -> Result<Self, StoreError> {
-        if matches!(self.0, TxKind::Postgres(_)) {
-            return Ok(self);
-        }
-        let turn = self.end_reading().await?;
-        let mut writing = store.begin_write().await?;
-        writing.2 = turn;
-        Ok(writing)
     }
 
     /// Makes the transaction's writes permanent.

@@ -60,7 +60,7 @@ impl Tx {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn catch_up(&mut self, ids: &IdMaker) -> Result<Option<i64>, StoreError> {
+    pub(super) async fn catch_up(&mut self, ids: &IdMaker) -> Result<Option<i64>, StoreError> {
         let TxKind::Postgres(_) = &self.0 else { return Ok(None) };
         let (newest, catalog_revision): (Option<String>, i64) =
             with_tx!(self, |conn| sqlx::query_as(PRESENT_STATE).fetch_one(&mut *conn).await)

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::error::Doing as _;
-use super::{Store, StoreError, Tx};
+use super::triage_tx::TriageTx;
+use super::{Store, StoreError};
 
 /// A stored event that waits for triage.
 #[derive(Clone, Debug, Default, sqlx::FromRow)]
@@ -58,11 +59,6 @@ const PENDING: &str = "SELECT id, CAST(LENGTH(body) AS BIGINT) AS bytes, alerts 
      WHERE state = 'pending' AND state <> 'processed' ORDER BY id LIMIT $1";
 const BODIES: &str = "SELECT id, received_at, source, reason, body FROM events WHERE id IN";
 
-/// Held until the transaction ends; the number is this use's alone. Whatever the transaction
-/// waits for it gives up before the server's limit for a statement: a batch that waited is no
-/// batch that is too large.
-const TRIAGE_ALONE: &str =
-    "SELECT set_config('lock_timeout', '20000', TRUE), pg_advisory_xact_lock(7236832412)";
 const IS_PENDING: &str =
     "SELECT EXISTS (SELECT 1 FROM events WHERE state = 'pending' AND state <> 'processed')";
 
@@ -82,21 +78,21 @@ impl Store {
     }
 }
 
-impl Tx {
+impl TriageTx {
     /// What to take through triage now: the oldest events, and of one with very many alerts a
     /// part, so that everybody has a turn. Something always comes, whatever its size.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn pending_events(&mut self, share: &Share) -> Result<Vec<PendingEvent>, StoreError> {
-        let found: Vec<Waiting> = with_tx!(self, |conn| {
+        let found: Vec<Waiting> = with_tx!(self.tx, |conn| {
             sqlx::query_as(PENDING).bind(i64::from(share.events)).fetch_all(&mut *conn).await
         })
         .doing("look for pending events")?;
         let chosen = choose(&found, share);
         let ids: Vec<&str> = chosen.iter().map(|(waiting, _)| waiting.id.as_str()).collect();
         let events: Vec<PendingEvent> =
-            read_by_keys!(*self, PendingEvent, &ids, BODIES, "").doing("read pending events")?;
+            read_by_keys!(self.tx, PendingEvent, &ids, BODIES, "").doing("read pending events")?;
         let mut events: HashMap<String, PendingEvent> =
             events.into_iter().map(|event| (event.id.clone(), event)).collect();
         let found = chosen.into_iter().filter_map(|(waiting, places)| {
@@ -104,19 +100,6 @@ impl Tx {
             Some(PendingEvent { places, total: number(waiting.total), ..event })
         });
         Ok(found.collect())
-    }
-
-    /// Waits until no other replica triages or runs timers, and keeps them waiting until this
-    /// transaction ends: what came later must not be taken before what came first, and nothing
-    /// that is due is decided twice. A replica whose machine died in between is cut off by the
-    /// server.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn triage_alone(&mut self) -> Result<(), StoreError> {
-        let super::TxKind::Postgres(tx) = &mut self.0 else { return Ok(()) };
-        let wait = sqlx::query(TRIAGE_ALONE).execute(&mut **tx);
-        super::dialect::in_time(wait).await.map(|_| ()).doing("wait for the turn to triage")
     }
 }
 

@@ -1,17 +1,18 @@
 //! What triage writes: everything that follows from a transaction's events, in a few
 //! statements, whatever the number of alerts.
 
-use serde::Serialize;
 use serde_json::Value;
 
 use super::error::Doing as _;
 use super::news::News;
 use super::rows::to_json;
+use super::triage_read::DueAgain;
 use super::triage_rows::{
     CONVERSATIONS, DECISIONS, EVENTS, INCIDENTS, MEMBERS, NOTIFICATIONS, PROGRESS, SOURCES, SUBJECTS,
     TIMELINE, bind_conversation, bind_decision, bind_incident, bind_member, bind_notification, bind_progress,
     bind_source, bind_subject, bind_timeline, bind_triaged_event,
 };
+use super::triage_tx::{Postponed, TriageTx};
 use super::{StoreError, Superseded, Tx};
 use crate::domain::clock::Timestamp;
 use crate::domain::incident::{Conversation, Incident, Member};
@@ -42,6 +43,14 @@ pub struct Consequences {
     pub notifications: Vec<NewNotification>,
     /// Senders heard.
     pub sources: Vec<SourceSeen>,
+    /// Events of which alerts were set aside.
+    pub verdicts: Vec<EventVerdicts>,
+    /// Ids of incidents that are gone: what is left of them comes due no more.
+    pub without_timers: Vec<String>,
+    /// Incidents that cannot be worked on.
+    pub postponed: Vec<Postponed>,
+    /// What is to be decided again.
+    pub due_again: Vec<DueAgain>,
 }
 
 /// What became of an event.
@@ -64,19 +73,15 @@ pub struct EventProgress {
     pub next: Option<usize>,
 }
 
-/// An alert that could not be triaged.
-#[derive(Debug, Serialize)]
-pub struct SetAside {
-    /// Its place in the body.
-    pub index: usize,
-    /// `rejected`, as of an alert that intake could not use.
-    pub verdict: &'static str,
-    /// Why.
+/// An event of which an alert was set aside.
+#[derive(Debug)]
+pub struct EventVerdicts {
+    /// The event.
+    pub event_id: String,
+    /// What is noted of its alerts, as a JSON list.
+    pub verdicts: Vec<Value>,
+    /// What there is to say about it as a whole.
     pub reason: String,
-    /// The beginning of its labels as JSON; may be empty.
-    pub head: String,
-    /// Tells it from such an alert; always true.
-    pub set_aside: bool,
 }
 
 /// An incident as it is now.
@@ -203,8 +208,6 @@ const FORGET_PROGRESS: &str = "DELETE FROM event_progress WHERE event_id IN";
 const VERDICTS: &str = "SELECT verdicts, reason FROM events WHERE id = $1";
 const SET_ASIDE: &str = "UPDATE events SET verdicts = $2, reason = $3, alerts = alerts - 1, rejected = rejected + 1 \
      WHERE id = $1";
-/// Stands before the first reason where there are several.
-const MORE: &str = "several alerts were set aside; the first: ";
 const SILENCE: &str = "UPDATE members SET status = 'resolved', ends_at = $2, place = place + 5 WHERE incident_id = $1 AND status = 'firing'";
 
 /// Which of some messages are about which incidents; a test is about none.
@@ -213,13 +216,30 @@ pub(super) fn subjects(rows: &[NewNotification]) -> Vec<(&str, &str)> {
     about.map(|row| (row.id.as_str(), row.snapshot.incident.id.as_str())).collect()
 }
 
+impl TriageTx {
+    /// What is noted of the alerts of an event, and what is said about it as a whole.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn verdicts(&mut self, event_id: &str) -> Result<(Vec<Value>, String), StoreError> {
+        let (verdicts, reason): (String, String) =
+            with_tx!(self.tx, |conn| sqlx::query_as(VERDICTS).bind(event_id).fetch_one(&mut *conn).await)
+                .doing("read the verdicts on an event")?;
+        Ok((serde_json::from_str(&verdicts).unwrap_or_default(), reason))
+    }
+}
+
 impl Tx {
     /// Writes what triage concluded: a few statements, whatever the number of alerts. Answers
     /// which messages ended because newer ones stand for them.
     ///
     /// # Errors
     /// Then the transaction is to be dropped.
-    pub async fn save_consequences(&mut self, all: &Consequences) -> Result<Vec<Superseded>, StoreError> {
+    pub(super) async fn save_consequences(
+        &mut self,
+        all: &Consequences,
+    ) -> Result<Vec<Superseded>, StoreError> {
+        self.save_verdicts(&all.verdicts).await?;
         self.finish_events(&all.events).await?;
         self.save_progress(&all.progress).await?;
         self.save_incidents(all).await?;
@@ -229,6 +249,10 @@ impl Tx {
         self.save_decisions(&all.decisions).await?;
         let superseded = self.insert_overtaking(&all.notifications).await?;
         self.save_sources(&all.sources).await?;
+        // What belongs to no incident any more would come due for ever.
+        self.clear_timers(&all.without_timers).await?;
+        self.postpone_timers(&all.postponed).await?;
+        self.decide_again(&all.due_again).await?;
         Ok(superseded)
     }
 
@@ -245,38 +269,15 @@ impl Tx {
         Ok(())
     }
 
-    /// Notes with its event that an alert could not be triaged. Answers what to say about the
-    /// event as a whole, and how many alerts of it were set aside: counted up to `most_kept`,
-    /// which is how many are kept with their reasons.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn set_alert_aside(
-        &mut self,
-        event_id: &str,
-        alert: &SetAside,
-        most_kept: usize,
-    ) -> Result<(String, usize), StoreError> {
-        let (verdicts, before): (String, String) =
-            with_tx!(self, |conn| sqlx::query_as(VERDICTS).bind(event_id).fetch_one(&mut *conn).await)
-                .doing("read the verdicts on an event")?;
-        let mut verdicts: Vec<Value> = serde_json::from_str(&verdicts).unwrap_or_default();
-        let mut count = verdicts.iter().filter(|verdict| verdict["set_aside"] == true).count();
-        if count < most_kept {
-            verdicts.push(serde_json::to_value(alert).unwrap_or_default());
-            count += 1;
+    async fn save_verdicts(&mut self, rows: &[EventVerdicts]) -> Result<(), StoreError> {
+        for EventVerdicts { event_id, verdicts, reason } in rows {
+            with_tx!(self, |conn| {
+                let query = sqlx::query(SET_ASIDE).bind(event_id).bind(to_json(verdicts)).bind(reason);
+                query.execute(&mut *conn).await.map(|_| ())
+            })
+            .doing("set an alert aside")?;
         }
-        let reason = if before.is_empty() {
-            alert.reason.clone()
-        } else {
-            format!("{MORE}{}", before.strip_prefix(MORE).unwrap_or(&before))
-        };
-        with_tx!(self, |conn| {
-            let query = sqlx::query(SET_ASIDE).bind(event_id).bind(to_json(&verdicts)).bind(&reason);
-            query.execute(&mut *conn).await.map(|_| ())
-        })
-        .doing("set an alert aside")?;
-        Ok((reason, count))
+        Ok(())
     }
 
     async fn save_incidents(&mut self, all: &Consequences) -> Result<(), StoreError> {

@@ -6,6 +6,8 @@ use std::time::Duration;
 use super::dialect::PerDialect;
 use super::error::Doing as _;
 use super::rows::{ConversationRow, IncidentRow, MemberRow};
+use super::triage::Consequences;
+use super::triage_tx::{Postponed, TriageTx};
 use super::{Store, StoreError, Tx};
 use crate::domain::clock::Timestamp;
 use crate::domain::incident::{Conversation, GRAFANA_TEST, Incident, Member, TEST_LASTS};
@@ -113,18 +115,12 @@ impl Store {
 
     /// The same for the first incidents after `from`; answers the last of them.
     async fn decide_few_again(&self, from: &str, now: Timestamp) -> Result<Option<String>, StoreError> {
-        let mut tx = self.begin_triage().await?;
         let (to,): (Option<String>,) =
-            with_tx!(tx, |conn| sqlx::query_as(NEXT_OPEN).bind(from).fetch_one(&mut *conn).await)
+            with_reader!(self, |conn| sqlx::query_as(NEXT_OPEN).bind(from).fetch_one(&mut *conn).await)
                 .doing("look for open incidents")?;
         let Some(to) = to else { return Ok(None) };
-        let mut tx = tx.into_writing(self).await?;
-        with_tx!(tx, |conn| {
-            let query = sqlx::query(DECIDE_AGAIN).bind(from).bind(&to).bind(now.as_millis());
-            query.execute(&mut *conn).await.map(|_| ())
-        })
-        .doing("let conversations come due")?;
-        tx.commit().await?;
+        let due = DueAgain::Open { after: from.to_owned(), up_to: to.clone(), at: now };
+        self.come_due(due).await?;
         Ok(Some(to))
     }
 
@@ -149,18 +145,71 @@ impl Store {
                 continue;
             }
             due += ended.len();
-            let mut tx = self.begin_write().await?;
-            write_rows!(tx, &ended, 3, DECIDE_END_AGAIN, DECIDE_END_AGAIN_WHERE, |query, row| query
-                .bind(&row.0)
-                .bind(&row.1)
-                .bind(now.as_millis()))
-            .doing("let untold ends come due")?;
-            tx.commit().await?;
+            let ended = ended.into_iter().map(|(incident, channel, _)| (incident.clone(), channel.clone()));
+            self.come_due(DueAgain::Ends { conversations: ended.collect(), at: now }).await?;
         }
     }
 }
 
+/// Conversations that are to be decided again.
+#[derive(Debug)]
+pub enum DueAgain {
+    /// All of open incidents, by their ids: those after one, up to another.
+    Open {
+        /// The incident before the first.
+        after: String,
+        /// The last.
+        up_to: String,
+        /// When they come due.
+        at: Timestamp,
+    },
+    /// These, each named by its incident and channel.
+    Ends {
+        /// Incidents and channels.
+        conversations: Vec<(String, String)>,
+        /// When they come due.
+        at: Timestamp,
+    },
+}
+
+impl Store {
+    async fn come_due(&self, due_again: DueAgain) -> Result<(), StoreError> {
+        let due_again = vec![due_again];
+        let tx = self.begin_triage().await?;
+        tx.commit(&Consequences { due_again, ..Consequences::default() }).await.map(|_| ())
+    }
+}
+
 impl Tx {
+    /// Lets conversations come due.
+    pub(super) async fn decide_again(&mut self, rows: &[DueAgain]) -> Result<(), StoreError> {
+        for due_again in rows {
+            match due_again {
+                DueAgain::Open { after, up_to, at } => {
+                    with_tx!(self, |conn| {
+                        let query = sqlx::query(DECIDE_AGAIN).bind(after).bind(up_to).bind(at.as_millis());
+                        query.execute(&mut *conn).await.map(|_| ())
+                    })
+                    .doing("let conversations come due")?;
+                }
+                DueAgain::Ends { conversations, at } => {
+                    write_rows!(
+                        *self,
+                        conversations,
+                        3,
+                        DECIDE_END_AGAIN,
+                        DECIDE_END_AGAIN_WHERE,
+                        |query, row| query.bind(&row.0).bind(&row.1).bind(at.as_millis())
+                    )
+                    .doing("let untold ends come due")?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl TriageTx {
     /// The present incidents of these dedup keys, locked against other replicas.
     ///
     /// # Errors
@@ -183,8 +232,8 @@ impl Tx {
         sql: &'static str,
     ) -> Result<Vec<Incident>, StoreError> {
         // Locked in one order everywhere, so that replicas wait for instead of block each other.
-        let lock = PerDialect { sqlite: "", postgres: "ORDER BY id FOR UPDATE" }.pick(self);
-        let rows = read_by_keys!(*self, IncidentRow, keys, sql, lock).doing("read incidents")?;
+        let lock = PerDialect { sqlite: "", postgres: "ORDER BY id FOR UPDATE" }.pick(&self.tx);
+        let rows = read_by_keys!(self.tx, IncidentRow, keys, sql, lock).doing("read incidents")?;
         rows.into_iter().map(IncidentRow::into_incident).collect()
     }
 
@@ -194,8 +243,8 @@ impl Tx {
     /// # Errors
     /// When the database does not answer or a row is unreadable.
     pub async fn top_members(&mut self, incident_ids: &[&str]) -> Result<Vec<(String, Member)>, StoreError> {
-        let join = TOP_MEMBERS_JOIN.pick(self);
-        let rows = read_by_keys!(*self, MemberRow, incident_ids, TOP_MEMBERS, join)
+        let join = TOP_MEMBERS_JOIN.pick(&self.tx);
+        let rows = read_by_keys!(self.tx, MemberRow, incident_ids, TOP_MEMBERS, join)
             .doing("read members of incidents")?;
         rows.into_iter().map(MemberRow::into_member).collect()
     }
@@ -205,7 +254,7 @@ impl Tx {
     /// # Errors
     /// When the database does not answer or a row is unreadable.
     pub async fn members(&mut self, pairs: &[(&str, &str)]) -> Result<Vec<(String, Member)>, StoreError> {
-        let rows = read_rows!(*self, MemberRow, pairs, 2, MEMBERS, MEMBERS_JOIN, |query, pair| query
+        let rows = read_rows!(self.tx, MemberRow, pairs, 2, MEMBERS, MEMBERS_JOIN, |query, pair| query
             .bind(pair.0)
             .bind(pair.1))
         .doing("read members")?;
@@ -220,7 +269,7 @@ impl Tx {
         &mut self,
         incident_ids: &[&str],
     ) -> Result<Vec<(String, Conversation)>, StoreError> {
-        let rows = read_by_keys!(*self, ConversationRow, incident_ids, CONVERSATIONS, "")
+        let rows = read_by_keys!(self.tx, ConversationRow, incident_ids, CONVERSATIONS, "")
             .doing("read conversations")?;
         rows.into_iter().map(ConversationRow::into_conversation).collect()
     }
@@ -259,51 +308,43 @@ impl Tx {
         at: Timestamp,
         limit: u32,
     ) -> Result<Vec<String>, StoreError> {
-        let rows: Vec<(String,)> = with_tx!(self, |conn| {
+        let rows: Vec<(String,)> = with_tx!(self.tx, |conn| {
             sqlx::query_as(sql).bind(at.as_millis()).bind(i64::from(limit)).fetch_all(&mut *conn).await
         })
         .doing("read what is due")?;
         Ok(rows.into_iter().map(|(id,)| id).collect())
     }
+}
 
-    /// Lets what is due of an incident at `now`, or stale since `stale_before`, come due again
-    /// after `rest`.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn postpone_timers(
-        &mut self,
-        incident_id: &str,
-        now: Timestamp,
-        stale_before: Timestamp,
-        rest: Duration,
-    ) -> Result<(), StoreError> {
-        let tests_before = now.minus(TEST_LASTS);
-        for (sql, before) in
-            [(POSTPONE_DUE, now), (POSTPONE_STALE, stale_before), (POSTPONE_TEST, tests_before)]
-        {
-            with_tx!(self, |conn| {
-                sqlx::query(sql)
-                    .bind(incident_id)
-                    .bind(before.as_millis())
-                    .bind(before.plus(rest).as_millis())
-                    .execute(&mut *conn)
-                    .await
-                    .map(|_| ())
-            })
-            .doing("postpone the timers of an incident")?;
+impl Tx {
+    /// Lets the timers of incidents that cannot be worked on rest.
+    pub(super) async fn postpone_timers(&mut self, rows: &[Postponed]) -> Result<(), StoreError> {
+        for Postponed { incident_id, now, stale_before, rest } in rows {
+            let tests_before = now.minus(TEST_LASTS);
+            for (sql, before) in
+                [(POSTPONE_DUE, *now), (POSTPONE_STALE, *stale_before), (POSTPONE_TEST, tests_before)]
+            {
+                with_tx!(self, |conn| {
+                    sqlx::query(sql)
+                        .bind(incident_id)
+                        .bind(before.as_millis())
+                        .bind(before.plus(*rest).as_millis())
+                        .execute(&mut *conn)
+                        .await
+                        .map(|_| ())
+                })
+                .doing("postpone the timers of an incident")?;
+            }
         }
         Ok(())
     }
 
-    /// Lets nothing of an incident come due any more.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn clear_timers(&mut self, incident_id: &str) -> Result<(), StoreError> {
-        with_tx!(self, |conn| {
-            sqlx::query(CLEAR_TIMERS).bind(incident_id).execute(&mut *conn).await.map(|_| ())
-        })
-        .doing("clear the timers of an incident")
+    /// Lets nothing of these incidents come due any more.
+    pub(super) async fn clear_timers(&mut self, incident_ids: &[String]) -> Result<(), StoreError> {
+        for id in incident_ids {
+            with_tx!(self, |conn| sqlx::query(CLEAR_TIMERS).bind(id).execute(&mut *conn).await.map(|_| ()))
+                .doing("clear the timers of an incident")?;
+        }
+        Ok(())
     }
 }

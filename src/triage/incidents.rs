@@ -31,7 +31,7 @@ pub struct Observation {
     pub severity: Severity,
     /// The word the alert used.
     pub severity_raw: String,
-    /// What the body around it said.
+    /// What the body context it said.
     pub origin: Origin,
 }
 
@@ -54,7 +54,7 @@ pub struct Origin {
 
 /// A line of an incident's timeline.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Happening {
+pub struct TimelineEvent {
     /// `opened`, `alert_joined`, `alert_resolved`, `severity_raised`, `severity_lowered`,
     /// `resolved`, `reopened`.
     pub kind: &'static str,
@@ -90,6 +90,34 @@ pub fn open(id: String, seen: &Observation, now: Timestamp) -> Incident {
     }
 }
 
+/// Whether an observation says anything that is not known yet. The time at which something was
+/// heard last is no news.
+pub fn is_news(incident: &Incident, known: Option<&Member>, seen: &Observation) -> bool {
+    if was_resolved_later(incident, seen) {
+        return false;
+    }
+    let Some(known) = known else { return true };
+    if is_outlived(known, &seen.alert) {
+        return false;
+    }
+    let origin = &seen.origin;
+    let is_same_sender = incident.truncated == origin.truncated
+        && incident.receiver == origin.receiver
+        && incident.external_url == origin.external_url;
+    let is_same_version = seen.version.as_ref().is_none_or(|version| *version == incident.version);
+    let renewed = renewed_member(Some(known), seen, known.ends_at.unwrap_or(origin.received_at));
+    let is_same_alert = Member { event_id: known.event_id.clone(), ..renewed } == *known;
+    !(is_same_sender && is_same_version && is_same_alert)
+}
+
+/// Whether a person resolved the incident after this alert was received: what fires in a body that
+/// waited for triage meanwhile does not open it again.
+pub fn was_resolved_later(incident: &Incident, seen: &Observation) -> bool {
+    incident.resolve_reason == Some(ResolveReason::Person)
+        && seen.alert.status == AlertStatus::Firing
+        && incident.resolved_at.is_some_and(|resolved| seen.origin.received_at <= resolved)
+}
+
 /// Takes one observation in. `known` is the member of that fingerprint as it was; the
 /// answer is the member as it is now and what happened.
 pub fn observe(
@@ -97,26 +125,26 @@ pub fn observe(
     known: Option<&Member>,
     seen: &Observation,
     now: Timestamp,
-) -> (Member, Vec<Happening>) {
-    let mut happenings = Vec::new();
+) -> (Member, Vec<TimelineEvent>) {
+    let mut timeline = Vec::new();
     note_origin(incident, seen, now);
     if let Some(known) = known.filter(|known| is_outlived(known, &seen.alert)) {
-        return (known.clone(), happenings);
+        return (known.clone(), timeline);
     }
     if incident.state == IncidentState::Resolved && seen.alert.status == AlertStatus::Firing {
-        reopen(incident, seen, &mut happenings);
+        reopen(incident, seen, &mut timeline);
     }
     let before = incident.severity;
     let member = renewed_member(known, seen, now);
     if known.is_none() {
         incident.members += 1;
     }
-    move_member(incident, known, &member, &mut happenings);
-    settle(incident, before, now, &mut happenings);
-    if !happenings.is_empty() {
+    move_member(incident, known, &member, &mut timeline);
+    settle(incident, before, now, &mut timeline);
+    if !timeline.is_empty() {
         incident.updated_at = now;
     }
-    (member, happenings)
+    (member, timeline)
 }
 
 /// Takes over the word for the severity from a member that has it: the word that is there
@@ -152,14 +180,19 @@ pub(super) fn rank(member: &Member) -> (bool, std::cmp::Reverse<Severity>, Times
 
 /// Ends an incident at `ended`, which is heard now. Ended for another reason than its alerts' own word, its firing members
 /// count as resolved from then on: the caller stores them so.
-pub fn end(incident: &mut Incident, reason: ResolveReason, ended: Timestamp, now: Timestamp) -> Happening {
+pub fn end(
+    incident: &mut Incident,
+    reason: ResolveReason,
+    ended: Timestamp,
+    now: Timestamp,
+) -> TimelineEvent {
     incident.tally = Tally { joins: incident.tally.joins, ..Tally::default() };
     incident.firing = 0;
     incident.state = IncidentState::Resolved;
     incident.resolved_at = Some(ended);
     incident.resolve_reason = Some(reason);
     incident.updated_at = now;
-    Happening { kind: "resolved", detail: json!({"reason": reason.as_str()}) }
+    TimelineEvent { kind: "resolved", detail: json!({"reason": reason.as_str()}) }
 }
 
 /// Whether `alert` tells of what began and ended before that began which fires now: a late
@@ -180,7 +213,7 @@ fn note_origin(incident: &mut Incident, seen: &Observation, now: Timestamp) {
     }
 }
 
-fn reopen(incident: &mut Incident, seen: &Observation, happenings: &mut Vec<Happening>) {
+fn reopen(incident: &mut Incident, seen: &Observation, timeline: &mut Vec<TimelineEvent>) {
     let ended = incident.resolved_at.map(Timestamp::to_rfc3339);
     incident.state = IncidentState::Open;
     incident.resolved_at = None;
@@ -188,7 +221,7 @@ fn reopen(incident: &mut Incident, seen: &Observation, happenings: &mut Vec<Happ
     incident.reopened += 1;
     incident.started_at = seen.alert.starts_at;
     incident.severity = seen.severity;
-    happenings.push(Happening { kind: "reopened", detail: json!({"ended_at": ended}) });
+    timeline.push(TimelineEvent { kind: "reopened", detail: json!({"ended_at": ended}) });
 }
 
 fn renewed_member(known: Option<&Member>, seen: &Observation, now: Timestamp) -> Member {
@@ -240,19 +273,19 @@ fn move_member(
     incident: &mut Incident,
     known: Option<&Member>,
     member: &Member,
-    happenings: &mut Vec<Happening>,
+    timeline: &mut Vec<TimelineEvent>,
 ) {
     let fired = known.filter(|known| known.status == AlertStatus::Firing);
     match (fired, member.status) {
         (None, AlertStatus::Firing) => {
             incident.tally.join(&member.fingerprint, member.severity);
             incident.started_at = incident.started_at.min(member.starts_at);
-            happenings.push(about("alert_joined", member));
+            timeline.push(about("alert_joined", member));
         }
         (Some(known), AlertStatus::Resolved) => {
             incident.tally.leave(&known.fingerprint, known.severity);
             member.ends_at.into_iter().for_each(|end| incident.tally.note_end(end));
-            happenings.push(about("alert_resolved", member));
+            timeline.push(about("alert_resolved", member));
         }
         (Some(known), AlertStatus::Firing) if known.severity != member.severity => {
             incident.tally.leave(&known.fingerprint, known.severity);
@@ -268,21 +301,21 @@ fn move_member(
     incident.firing = incident.tally.total();
 }
 
-fn about(kind: &'static str, member: &Member) -> Happening {
+fn about(kind: &'static str, member: &Member) -> TimelineEvent {
     let detail = json!({
         "fingerprint": member.fingerprint,
         "alertname": member.labels.get(crate::domain::labels::ALERTNAME),
         "severity": member.severity,
     });
-    Happening { kind, detail }
+    TimelineEvent { kind, detail }
 }
 
 /// Draws the consequences for the incident as a whole.
-fn settle(incident: &mut Incident, before: Severity, now: Timestamp, happenings: &mut Vec<Happening>) {
+fn settle(incident: &mut Incident, before: Severity, now: Timestamp, timeline: &mut Vec<TimelineEvent>) {
     let Some(highest) = incident.tally.highest() else {
         if incident.state == IncidentState::Open {
             let ended = incident.tally.latest_end.unwrap_or(now);
-            happenings.push(end(incident, ResolveReason::Alert, ended, now));
+            timeline.push(end(incident, ResolveReason::Alert, ended, now));
         }
         return;
     };
@@ -292,7 +325,7 @@ fn settle(incident: &mut Incident, before: Severity, now: Timestamp, happenings:
         std::cmp::Ordering::Less => "severity_lowered",
         std::cmp::Ordering::Equal => return,
     };
-    happenings.push(Happening { kind: change, detail: json!({"from": before, "to": highest}) });
+    timeline.push(TimelineEvent { kind: change, detail: json!({"from": before, "to": highest}) });
 }
 
 #[cfg(test)]

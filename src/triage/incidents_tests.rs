@@ -48,9 +48,9 @@ impl Life {
 
     fn see(&mut self, seen: &Observation, now: Timestamp) -> Vec<&'static str> {
         let known = self.members.get(&seen.alert.fingerprint).cloned();
-        let (member, happenings) = observe(&mut self.incident, known.as_ref(), seen, now);
+        let (member, timeline) = observe(&mut self.incident, known.as_ref(), seen, now);
         self.members.insert(member.fingerprint.clone(), member);
-        happenings.iter().map(|h| h.kind).collect()
+        timeline.iter().map(|h| h.kind).collect()
     }
 }
 

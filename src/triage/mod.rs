@@ -2,16 +2,17 @@
 //!
 //! Takes stored events in order, many per transaction: finds the catalog entry of each
 //! alert, normalises its severity, opens or changes the incident of its dedup key, walks
-//! the routing tree and asks [`decide`] per channel. Event and consequences commit
-//! together, so a crash at any point leaves either both or neither.
+//! the routing tree and asks [`decide`] per channel. Events, timers and commands of people
+//! change incidents in one way ([`change`]): load, work, commit. An event and what follows
+//! from it commit together, so a crash at any point leaves either both or neither.
 
 mod batch;
-mod case;
+pub mod change;
+pub mod commands;
 pub mod decide;
-mod desk;
 mod evaluate;
 pub mod incidents;
-mod memory;
+mod loaded;
 mod observe;
 mod pace;
 pub mod processor;
@@ -23,3 +24,4 @@ pub mod rules;
 mod set_aside;
 pub mod subject;
 mod timers;
+mod working_set;

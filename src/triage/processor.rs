@@ -4,21 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
-use super::memory::Memory;
+use super::change::Triage;
 use super::pace::Pace;
-use super::rules::Rules;
-use crate::catalog::Catalog;
-use crate::catalog::service::CatalogService;
 use crate::domain::alert::Alert;
-use crate::domain::clock::{SharedClock, Timestamp};
-use crate::domain::ids::IdMaker;
+use crate::domain::clock::Timestamp;
+use crate::store::StoreError;
 use crate::store::pending::PendingEvent;
-use crate::store::{Store, StoreError, Tx};
-use crate::telemetry::metrics::Metrics;
 
 /// How often to look although nobody called: another replica may have written.
 const POLL: Duration = Duration::from_secs(5);
@@ -44,37 +38,11 @@ pub struct ParsedEvent {
 /// senders' formats.
 pub type ParseEvent = fn(&PendingEvent) -> Result<ParsedEvent, String>;
 
-/// Tells the dispatcher which channels are owed something.
-pub type TellOwed = Box<dyn Fn(&[&str]) + Send + Sync>;
-
-/// What triage is made of.
-pub struct Parts {
-    /// Events in, consequences out.
-    pub store: Store,
-    /// What the models are.
-    pub catalog: Arc<Catalog>,
-    /// The rules in force.
-    pub rules: Arc<ArcSwap<Rules>>,
-    /// The time.
-    pub clock: SharedClock,
-    /// Ids of everything triage makes.
-    pub ids: IdMaker,
-    /// What is counted.
-    pub metrics: Metrics,
-    /// Reads a stored body.
-    pub parse: ParseEvent,
-    /// Told by the inbox when events were stored, and by whoever changes what is true.
-    pub wake: Arc<Notify>,
-    /// Tells the dispatcher which channels are owed something.
-    pub owed: TellOwed,
-}
-
-/// Takes events through triage.
+/// Takes events through triage and runs timers.
 pub struct Processor {
-    pub(super) parts: Parts,
-    pub(super) memory: Mutex<Memory>,
+    pub(super) triage: Arc<Triage>,
+    pub(super) parse: ParseEvent,
     pub(super) pace: Mutex<Pace>,
-    catalog: CatalogService,
 }
 
 /// Whether there may be more to do at once.
@@ -86,19 +54,17 @@ pub(super) enum Progress {
 
 impl Processor {
     /// A processor, not yet running.
-    pub fn new(parts: Parts) -> Self {
-        let Parts { store, catalog, clock, ids, .. } = &parts;
-        let catalog = CatalogService::new(store.clone(), catalog.clone(), clock.clone(), ids.clone());
-        Self { parts, memory: Mutex::default(), pace: Mutex::default(), catalog }
+    pub fn new(triage: Arc<Triage>, parse: ParseEvent) -> Self {
+        Self { triage, parse, pace: Mutex::default() }
     }
 
     /// Runs until `stopped` says so; what it has begun it finishes.
     pub async fn run(self, mut stopped: watch::Receiver<bool>) {
-        self.parts.store.watch().triage_went_on(self.parts.clock.now());
+        self.triage.store.watch().triage_went_on(self.triage.clock.now());
         while !*stopped.borrow() {
             let step = self.step().await;
-            let now = self.parts.clock.now();
-            self.parts.store.watch().note("take events through triage", &step, now);
+            let now = self.triage.clock.now();
+            self.triage.store.watch().note("take events through triage", &step, now);
             let look_again = match step {
                 Ok(Progress::More) => continue,
                 Ok(Progress::Idle) => self.next_look().await,
@@ -106,8 +72,8 @@ impl Processor {
             };
             tokio::select! {
                 _ = stopped.changed() => break,
-                () = self.parts.wake.notified() => {}
-                () = self.parts.clock.sleep_until(look_again) => {}
+                () = self.triage.wake.notified() => {}
+                () = self.triage.clock.sleep_until(look_again) => {}
             }
         }
     }
@@ -122,16 +88,6 @@ impl Processor {
         Ok(())
     }
 
-    /// Takes note of what other replicas did before this one got its turn: a model they were
-    /// told of is known to the very next alert here, too.
-    pub(super) async fn catch_up(&self, tx: &mut Tx) -> Result<(), StoreError> {
-        let revision = tx.catch_up(&self.parts.ids).await?;
-        if revision.is_some_and(|revision| revision != self.parts.catalog.revision()) {
-            self.catalog.refresh().await?;
-        }
-        Ok(())
-    }
-
     async fn step(&self) -> Result<Progress, StoreError> {
         let events = self.process_events().await?;
         let timers = self.run_timers().await?;
@@ -140,8 +96,8 @@ impl Processor {
     }
 
     async fn next_look(&self) -> Timestamp {
-        let poll = self.parts.clock.now().plus(POLL);
-        match self.parts.store.next_timer(self.parts.rules.load().stale_after).await {
+        let poll = self.triage.clock.now().plus(POLL);
+        match self.triage.store.next_timer(self.triage.rules.load().stale_after).await {
             Ok(Some(due)) => due.min(poll),
             Ok(None) => poll,
             Err(error) => {

@@ -1,15 +1,15 @@
-//! What a body would lead to from a blank state: the same desk as always, with nothing
+//! What a body would lead to from a blank state: the same working_set as always, with nothing
 //! stored before and nothing stored after. Pure.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::case::Surroundings;
-use super::desk::Desk;
 use super::incidents::{Observation, Origin};
+use super::loaded::Context;
 use super::observe::observe_alert;
 use super::processor::ParsedEvent;
 use super::rules::Rules;
+use super::working_set::WorkingSet;
 use crate::catalog::Catalog;
 use crate::domain::alert::{Alert, AlertStatus};
 use crate::domain::clock::{ManualClock, Timestamp};
@@ -50,18 +50,18 @@ pub fn rehearse(event: ParsedEvent, props: &Props<'_>) -> Vec<NewNotification> {
     };
     let observe = |alert: Alert| observe_alert(alert, &origin, props.rules, props.catalog);
     let body: Vec<Observation> = event.alerts.into_iter().map(observe).collect();
-    let mut desk = Desk::default();
+    let mut working_set = WorkingSet::default();
     let earlier: Vec<Observation> = body.iter().filter_map(as_it_was).collect();
     if !earlier.is_empty() {
-        desk.take_in(&earlier, false, &surroundings(props, props.now.minus(BEFORE)));
+        working_set.take_in(&earlier, false, &context(props, props.now.minus(BEFORE)));
     }
-    let known = desk.conclusions.notifications.len();
-    desk.take_in(&body, false, &surroundings(props, props.now));
-    desk.clear().0.notifications.split_off(known)
+    let known = working_set.consequences.notifications.len();
+    working_set.take_in(&body, false, &context(props, props.now));
+    working_set.finish().notifications.split_off(known)
 }
 
-fn surroundings<'a>(props: &Props<'a>, now: Timestamp) -> Surroundings<'a> {
-    Surroundings { rules: props.rules, catalog: props.catalog, ids: props.ids, now }
+fn context<'a>(props: &Props<'a>, now: Timestamp) -> Context<'a> {
+    Context { rules: props.rules, catalog: props.catalog, ids: props.ids, now }
 }
 
 /// A resolved alert as it was while it fired.

@@ -1,17 +1,17 @@
 //! Where an alert with these labels would go. The alert is made and goes through the same
-//! steps as a real one: [`observe_alert`], the desk, and the walk through the tree. Pure.
+//! steps as a real one: [`observe_alert`], the working_set, and the walk through the tree. Pure.
 
 use std::sync::Arc;
 
-use super::case::Surroundings;
-use super::desk::Desk;
 use super::evaluate::routed;
 use super::incidents::{Observation, Origin};
+use super::loaded::Context;
 use super::observe::observe_alert;
 use super::rehearsal::ids_at;
 use super::routes::{Node, destinations_of};
 use super::rules::Rules;
 use super::subject::{ENTRY, FACT_NAMES, FACTS, set_entry_field};
+use super::working_set::WorkingSet;
 use crate::catalog::Catalog;
 use crate::config::CatalogConfig;
 use crate::domain::alert::{Alert, AlertStatus, Extras};
@@ -44,7 +44,7 @@ impl RouteTrial<'_> {
     }
 }
 
-/// Tries labels. `mp.NAME=VALUE` says what no label can: what the body around the alert says
+/// Tries labels. `mp.NAME=VALUE` says what no label can: what the body context the alert says
 /// (`mp.receiver`, `mp.status`, `mp.source`) or which version was found; `entry.FIELD=VALUE`
 /// is taken for what the catalog knows, whatever it knows.
 ///
@@ -64,10 +64,10 @@ pub fn try_labels<'t>(
     }
     let catalog = described.as_ref().unwrap_or(catalog);
     let ids = ids_at(now);
-    let mut desk = Desk::default();
-    desk.take_in(std::slice::from_ref(&seen), false, &Surroundings { rules, catalog, ids: &ids, now });
-    // The desk has the incident of what it just took in.
-    let nodes = desk.case(&seen.dedup_key).map(|case| routed(case, &rules.tree, catalog));
+    let mut working_set = WorkingSet::default();
+    working_set.take_in(std::slice::from_ref(&seen), false, &Context { rules, catalog, ids: &ids, now });
+    // The working_set has the incident of what it just took in.
+    let nodes = working_set.loaded(&seen.dedup_key).map(|loaded| routed(loaded, &rules.tree, catalog));
     let nodes = nodes.unwrap_or_default();
     Ok(RouteTrial {
         severity: seen.severity,

@@ -2,37 +2,26 @@
 //! for too long are ended as stale. The same policy answers as for events.
 //!
 //! One incident that cannot be worked on holds up no other: what fails together is tried one
-//! by one, and the odd one is set aside for a while, loudly.
+//! by one, and the one that fails alone rests for a while, with an error in the log.
 
-use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use super::desk::Desk;
+use super::change::{Scope, TriageError};
 use super::processor::{Processor, Progress};
 use super::rules::Rules;
 use crate::domain::clock::Timestamp;
 use crate::domain::incident::TEST_LASTS;
+use crate::store::StoreError;
 use crate::store::triage::Consequences;
-use crate::store::{StoreError, Superseded, Tx};
+use crate::store::triage_tx::{Postponed, TriageTx};
 
 /// How many incidents with a timer that came due share one transaction at most.
 const BATCH: u32 = 500;
 /// How long the timers of an incident that cannot be worked on rest.
-const SET_ASIDE: Duration = Duration::from_secs(3600);
-
-/// Why timers came to nothing.
-#[derive(Debug, thiserror::Error)]
-enum TimerError {
-    /// The store refused it, or holds something unreadable.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A defect.
-    #[error("triage panicked over it")]
-    Panicked,
-}
+const REST: Duration = Duration::from_secs(3600);
 
 /// One look at the timers.
-struct Look<'a> {
+struct Poll<'a> {
     rules: &'a Rules,
     now: Timestamp,
     /// An open incident not heard of since then is stale.
@@ -45,135 +34,86 @@ impl Processor {
     /// # Errors
     /// When the database does not answer.
     pub(super) async fn run_timers(&self) -> Result<Progress, StoreError> {
-        let rules = self.parts.rules.load_full();
-        let now = self.parts.clock.now();
-        let next = self.parts.store.next_timer(rules.stale_after).await?;
+        let rules = self.triage.rules.load_full();
+        let now = self.triage.clock.now();
+        let next = self.triage.store.next_timer(rules.stale_after).await?;
         if next.is_none_or(|at| at > now) {
             return Ok(Progress::Idle);
         }
-        let look = Look { rules: &rules, now, stale_before: now.minus(rules.stale_after) };
-        match self.run_together(&look).await {
+        let poll = Poll { rules: &rules, now, stale_before: now.minus(rules.stale_after) };
+        match self.run_together(&poll).await {
             Ok(progress) => Ok(progress),
-            Err(TimerError::Store(error)) if error.is_unavailable() && !error.is_too_slow() => Err(error),
-            Err(error) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "timers failed together, going on one by one"
-                );
-                self.run_one_by_one(&look).await
-            }
+            Err(error) => match error.into_outage() {
+                Ok(outage) => Err(outage),
+                Err(error) => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "timers failed together, going on one by one"
+                    );
+                    self.run_one_by_one(&poll).await
+                }
+            },
         }
     }
 
     /// One transaction over all that is due.
-    async fn run_together(&self, look: &Look<'_>) -> Result<Progress, TimerError> {
-        let mut tx = self.parts.store.begin_triage().await?;
-        let (due, progress) = due(&mut tx, look).await?;
-        self.conclude(tx, &due, look).await?;
+    async fn run_together(&self, poll: &Poll<'_>) -> Result<Progress, TriageError> {
+        let mut tx = self.triage.begin().await?;
+        let (due, progress) = due(&mut tx, poll).await?;
+        self.decide_due(tx, &due, poll).await?;
         Ok(progress)
     }
 
     /// As many transactions as there are incidents with something due.
-    async fn run_one_by_one(&self, look: &Look<'_>) -> Result<Progress, StoreError> {
-        let mut tx = self.parts.store.begin_triage().await?;
-        let (due, progress) = due(&mut tx, look).await?;
-        tx.rollback().await?;
+    async fn run_one_by_one(&self, poll: &Poll<'_>) -> Result<Progress, StoreError> {
+        let mut tx = self.triage.store.begin_triage().await?;
+        let (due, progress) = due(&mut tx, poll).await?;
+        tx.rollback().await;
         for id in &due {
-            let tx = self.parts.store.begin_triage().await?;
-            match self.conclude(tx, std::slice::from_ref(id), look).await {
-                Ok(()) => {}
-                Err(TimerError::Store(error)) if error.is_unavailable() && !error.is_too_slow() => {
-                    return Err(error);
-                }
-                Err(error) => self.set_aside(id, &error, look).await?,
+            let tx = self.triage.store.begin_triage().await?;
+            let Err(error) = self.decide_due(tx, std::slice::from_ref(id), poll).await else { continue };
+            match error.into_outage() {
+                Ok(outage) => return Err(outage),
+                Err(error) => self.postpone(id, &error, poll).await?,
             }
         }
         Ok(progress)
     }
 
-    /// Decides again and commits, or leaves everything as it was.
-    async fn conclude(&self, mut tx: Tx, ids: &[String], look: &Look<'_>) -> Result<(), TimerError> {
-        let due = match self.decide_due(&mut tx, ids, look).await {
-            Ok(due) => due,
-            Err(error) => {
-                // The next look passes over what is locked, so these must not be any more. A
-                // broken connection has no locks.
-                let _ = tx.rollback().await;
-                return Err(error);
-            }
-        };
-        let mut tx = tx.into_writing(&self.parts.store).await?;
-        let superseded = match save(&mut tx, &due).await {
-            Ok(superseded) => superseded,
-            Err(error) => {
-                let _ = tx.rollback().await;
-                return Err(error.into());
-            }
-        };
-        tx.commit().await?;
-        self.after_commit(&due.conclusions, std::iter::empty());
-        self.count_superseded(&superseded);
-        Ok(())
-    }
-
-    /// Ends what is stale and decides all of it again; nothing is written yet.
-    async fn decide_due(&self, tx: &mut Tx, ids: &[String], look: &Look<'_>) -> Result<Due, TimerError> {
-        tx.triage_alone().await?;
-        self.catch_up(tx).await?;
-        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let incidents = tx.incidents_by_id(&ids).await?;
-        let members = tx.top_members(&ids).await?;
-        let conversations = tx.conversations(&ids).await?;
-        let is_orphan = |id: &&&str| incidents.iter().all(|incident| incident.id != **id);
-        let orphans = ids.iter().filter(is_orphan).map(|id| (*id).to_owned()).collect();
-        let mut desk = Desk::lay_out(Vec::new(), incidents, members, conversations);
-        self.memory.lock().forget(tx.triage_number(), desk.keys());
-        let around = self.surroundings(look.rules, look.now);
-        let work = AssertUnwindSafe(|| {
-            desk.end_stale(look.stale_before, &around);
-            desk.evaluate_all(&around);
-            desk.clear()
+    /// Ends what is stale and decides all of it again.
+    async fn decide_due(&self, mut tx: TriageTx, ids: &[String], poll: &Poll<'_>) -> Result<(), TriageError> {
+        self.triage.catch_up(&mut tx).await?;
+        let context = self.triage.context(poll.rules, poll.now);
+        let scope = Scope::Ids(ids);
+        let work = self.triage.change(tx, &scope, |set| {
+            let gone = ids.iter().filter(|id| !set.has(id)).cloned();
+            set.consequences.without_timers = gone.collect();
+            set.end_stale(poll.stale_before, &context);
+            set.evaluate_all(&context);
         });
-        let (conclusions, _) = std::panic::catch_unwind(work).map_err(|_| TimerError::Panicked)?;
-        Ok(Due { conclusions, orphans })
+        work.await.map(|_| ())
     }
 
     /// Lets the timers of an incident rest: it stays as it is, and is tried again later.
-    async fn set_aside(&self, id: &str, error: &TimerError, look: &Look<'_>) -> Result<(), StoreError> {
+    async fn postpone(&self, id: &str, error: &TriageError, poll: &Poll<'_>) -> Result<(), StoreError> {
         tracing::error!(
             incident.id = id,
             error = error as &dyn std::error::Error,
-            again_in_seconds = SET_ASIDE.as_secs(),
-            "an incident cannot be worked on: nothing more is told of it until its row is mended"
+            again_in_seconds = REST.as_secs(),
+            "an incident cannot be worked on: nothing more is sent about it until its row is mended"
         );
-        let mut tx = self.parts.store.begin_write().await?;
-        tx.triage_alone().await?;
-        tx.postpone_timers(id, look.now, look.stale_before, SET_ASIDE).await?;
-        tx.commit().await
+        let Poll { now, stale_before, .. } = *poll;
+        let postponed = vec![Postponed { incident_id: id.to_owned(), now, stale_before, rest: REST }];
+        let tx = self.triage.store.begin_triage().await?;
+        self.triage.commit(tx, &Consequences { postponed, ..Consequences::default() }).await
     }
-}
-
-/// What follows from timers that came due.
-struct Due {
-    conclusions: Consequences,
-    /// Ids of incidents that are gone.
-    orphans: Vec<String>,
-}
-
-async fn save(tx: &mut Tx, due: &Due) -> Result<Vec<Superseded>, StoreError> {
-    // What belongs to no incident any more would come due for ever.
-    for orphan in &due.orphans {
-        tx.clear_timers(orphan).await?;
-    }
-    tx.save_consequences(&due.conclusions).await
 }
 
 /// The incidents with something due, and whether there may be more of them.
-async fn due(tx: &mut Tx, look: &Look<'_>) -> Result<(Vec<String>, Progress), StoreError> {
-    tx.triage_alone().await?;
-    let mut ids = tx.stale_incident_ids(look.stale_before, BATCH).await?;
-    let tests = tx.stale_test_ids(look.now.minus(TEST_LASTS), BATCH).await?;
-    let waiting = tx.due_incident_ids(look.now, BATCH).await?;
+async fn due(tx: &mut TriageTx, poll: &Poll<'_>) -> Result<(Vec<String>, Progress), StoreError> {
+    let mut ids = tx.stale_incident_ids(poll.stale_before, BATCH).await?;
+    let tests = tx.stale_test_ids(poll.now.minus(TEST_LASTS), BATCH).await?;
+    let waiting = tx.due_incident_ids(poll.now, BATCH).await?;
     let may_be_more = [&ids, &tests, &waiting].iter().any(|found| found.len() == BATCH as usize);
     ids.extend(tests);
     ids.extend(waiting);

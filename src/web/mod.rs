@@ -15,6 +15,7 @@ pub mod health;
 pub mod hour_counts;
 pub mod live_views;
 pub mod openapi;
+pub mod optional_json;
 pub mod origin;
 pub mod page;
 pub mod path;

@@ -12,7 +12,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::api::{
-    catalog, catalog_history, catalog_import, channels, events, incidents, notifications, status,
+    catalog, catalog_history, catalog_import, channels, events, incident_commands, incidents, notifications,
+    status,
 };
 use super::base_path::BasePath;
 use super::problem::ProblemBody;
@@ -39,6 +40,7 @@ mod complete;
         notifications::redeliver,
         incidents::list,
         incidents::get,
+        incident_commands::resolve,
         events::list,
         events::get,
         events::replay,

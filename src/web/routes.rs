@@ -8,7 +8,8 @@ use actix_web::web::{self, JsonConfig, PathConfig, QueryConfig, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::api::{
-    catalog, catalog_history, catalog_import, channels, events, incidents, notifications, status,
+    catalog, catalog_history, catalog_import, channels, events, incident_commands, incidents, notifications,
+    status,
 };
 use super::path::{Path, form_config, path};
 use super::problem::{Kind, Problem};
@@ -45,6 +46,7 @@ fn table() -> Vec<Path> {
         path("/api/v1/notifications/{id}/redeliver").post(notifications::redeliver),
         path("/api/v1/incidents").get(incidents::list).compressed(),
         path("/api/v1/incidents/{id}").get(incidents::get).compressed(),
+        path("/api/v1/incidents/{id}/resolve").post(incident_commands::resolve),
         path("/api/v1/events").get(events::list).compressed(),
         path("/api/v1/events/{id}").get(events::get).compressed(),
         path("/api/v1/events/{id}/replay").post(events::replay),

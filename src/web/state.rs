@@ -19,6 +19,7 @@ use crate::domain::ids::IdMaker;
 use crate::intake::inbox::Inbox;
 use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
+use crate::triage::change::Triage;
 
 /// Everything a handler may use.
 #[derive(Clone)]
@@ -41,6 +42,8 @@ pub struct AppState {
     pub inbox: Inbox,
     /// The one door to the catalog.
     pub catalog: CatalogService,
+    /// Carries out what people want of incidents.
+    pub triage: Arc<Triage>,
     /// Sends, and tries channels.
     pub dispatcher: Arc<Dispatcher>,
     /// What only the whole program can do or know.

@@ -28,9 +28,8 @@ async fn stored(site: &Site, body: &Value) -> String {
 
 async fn fail(site: &Site, id: &str) {
     let failed = TriagedEvent { id: id.to_owned(), failure: Some(REASON.to_owned()), at: START };
-    let mut tx = site.state.store.begin_write().await.unwrap();
-    tx.save_consequences(&Consequences { events: vec![failed], ..Consequences::default() }).await.unwrap();
-    tx.commit().await.unwrap();
+    let tx = site.state.store.begin_triage().await.unwrap();
+    tx.commit(&Consequences { events: vec![failed], ..Consequences::default() }).await.unwrap();
 }
 
 async fn a_replay_says_when_it_cannot_help(fresh: Fresh) {

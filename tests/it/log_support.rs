@@ -48,9 +48,7 @@ impl Site {
         let ids = Ids { incident: self.state.ids.next_id(), notification: self.state.ids.next_id() };
         let incident = incident(&ids.incident, what, now);
         let all = consequences(self, what, &ids, incident, now);
-        let mut tx = self.state.store.begin_write().await.unwrap();
-        tx.save_consequences(&all).await.unwrap();
-        tx.commit().await.unwrap();
+        self.state.store.begin_triage().await.unwrap().commit(&all).await.unwrap();
         if let Some(end) = &what.end {
             self.attempt(what.channel, end, now).await;
         }
@@ -60,7 +58,6 @@ impl Site {
     /// Writes many at once, a second apart, without any attempt.
     pub async fn owe_many(&self, cases: &[Case]) -> Vec<Ids> {
         use modelpager::domain::clock::Clock as _;
-        let mut tx = self.state.store.begin_write().await.unwrap();
         let mut all = Vec::new();
         let mut whole = Consequences::default();
         for case in cases {
@@ -72,8 +69,7 @@ impl Site {
             whole.notifications.extend(one.notifications);
             all.push(ids);
         }
-        tx.save_consequences(&whole).await.unwrap();
-        tx.commit().await.unwrap();
+        self.state.store.begin_triage().await.unwrap().commit(&whole).await.unwrap();
         all
     }
 

@@ -7,6 +7,7 @@ mod api_client;
 mod api_description;
 mod api_envelope;
 mod api_failed_events;
+mod api_incident_commands;
 mod api_log;
 mod api_nul;
 mod api_operation;

@@ -39,13 +39,14 @@ const PAGES: [&str; 15] = [
 ];
 
 /// Every form that changes something, and the scope it needs.
-const FORMS: [(&str, &str); 9] = [
+const FORMS: [(&str, &str); 10] = [
     ("/notifications/redeliver", "write"),
     ("/catalog/-/new", "write"),
     ("/catalog/-/import", "write"),
     ("/catalog/x/edit", "write"),
     ("/catalog/x/delete", "write"),
     ("/events/x/replay", "write"),
+    ("/incidents/x/resolve", "write"),
     ("/channels/x/test", "admin"),
     ("/channels/x/reset", "admin"),
     ("/configuration/reload", "admin"),

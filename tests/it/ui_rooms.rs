@@ -417,9 +417,8 @@ impl Site {
     async fn triaged(&self, body: &Value) -> String {
         let id = self.take_in(body.to_string().as_bytes()).await;
         let events = vec![TriagedEvent { id: id.clone(), failure: None, at: START }];
-        let mut tx = self.state.store.begin_write().await.unwrap();
-        tx.save_consequences(&Consequences { events, ..Consequences::default() }).await.unwrap();
-        tx.commit().await.unwrap();
+        let tx = self.state.store.begin_triage().await.unwrap();
+        tx.commit(&Consequences { events, ..Consequences::default() }).await.unwrap();
         id
     }
 

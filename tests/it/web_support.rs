@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
 use modelpager::catalog::Catalog;
 use modelpager::catalog::service::CatalogService;
-use modelpager::config::{Config, Scope, TokenConfig};
+use modelpager::config::{ChannelConfig, Config, Scope, TokenConfig};
 use modelpager::dispatch::plan::Plan;
 use modelpager::dispatch::{self, Dispatcher};
 use modelpager::domain::clock::{ManualClock, SharedClock, Timestamp};
@@ -24,6 +24,8 @@ use modelpager::http::Proxies;
 use modelpager::intake::inbox::{self, Inbox};
 use modelpager::store::Store;
 use modelpager::telemetry::metrics::Metrics;
+use modelpager::triage::change::{self, Triage};
+use modelpager::triage::rules::Rules;
 use modelpager::web::body::BodyBudget;
 use modelpager::web::server;
 use modelpager::web::state::{AppState, Live, Operations};
@@ -94,6 +96,16 @@ pub fn config_with_tokens() -> Config {
     config
 }
 
+/// As the program does, which gives a configuration without channels one.
+fn rules(config: &Config) -> Rules {
+    let mut config = config.clone();
+    if config.route.channels.is_empty() {
+        config.channels.push(ChannelConfig::new("console", "log"));
+        config.route.channels.push("console".to_owned());
+    }
+    Rules::build(&config).unwrap_or_else(|problems| panic!("{problems:?}"))
+}
+
 impl Site {
     /// Without tokens: everybody may do everything.
     pub async fn open() -> Self {
@@ -133,8 +145,19 @@ impl Site {
             stored: Arc::default(),
         });
         let snapshot = Arc::new(Catalog::new(config.catalog.clone()));
-        let catalog = CatalogService::new(store.clone(), snapshot, shared_clock.clone(), ids.clone());
+        let catalog = CatalogService::new(store.clone(), snapshot.clone(), shared_clock.clone(), ids.clone());
+        let triage = Triage::new(change::Parts {
+            store: store.clone(),
+            catalog: snapshot,
+            rules: Arc::new(ArcSwap::from_pointee(rules(&config))),
+            clock: shared_clock.clone(),
+            ids: ids.clone(),
+            metrics: metrics.clone(),
+            wake: Arc::default(),
+            work_available: Box::new(|_| {}),
+        });
         let state = AppState {
+            triage,
             bodies: BodyBudget::new(config.server.max_body_bytes),
             store,
             inbox,

@@ -113,6 +113,17 @@ impl IncidentItem {
 }
 
 impl IncidentDocument {
+    /// The incident as it is now.
+    ///
+    /// # Errors
+    /// 404 for an unknown id.
+    pub async fn read(state: &AppState, id: &str) -> Result<Self, Problem> {
+        let id = checked_id("incident", id)?;
+        let found = state.store.find_incident(id).await?;
+        let found = found.ok_or_else(|| Problem::not_found("incident", id))?;
+        Ok(Self::of(found, state.catalog.catalog()))
+    }
+
     fn of(detail: IncidentDetail, catalog: &Catalog) -> Self {
         let IncidentDetail { summary, members, timeline, channels } = detail;
         Self { item: IncidentItem::of(summary, catalog), members, timeline, channels }
@@ -156,8 +167,5 @@ pub async fn get(
     id: web::Path<String>,
     state: web::Data<AppState>,
 ) -> Result<web::Json<IncidentDocument>, Problem> {
-    let id = checked_id("incident", &id)?;
-    let found = state.store.find_incident(id).await?;
-    let found = found.ok_or_else(|| Problem::not_found("incident", id))?;
-    Ok(web::Json(IncidentDocument::of(found, state.catalog.catalog())))
+    IncidentDocument::read(&state, &id).await.map(web::Json)
 }

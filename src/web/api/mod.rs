@@ -7,6 +7,7 @@ pub mod catalog_item;
 pub mod channels;
 pub mod events;
 pub mod format;
+pub mod incident_commands;
 pub mod incidents;
 pub mod notifications;
 pub mod precondition;

@@ -2,6 +2,7 @@
 
 mod alarm;
 mod breaker;
+mod commands;
 mod dispatch;
 mod ends;
 mod fallback;
@@ -54,7 +55,8 @@ use modelpager::store::log_notifications::{NotificationFilter, NotificationSumma
 use modelpager::store::outbox::{Claimed, Lease};
 use modelpager::store::pending::PendingEvent;
 use modelpager::telemetry::metrics::Metrics;
-use modelpager::triage::processor::{ParsedEvent, Parts, Processor};
+use modelpager::triage::change::{Parts, Triage};
+use modelpager::triage::processor::{ParsedEvent, Processor};
 use modelpager::triage::rules::Rules;
 use serde_json::{Value, json};
 
@@ -71,6 +73,7 @@ pub struct World {
     pub store: Store,
     pub ids: IdMaker,
     pub inbox: Inbox,
+    pub triage: Arc<Triage>,
     pub processor: Processor,
     pub catalog: CatalogService,
     pub metrics: Metrics,
@@ -142,18 +145,29 @@ impl World {
             dedup_window: config.intake.dedup_window.0,
             stored: Arc::default(),
         });
-        let processor = Processor::new(Parts {
+        let triage = Triage::new(Parts {
             store: store.clone(),
             catalog: snapshot,
             rules: Arc::new(ArcSwap::from_pointee(rules)),
             clock: shared,
             ids: ids.clone(),
             metrics: metrics.clone(),
-            parse,
             wake: Arc::default(),
-            owed: Box::new(|_| {}),
+            work_available: Box::new(|_| {}),
         });
-        Self { clock, store, ids, inbox, processor, catalog, metrics, url: url.to_owned(), _fresh: None }
+        let processor = Processor::new(triage.clone(), parse);
+        Self {
+            clock,
+            store,
+            ids,
+            inbox,
+            triage,
+            processor,
+            catalog,
+            metrics,
+            url: url.to_owned(),
+            _fresh: None,
+        }
     }
 
     /// A dispatcher on the world's own clock.
@@ -193,8 +207,8 @@ impl World {
 
     /// Closes the database, as a process that ends does.
     pub async fn end(self) {
-        let Self { store, inbox, processor, catalog, .. } = self;
-        drop((inbox, processor, catalog));
+        let Self { store, inbox, triage, processor, catalog, .. } = self;
+        drop((inbox, triage, processor, catalog));
         store.close().await;
     }
 

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use super::{knowledge, list, members, timeline, why};
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{Entry, EntryRecord};
-use crate::domain::incident::GRAFANA_TEST;
+use crate::domain::incident::{GRAFANA_TEST, IncidentState};
 use crate::store::log::Slice;
 use crate::store::log_incidents::IncidentDetail;
 use crate::store::log_notifications::NotificationSummary;
@@ -86,10 +86,20 @@ fn head(viewer: &Viewer, shown: &Shown) -> Markup {
         },
         html! {
             div.actions {
+                @if viewer.may_write() && summary.state == IncidentState::Open.as_str() { (resolve_form(&summary.id)) }
                 a.button href=(format!("/incidents?alertname={}", segment(&summary.alertname))) { "All of this rule" }
             }
         },
     )
+}
+
+fn resolve_form(id: &str) -> Markup {
+    html! {
+        form.actions method="post" action=(format!("/incidents/{id}/resolve")) {
+            input type="text" name="comment" maxlength="4096" placeholder="Comment" aria-label="Comment for the timeline";
+            button type="submit" data-confirm="Resolve this incident? Channels that were notified hear of it." { "Resolve" }
+        }
+    }
 }
 
 fn ending(reason: Option<&str>, source: &str) -> &'static str {

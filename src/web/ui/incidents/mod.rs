@@ -1,18 +1,21 @@
 //! `/incidents`: what is wrong, what is known about it, and who was told.
 
 use actix_web::{HttpResponse, web};
+use serde::Deserialize;
 
 use super::parts::query::{Address, asked};
 use super::shell::{self, Page};
-use super::viewer::Viewer;
+use super::viewer::{Editor, Viewer};
 use crate::store::log::PageKey;
 use crate::store::log_notifications::NotificationFilter;
+use crate::web::api::incident_commands::resolve_as;
 use crate::web::api::incidents::{IncidentQuery, LIST};
 use crate::web::api::query::checked_id;
 use crate::web::page;
 use crate::web::path::{Path, path};
 use crate::web::problem::Problem;
 use crate::web::state::AppState;
+use crate::web::text::Form;
 
 mod detail;
 mod knowledge;
@@ -29,7 +32,11 @@ const MESSAGES: u32 = 50;
 
 /// The addresses.
 pub fn paths() -> Vec<Path> {
-    vec![path("/incidents").get(show_list).page(), path("/incidents/{id}").get(show_one).page()]
+    vec![
+        path("/incidents").get(show_list).page(),
+        path("/incidents/{id}").get(show_one).page(),
+        path("/incidents/{id}/resolve").post(resolve).undescribed(),
+    ]
 }
 
 async fn show_list(viewer: Viewer, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
@@ -59,4 +66,21 @@ async fn show_one(
     let title = shown.title();
     let main = detail::detail(&viewer, &shown);
     Ok(shell::answer(&viewer, Page { title: &title, main }))
+}
+
+/// What the button for resolving sends.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Resolution {
+    comment: String,
+}
+
+async fn resolve(
+    who: Editor,
+    id: web::Path<String>,
+    Form(form): Form<Resolution>,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, Problem> {
+    resolve_as(&state, &who.0.actor.name, &id, Some(form.comment)).await?;
+    Ok(shell::see_other(Address::to(format!("/incidents/{id}")).href()))
 }

@@ -1,4 +1,4 @@
-//! What triage works on and with: one incident laid open, and its surroundings.
+//! What triage works on and with: one loaded incident, and the context of the work.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -10,7 +10,7 @@ use crate::domain::incident::{Conversation, Incident, Member};
 use crate::store::triage::MemberChange;
 
 /// What triage works with besides the incidents.
-pub(super) struct Surroundings<'a> {
+pub(super) struct Context<'a> {
     pub rules: &'a Rules,
     pub catalog: &'a Catalog,
     pub ids: &'a IdMaker,
@@ -18,12 +18,14 @@ pub(super) struct Surroundings<'a> {
 }
 
 /// One incident under work.
-pub(super) struct Case {
+pub(super) struct LoadedIncident {
     pub incident: Incident,
-    /// Those that matter most, and those that this transaction touches.
+    /// Those that matter most, and those that this transaction touches; of an incident about
+    /// which nothing new was heard only the latter.
     pub members: HashMap<String, Member>,
     /// By fingerprint: each member is written once, however often it was heard of.
     pub member_changes: BTreeMap<String, MemberChange>,
+    /// None of an incident about which nothing new was heard.
     pub conversations: BTreeMap<String, Conversation>,
     /// How the catalog entry was found by the alert seen last.
     pub matched_by: String,
@@ -31,13 +33,13 @@ pub(super) struct Case {
     pub is_current: bool,
     /// Whether there is anything to write.
     pub is_changed: bool,
-    /// Whether a member matters less than it did.
-    pub has_fallen_member: bool,
+    /// Whether there is something to decide about.
+    pub is_undecided: bool,
     /// Channels whose conversation is not any more as it is stored.
     pub changed_conversations: BTreeSet<String>,
 }
 
-impl Case {
+impl LoadedIncident {
     pub fn new(incident: Incident) -> Self {
         Self {
             incident,
@@ -47,7 +49,7 @@ impl Case {
             matched_by: String::new(),
             is_current: true,
             is_changed: false,
-            has_fallen_member: false,
+            is_undecided: false,
             changed_conversations: BTreeSet::new(),
         }
     }
