@@ -1,19 +1,20 @@
 //! What triage writes: everything that follows from a transaction's events, in a few
 //! statements, whatever the number of alerts.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::error::Doing as _;
 use super::news::News;
 use super::rows::to_json;
-use super::triage_read::DueAgain;
 use super::triage_rows::{
     CONVERSATIONS, DECISIONS, EVENTS, INCIDENTS, MEMBERS, NOTIFICATIONS, PROGRESS, SOURCES, SUBJECTS,
     TIMELINE, bind_conversation, bind_decision, bind_incident, bind_member, bind_notification, bind_progress,
     bind_source, bind_subject, bind_timeline, bind_triaged_event,
 };
-use super::triage_tx::{Postponed, TriageTx};
-use super::{StoreError, Superseded, Tx};
+use super::triage_tx::TriageTx;
+use super::{StoreError, Superseded, Tx, TxKind};
 use crate::domain::clock::Timestamp;
 use crate::domain::incident::{Conversation, Incident, Member};
 use crate::domain::index_key::index_key;
@@ -51,6 +52,40 @@ pub struct Consequences {
     pub postponed: Vec<Postponed>,
     /// What is to be decided again.
     pub due_again: Vec<DueAgain>,
+}
+
+/// Conversations that are to be decided again.
+#[derive(Debug)]
+pub enum DueAgain {
+    /// All of open incidents, by their ids: those after one, up to another.
+    Open {
+        /// The incident before the first.
+        after: String,
+        /// The last.
+        up_to: String,
+        /// When they come due.
+        at: Timestamp,
+    },
+    /// These, each named by its incident and channel.
+    Ends {
+        /// Incidents and channels.
+        conversations: Vec<(String, String)>,
+        /// When they come due.
+        at: Timestamp,
+    },
+}
+
+/// The timers of an incident that cannot be worked on: they rest for a while.
+#[derive(Debug)]
+pub struct Postponed {
+    /// The incident.
+    pub incident_id: String,
+    /// What is due by then rests …
+    pub now: Timestamp,
+    /// … and what counts as stale since then.
+    pub stale_before: Timestamp,
+    /// For how long.
+    pub rest: Duration,
 }
 
 /// What became of an event.
@@ -217,6 +252,33 @@ pub(super) fn subjects(rows: &[NewNotification]) -> Vec<(&str, &str)> {
 }
 
 impl TriageTx {
+    /// Writes what follows from what was read, and ends the transaction. Answers which messages
+    /// ended because newer ones stand for them.
+    ///
+    /// # Errors
+    /// Then nothing of it was written.
+    pub async fn commit(self, all: &Consequences) -> Result<Vec<Superseded>, StoreError> {
+        let Self { tx, store, turn } = self;
+        let mut writing = match tx.0 {
+            TxKind::Postgres(_) => tx,
+            TxKind::Sqlite(_) => {
+                tx.rollback().await?;
+                store.begin_write().await?
+            }
+        };
+        let superseded = match writing.save_consequences(all).await {
+            Ok(superseded) => superseded,
+            Err(error) => {
+                // A broken connection undoes it by itself.
+                let _ = writing.rollback().await;
+                return Err(error);
+            }
+        };
+        writing.commit().await?;
+        drop(turn);
+        Ok(superseded)
+    }
+
     /// What is noted of the alerts of an event, and what is said about it as a whole.
     ///
     /// # Errors

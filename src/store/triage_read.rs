@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::dialect::PerDialect;
 use super::error::Doing as _;
 use super::rows::{ConversationRow, IncidentRow, MemberRow};
-use super::triage::Consequences;
-use super::triage_tx::{Postponed, TriageTx};
+use super::triage::{Consequences, DueAgain, Postponed};
+use super::triage_tx::TriageTx;
 use super::{Store, StoreError, Tx};
 use crate::domain::clock::Timestamp;
 use crate::domain::incident::{Conversation, GRAFANA_TEST, Incident, Member, TEST_LASTS};
@@ -149,27 +149,6 @@ impl Store {
             self.come_due(DueAgain::Ends { conversations: ended.collect(), at: now }).await?;
         }
     }
-}
-
-/// Conversations that are to be decided again.
-#[derive(Debug)]
-pub enum DueAgain {
-    /// All of open incidents, by their ids: those after one, up to another.
-    Open {
-        /// The incident before the first.
-        after: String,
-        /// The last.
-        up_to: String,
-        /// When they come due.
-        at: Timestamp,
-    },
-    /// These, each named by its incident and channel.
-    Ends {
-        /// Incidents and channels.
-        conversations: Vec<(String, String)>,
-        /// When they come due.
-        at: Timestamp,
-    },
 }
 
 impl Store {

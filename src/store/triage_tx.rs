@@ -8,23 +8,18 @@
 //! up no writer: a lock of the process keeps others from triage, and the writing part follows as a
 //! transaction of its own.
 
-use std::time::Duration;
-
 use tokio::sync::OwnedMutexGuard;
 
 use super::error::Doing as _;
-use super::overtake::Superseded;
-use super::triage::Consequences;
 use super::{Pool, Store, StoreError, Tx, TxKind, dialect};
-use crate::domain::clock::Timestamp;
 use crate::domain::ids::IdMaker;
 
 /// A transaction of triage. Dropped without [`TriageTx::commit`], it leaves no trace.
 pub struct TriageTx {
     pub(super) tx: Tx,
-    store: Store,
+    pub(super) store: Store,
     /// Held on SQLite from the first reading to the commit.
-    turn: Option<OwnedMutexGuard<()>>,
+    pub(super) turn: Option<OwnedMutexGuard<()>>,
 }
 
 /// Held until the transaction ends; the number is this use's alone. Whatever the transaction
@@ -72,49 +67,9 @@ impl TriageTx {
         self.tx.catch_up(ids).await
     }
 
-    /// Writes what follows from what was read, and ends the transaction. Answers which messages
-    /// ended because newer ones stand for them.
-    ///
-    /// # Errors
-    /// Then nothing of it was written.
-    pub async fn commit(self, all: &Consequences) -> Result<Vec<Superseded>, StoreError> {
-        let Self { tx, store, turn } = self;
-        let mut writing = match tx.0 {
-            TxKind::Postgres(_) => tx,
-            TxKind::Sqlite(_) => {
-                tx.rollback().await?;
-                store.begin_write().await?
-            }
-        };
-        let superseded = match writing.save_consequences(all).await {
-            Ok(superseded) => superseded,
-            Err(error) => {
-                // A broken connection undoes it by itself.
-                let _ = writing.rollback().await;
-                return Err(error);
-            }
-        };
-        writing.commit().await?;
-        drop(turn);
-        Ok(superseded)
-    }
-
     /// Ends the transaction without a change, and lets go of its locks at once.
     pub async fn rollback(self) {
         // A broken connection has no locks.
         let _ = self.tx.rollback().await;
     }
-}
-
-/// The timers of an incident that cannot be worked on: they rest for a while.
-#[derive(Debug)]
-pub struct Postponed {
-    /// The incident.
-    pub incident_id: String,
-    /// What is due by then rests …
-    pub now: Timestamp,
-    /// … and what counts as stale since then.
-    pub stale_before: Timestamp,
-    /// For how long.
-    pub rest: Duration,
 }

@@ -12,8 +12,8 @@ use super::rules::Rules;
 use crate::domain::clock::Timestamp;
 use crate::domain::incident::TEST_LASTS;
 use crate::store::StoreError;
-use crate::store::triage::Consequences;
-use crate::store::triage_tx::{Postponed, TriageTx};
+use crate::store::triage::{Consequences, Postponed};
+use crate::store::triage_tx::TriageTx;
 
 /// How many incidents with a timer that came due share one transaction at most.
 const BATCH: u32 = 500;
