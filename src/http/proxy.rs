@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::Url;
 
 use super::redact::Redactor;
@@ -81,10 +81,8 @@ impl Proxies {
     /// Adds the passwords, and the header that they become, to what is struck out.
     pub(super) fn hide_in(&self, redactor: &mut Redactor) {
         let Some(rules) = &self.0 else { return };
-        for scheme in ["http://any.invalid", "https://any.invalid"] {
-            if let Some((user, password)) = rules.intercept(scheme).as_ref().and_then(login) {
-                redactor.add_login(&user, &password);
-            }
+        for (user, password) in [&rules.http, &rules.https].into_iter().flatten().filter_map(login) {
+            redactor.add_login(&user, &password);
         }
     }
 
@@ -102,17 +100,15 @@ impl Proxies {
 
 impl Rules {
     fn proxy_for(&self, url: &Url) -> Option<&Url> {
-        self.intercept(&url.origin().ascii_serialization())?;
+        let origin = url.origin().ascii_serialization();
+        self.matcher.intercept(&origin.parse().ok()?)?;
         if url.scheme() == "https" { self.https.as_ref() } else { self.http.as_ref() }
-    }
-
-    fn intercept(&self, origin: &str) -> Option<Intercept> {
-        self.matcher.intercept(&origin.parse().ok()?)
     }
 }
 
 /// User and password, decoded, as the proxy is sent them.
-fn login(intercept: &Intercept) -> Option<(String, String)> {
+fn login(proxy: &Url) -> Option<(String, String)> {
+    let intercept = Matcher::builder().all(proxy.as_str()).build().intercept(&"http://any".parse().ok()?)?;
     let encoded = intercept.basic_auth()?.to_str().ok()?.strip_prefix("Basic ")?;
     let decoded = String::from_utf8(BASE64_STANDARD.decode(encoded).ok()?).ok()?;
     let (user, password) = decoded.split_once(':')?;

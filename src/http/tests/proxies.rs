@@ -185,6 +185,27 @@ async fn a_proxy_that_is_gone_means_that_nothing_was_sent() {
 }
 
 #[tokio::test]
+async fn a_proxy_that_says_nothing_leaves_open_what_was_sent_unless_it_was_a_tunnel() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = silent.local_addr().unwrap();
+    let limit = Duration::from_millis(600);
+    for (scheme, outcome) in [("https", SendOutcome::NotProcessed), ("http", SendOutcome::Ambiguous)] {
+        let proxies = Proxies::default().or_own(Some(&Secret::new(format!("http://{address}")))).unwrap();
+        let client = HttpClient::new(limit).through(proxies);
+        let endpoint = endpoint(&format!("{scheme}://hooks.invalid/secret-path"));
+
+        let sent = client.post_json(&endpoint, &Headers::default(), "{}", Deadline::after(limit)).await;
+
+        let failure = sent.unwrap_err();
+        assert_eq!(failure.outcome, outcome, "{failure}");
+        assert!(
+            failure.message.contains(&format!("through the proxy http://{address}: timed out")),
+            "{failure}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_redirect_is_not_followed_through_a_proxy_either() {
     let fake = ProxyFake::start().await.unwrap();
     let answer = "HTTP/1.1 307 Moved\r\nLocation: http://169.254.169.254/\r\nContent-Length: 0\r\n\r\n";
