@@ -131,7 +131,7 @@ impl Triage {
         scope: &Scope<'_>,
         work: impl FnOnce(&mut WorkingSet) -> T,
     ) -> Result<(T, Consequences), TriageError> {
-        let worked = match load(&mut tx, scope).await {
+        let worked = match load(&mut tx, scope, &self.catalog).await {
             Ok(mut set) => std::panic::catch_unwind(AssertUnwindSafe(move || {
                 let done = work(&mut set);
                 (set.finish(), done)
@@ -186,7 +186,7 @@ fn is_by_default(snapshot: &Snapshot) -> bool {
     snapshot.by_default_route && snapshot.incident.source != OURSELVES
 }
 
-async fn load(tx: &mut TriageTx, scope: &Scope<'_>) -> Result<WorkingSet, StoreError> {
+async fn load(tx: &mut TriageTx, scope: &Scope<'_>, catalog: &Catalog) -> Result<WorkingSet, StoreError> {
     match scope {
         Scope::Ids(ids) => {
             let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
@@ -195,13 +195,17 @@ async fn load(tx: &mut TriageTx, scope: &Scope<'_>) -> Result<WorkingSet, StoreE
             let conversations = tx.conversations(&ids).await?;
             Ok(WorkingSet::of(incidents, members, conversations))
         }
-        Scope::Observed(observations) => load_observed(tx, observations).await,
+        Scope::Observed(observations) => load_observed(tx, observations, catalog).await,
     }
 }
 
 /// The incidents that the alerts belong to. Of those about which something new was heard also
 /// the members that matter most and the conversations: nothing is decided about the others.
-async fn load_observed(tx: &mut TriageTx, observations: &[&Observation]) -> Result<WorkingSet, StoreError> {
+async fn load_observed(
+    tx: &mut TriageTx,
+    observations: &[&Observation],
+    catalog: &Catalog,
+) -> Result<WorkingSet, StoreError> {
     let mut keys: Vec<&str> = observations.iter().map(|seen| seen.dedup_key.as_str()).collect();
     keys.sort_unstable();
     keys.dedup();
@@ -217,7 +221,7 @@ async fn load_observed(tx: &mut TriageTx, observations: &[&Observation]) -> Resu
     set.add_members(members);
     let changed: HashSet<String> = observations
         .iter()
-        .filter(|seen| set.is_news(seen))
+        .filter(|seen| set.is_news(seen, catalog))
         .filter_map(|seen| set.id_of(&seen.dedup_key).map(str::to_owned))
         .collect();
     let changed: Vec<&str> = changed.iter().map(String::as_str).collect();

@@ -1,12 +1,15 @@
 //! The incidents of one transaction, to be worked on, and what follows from the work. Pure.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::evaluate::{self, Cause};
 use super::incidents::{self, Observation, TimelineEvent};
 use super::loaded::{Context, LoadedIncident};
+use crate::catalog::Catalog;
 use crate::domain::alert::AlertStatus;
 use crate::domain::clock::Timestamp;
+use crate::domain::entry::EntryRecord;
 use crate::domain::incident::{
     Conversation, GRAFANA_TEST, Incident, IncidentState, Member, OURSELVES, ResolveReason, TEST_LASTS,
 };
@@ -61,11 +64,10 @@ impl WorkingSet {
         self.incidents.get(dedup_key).map(|loaded| loaded.incident.id.as_str())
     }
 
-    /// Whether an alert says anything that is not known yet.
-    pub fn is_news(&self, seen: &Observation) -> bool {
-        let Some(loaded) = self.incidents.get(&seen.dedup_key) else { return true };
-        let known = loaded.members.get(&seen.alert.fingerprint);
-        incidents::is_news(&loaded.incident, known, seen)
+    /// Whether an alert says anything that is not known yet, or is the first since its catalog
+    /// entry changed.
+    pub fn is_news(&self, seen: &Observation, catalog: &Catalog) -> bool {
+        self.incidents.get(&seen.dedup_key).is_none_or(|loaded| is_news(loaded, seen, catalog))
     }
 
     fn by_id(&mut self, incident_id: &str) -> Option<&mut LoadedIncident> {
@@ -164,8 +166,8 @@ impl WorkingSet {
             LoadedIncident::new(incident)
         });
         loaded.matched_by.clone_from(&seen.matched_by);
+        loaded.is_undecided |= is_news(loaded, seen, context.catalog);
         let known = loaded.members.get(&seen.alert.fingerprint);
-        loaded.is_undecided |= incidents::is_news(&loaded.incident, known, seen);
         let (member, timeline) = incidents::observe(&mut loaded.incident, known, seen, now);
         loaded.is_changed = true;
         for timeline_event in timeline {
@@ -211,6 +213,14 @@ impl WorkingSet {
             put_away(&mut self.consequences, &mut loaded);
         }
     }
+}
+
+fn is_news(loaded: &LoadedIncident, seen: &Observation, catalog: &Catalog) -> bool {
+    let LoadedIncident { incident, members, .. } = loaded;
+    // Routes look at the entry's owner, team and tags.
+    let has_changed = |record: Arc<EntryRecord>| record.updated_at >= incident.last_seen_at;
+    incidents::is_news(incident, members.get(&seen.alert.fingerprint), seen)
+        || catalog.get(&incident.entry).is_some_and(has_changed)
 }
 
 fn settle_word(loaded: &mut LoadedIncident, context: &Context<'_>) {

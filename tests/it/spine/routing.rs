@@ -3,17 +3,20 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use modelpager::app::configuration::kinds;
+use modelpager::catalog::service::Precondition;
 use modelpager::config::{self, Config, RouteConfig};
-use modelpager::domain::clock::Clock as _;
+use modelpager::domain::clock::{Clock as _, Timestamp};
 use modelpager::domain::entry::{Entry, EntryKind};
 use modelpager::domain::random::{Random as _, SeededRandom};
+use modelpager::store::log_incidents::IncidentDetail;
 use modelpager::triage::route_trial::try_labels;
 use modelpager::triage::rules::Rules;
 use serde_json::{Value, json};
 
-use super::{World, body, log_channel, route};
+use super::{World, body, firing, log_channel, route};
 use crate::support::databases::{Fresh, on_both_databases};
 
 on_both_databases! {
@@ -22,6 +25,8 @@ on_both_databases! {
     an_alerts_own_label_goes_before_what_stands_around_it,
     what_stands_around_an_alert_is_seen_by_its_own_names,
     a_trial_of_labels_answers_where_alerts_are_sent,
+    an_entry_that_changed_is_routed_anew_with_the_next_alert,
+    an_alert_that_says_nothing_new_decides_nothing,
 }
 
 /// A file of `tests/fixtures/field`.
@@ -323,4 +328,51 @@ async fn a_trial_of_labels_answers_where_alerts_are_sent(fresh: Fresh) {
     }
     assert_eq!((asked, away.len()), (240, 5), "the trees lead everywhere");
     drop(fresh);
+}
+
+async fn an_entry_that_changed_is_routed_anew_with_the_next_alert(fresh: Fresh) {
+    let mut config = super::config();
+    config.route.routes = vec![route(&["oncall"], &["entry.owner=\"ada\""])];
+    let world = World::open(fresh, &config).await;
+    world.add_entry("fraud").await;
+    world.tell(&[firing("a", "high")]).await;
+    assert_eq!(world.owed().await, ["console firing high"]);
+
+    world.clock.advance(Duration::from_secs(60));
+    let record = world.catalog.catalog().get("fraud").unwrap();
+    let entry = Entry { owner: "ada".to_owned(), ..record.entry.clone() };
+    world.catalog.put("test", entry, Precondition::Anything).await.unwrap();
+    world.clock.advance(Duration::from_secs(60));
+    world.tell(&[firing("a", "high")]).await;
+
+    assert_eq!(world.owed().await, ["console firing high", "oncall firing high"]);
+}
+
+async fn an_alert_that_says_nothing_new_decides_nothing(fresh: Fresh) {
+    let world = World::open(fresh, &super::config()).await;
+    world.add_entry("fraud").await;
+    world.tell(&[firing("a", "high"), firing("b", "low")]).await;
+    let id = world.incidents().await[0].id.clone();
+    let before = world.store.find_incident(&id).await.unwrap().unwrap();
+
+    for _ in 0..3 {
+        world.clock.advance(Duration::from_secs(60));
+        world.tell(&[firing("b", "low"), firing("a", "high")]).await;
+    }
+
+    let after = world.store.find_incident(&id).await.unwrap().unwrap();
+    let lines =
+        |detail: &IncidentDetail| detail.timeline.iter().map(|line| line.id.clone()).collect::<Vec<_>>();
+    let decisions = |detail: &IncidentDetail| {
+        detail
+            .channels
+            .iter()
+            .filter_map(|channel| channel.decision.as_ref())
+            .map(|d| d.id.clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(lines(&after), lines(&before));
+    assert_eq!(decisions(&after), decisions(&before));
+    assert_eq!(world.owed().await, ["console firing high"]);
+    assert_eq!(Timestamp::from(after.summary.last_seen_at), world.clock.now(), "it was heard all the same");
 }
