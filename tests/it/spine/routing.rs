@@ -351,6 +351,7 @@ async fn an_entry_that_changed_is_routed_anew_with_the_next_alert(fresh: Fresh) 
 async fn an_alert_that_says_nothing_new_decides_nothing(fresh: Fresh) {
     let world = World::open(fresh, &super::config()).await;
     world.add_entry("fraud").await;
+    world.clock.advance(Duration::from_secs(60));
     world.tell(&[firing("a", "high"), firing("b", "low")]).await;
     let id = world.incidents().await[0].id.clone();
     let before = world.store.find_incident(&id).await.unwrap().unwrap();
