@@ -77,7 +77,7 @@ impl Control {
         if let Err(error) = self.dispatcher.apply(plan).await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                "what is owed to removed channels stays until the next start"
+                "messages for removed channels stay until the next start"
             );
         }
         if let Err(error) = self.decide_again().await {

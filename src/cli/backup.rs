@@ -12,18 +12,17 @@ use super::progress::{Progress, Unit, size};
 use crate::app::configuration;
 use crate::store::backup::{Backup, backup};
 
-/// Copy the SQLite database to a file, while the server runs or not.
+/// Back up the SQLite database to a file; the server may be running.
 ///
-/// The copy holds everything that was accepted before the command began, is checked, and
-/// takes no more room than it needs; a server can be started on it. docs/operations.md says
-/// how to restore it.
+/// The copy contains everything accepted before the command started, is verified and
+/// compacted, and can be used as a database. docs/operations.md describes how to restore it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   modelpager backup /backup/modelpager-$(date +%F).db
   modelpager backup --config /etc/modelpager/modelpager.yml --json /backup/modelpager.db
 
-Only its owner can read FILE. Exits 1 when there is no good copy; then there is no FILE, and
-one that was there before is as it was.")]
+Only the owner can read FILE. Exits 1 when the backup failed: FILE is then not created, and an
+existing file is unchanged.")]
 pub struct Args {
     #[command(flatten)]
     config: super::ConfigArg,
@@ -56,7 +55,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         tokio::select! {
             copied = backup(url, &args.file, &mut show) => copied.map_err(anyhow::Error::from),
             // What is half done is thrown away.
-            () = super::serve::stop_signal() => Err(anyhow::anyhow!("stopped; no copy was made")),
+            () = super::serve::stop_signal() => Err(anyhow::anyhow!("stopped: no backup was made")),
         }
     });
     progress.end();
@@ -68,7 +67,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     } else {
         writeln!(
             out,
-            "{} copied to {}: {}, {} rows in {} tables, checked, in {:.1} s",
+            "{} copied to {}: {}, {} rows in {} tables, verified, in {:.1} s",
             source.display(),
             args.file.display(),
             size(bytes),

@@ -30,15 +30,14 @@ enum Command {
     Export(export::Args),
 }
 
-/// Check a catalog file without any server: every wrong field of every entry at once, with its
-/// line.
+/// Check a catalog file without a server: prints every invalid field with its line.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   modelpager catalog validate catalog.yml
   modelpager catalog validate --json catalog.yml | jq '.problems[]'
 
-Exits 0 when the file could be imported into an empty catalog, 1 when it could not. What is
-wrong is printed to the standard error, one line a field; with --json to the standard output.")]
+Exits 0 when the file could be imported into an empty catalog, 1 when it could not. Problems are
+printed to the standard error, one line per field; with --json to the standard output.")]
 struct ValidateArgs {
     #[command(flatten)]
     file: FileArg,
@@ -85,7 +84,7 @@ fn validate(args: &ValidateArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode
         let (problems, omitted) = (faults.listed(), faults.omitted());
         super::print_json(out, &Verdict { file, valid, entries, problems, problems_omitted: omitted })?;
     } else if valid {
-        writeln!(out, "{file}: {entries} entries, no problem")?;
+        writeln!(out, "{file}: {entries} entries, no problems")?;
     } else {
         print_faults(&args.file.path, &faults);
     }

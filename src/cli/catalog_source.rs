@@ -19,10 +19,10 @@ pub(super) struct CatalogArgs {
     /// A catalog document (as for `catalog import`) to find the entry in; `-` for the standard input.
     #[arg(long, value_name = "FILE", conflicts_with = "server")]
     catalog: Option<PathBuf>,
-    /// A running server to take the catalog from.
+    /// A running server to read the catalog from.
     #[arg(long, value_name = "URL")]
     server: Option<String>,
-    /// A token of the server; by default the first of the configuration that may read.
+    /// A token for the server; default: the first token of the configuration with the scope read.
     #[arg(long, value_name = "TOKEN", env = "MODELPAGER_TOKEN", hide_env_values = true)]
     token: Option<String>,
 }
@@ -63,7 +63,7 @@ impl CatalogArgs {
 /// What to say where the tree looks at names that no catalog was asked about.
 pub(super) fn not_consulted(names: &[&str]) -> String {
     format!(
-        "the catalog was not consulted, and routes look at {}: name it with --catalog FILE or --server URL, \
+        "no catalog was given, but routes use {}: set --catalog FILE or --server URL, \
          or give the values as labels",
         names.join(", ")
     )

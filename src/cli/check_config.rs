@@ -11,8 +11,8 @@ use crate::app::configuration::{self, Checked, Configuration};
 use crate::config::{Problem, Problems};
 use crate::triage::routes::Node;
 
-/// Check configuration files: every problem at once, each with its line, and warnings about
-/// what can be read and cannot work.
+/// Check configuration files: prints every problem with its line, and warnings about
+/// settings that are valid but cannot work.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   modelpager check-config modelpager.yml
@@ -20,13 +20,13 @@ use crate::triage::routes::Node;
   modelpager check-config - < modelpager.yml
   modelpager check-config --json modelpager.yml | jq '.problems[]'
 
-Exits 0 when the files can be used, 1 when one cannot. Variables that a file mentions must
-be set as they will be for `serve`. With --json each file has an answer of its own.")]
+Exits 0 when all files are valid, 1 when one is not. Set the environment variables that the files
+use as for `serve`. With --json each file has its own answer.")]
 pub struct Args {
     /// The files; `-` for the standard input.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// Let warnings count as problems.
+    /// Treat warnings as errors.
     #[arg(long)]
     strict: bool,
     #[command(flatten)]
@@ -99,7 +99,7 @@ fn describe(configuration: &Configuration) -> Found {
 }
 
 fn describe_folder(folder: &Path) -> String {
-    let absent = if folder.exists() { "" } else { " (absent: nothing is overridden)" };
+    let absent = if folder.exists() { "" } else { " (does not exist: the built-in templates are used)" };
     format!("{}{absent}", folder.display())
 }
 

@@ -13,7 +13,7 @@ use crate::config;
   # then, as the first line of modelpager.yml:
   # yaml-language-server: $schema=./modelpager.schema.json")]
 pub struct Args {
-    /// It is JSON in any case; taken so that every command that prints data has it.
+    /// The output is always JSON; accepted for consistency with other commands.
     #[arg(long = "json")]
     _json: bool,
 }

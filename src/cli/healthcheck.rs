@@ -15,7 +15,7 @@ use crate::http::{Deadline, Endpoint, Headers, HttpClient};
 
 /// Ask a running server whether it is ready.
 ///
-/// Without `--url` it asks the address on which the configuration says to listen.
+/// Without `--url` it asks the listen address of the configuration.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   modelpager healthcheck
@@ -23,14 +23,14 @@ use crate::http::{Deadline, Endpoint, Headers, HttpClient};
   modelpager healthcheck --json | jq .ready
   modelpager healthcheck --url http://127.0.0.1:9095
 
-Exits 0 when it is ready, 1 when it is not or does not answer.")]
+Exits 0 when the server is ready, 1 when it is not ready or does not answer.")]
 pub struct Args {
     #[command(flatten)]
     config: super::ConfigArg,
-    /// The server's address, in place of the configured one.
+    /// The address of the server; overrides the configuration.
     #[arg(long, value_name = "URL")]
     url: Option<String>,
-    /// How long it may take.
+    /// The timeout.
     #[arg(long, value_name = "DURATION", default_value = "5s")]
     timeout: PromDuration,
     #[command(flatten)]
@@ -84,7 +84,7 @@ fn configured_address(args: &Args) -> anyhow::Result<String> {
     let server = &configuration.loaded.config.server;
     let address = server
         .listen_address()
-        .with_context(|| format!("server.listen {:?} is not an address to ask; give --url", server.listen))?;
+        .with_context(|| format!("server.listen {:?} cannot be used as an address: set --url", server.listen))?;
     Ok(format!("http://{}", reachable(address)))
 }
 

@@ -22,9 +22,8 @@ use crate::store::copy::{CopiedTable, Phase, TargetState, Transfer};
   PGPASSWORD=… modelpager migrate-storage --from sqlite:///data/modelpager.db --to postgres://pager@db/pager
   modelpager migrate-storage --json --from postgres://pager@db/pager --to sqlite:///data/modelpager.db
 
-Exits 0 when everything is copied and both sides are the same, 1 when it is not. A password is
-better given by PGPASSWORD, PGPASSFILE or the two variables above than on the command line, where
-other users see it.")]
+Exits 0 when everything is copied and verified, 1 when it is not. Give a password by PGPASSWORD,
+PGPASSFILE or the two variables above: other users can see the command line.")]
 pub struct Args {
     /// The database to copy: sqlite://FILE or postgres://…
     #[arg(
@@ -80,7 +79,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         }
         tokio::select! {
             copied = transfer(args) => copied,
-            () = super::serve::stop_signal() => Err(anyhow::anyhow!("stopped; give the same command to go on")),
+            () = super::serve::stop_signal() => Err(anyhow::anyhow!("stopped: run the same command again to continue")),
         }
     })?;
     let answer = Answer {
@@ -102,7 +101,7 @@ async fn transfer(args: &Args) -> anyhow::Result<(Vec<CopiedTable>, Option<Targe
     let transfer = Transfer::prepare(args.from.expose(), args.to.expose()).await?;
     let state = transfer.state();
     if state == TargetState::Unfinished {
-        eprintln!("going on with the copy that was begun before");
+        eprintln!("continuing the unfinished copy");
     }
     let mut copying = Some(Progress::new("copying", Unit::Rows));
     let mut checking: Option<Progress> = None;
@@ -135,15 +134,15 @@ fn print(out: &mut dyn Write, answer: &Answer) -> anyhow::Result<()> {
     if !answer.dry_run {
         writeln!(
             out,
-            "{rows} rows in {tables} tables copied; both sides are the same; {duration_ms} ms\n\
+            "{rows} rows in {tables} tables copied and verified in {duration_ms} ms\n\
              now set storage.url to the target and start"
         )?;
         return Ok(());
     }
     let target = match answer.target {
         Some("empty") => "the target is empty",
-        Some(_) => "the target holds an unfinished copy of this source, to be continued",
-        None => "whether the target can take it shows once its schema is up to date",
+        Some(_) => "the target has an unfinished copy of this source; it will be continued",
+        None => "the target is checked when its schema is up to date",
     };
     writeln!(out, "{rows} rows in {tables} tables to copy; {target}; nothing was written (dry run)")?;
     Ok(())

@@ -30,8 +30,8 @@ mod routes;
 mod send_test;
 mod serve;
 
-/// The alert receiver for ML teams: takes Alertmanager's webhooks, finds the model behind
-/// each alert, tells who must know, and keeps a log that proves it.
+/// The alert receiver for ML teams: receives Alertmanager webhooks, finds the model of each
+/// alert, notifies the right people, and logs every delivery.
 #[derive(Debug, Parser)]
 #[command(name = "modelpager", version, propagate_version = true, max_term_width = 100)]
 #[command(after_help = "Examples:

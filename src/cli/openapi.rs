@@ -11,7 +11,7 @@ use crate::web::openapi;
   modelpager openapi > openapi.json
   modelpager openapi | jq '.paths | keys'")]
 pub struct Args {
-    /// It is JSON in any case; taken so that every command that prints data has it.
+    /// The output is always JSON; accepted for consistency with other commands.
     #[arg(long = "json")]
     _json: bool,
 }

@@ -19,10 +19,10 @@ use crate::store::triage::NewNotification;
 use crate::triage::rehearsal::ids_at;
 use crate::triage::route_trial::unanswered_names;
 
-/// Show the exact message that an event would become on a channel; nothing is sent.
+/// Print the exact message that a channel would send for an event; nothing is sent.
 ///
-/// The event is a body as Alertmanager posts it. It is understood by the configuration as a
-/// running server with an empty database would; resolved alerts count as told before.
+/// The event is a webhook body of Alertmanager. It is handled as by a running server with an
+/// empty database; resolved alerts are treated as if firing was sent before.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   modelpager render --config modelpager.yml --channel ml-alerts --event event.json
@@ -30,7 +30,7 @@ use crate::triage::route_trial::unanswered_names;
   modelpager render --config modelpager.yml --channel audit --event - --json < event.json
   modelpager render --channel ml-alerts --event event.json --server https://pager.example.org
 
-Exits 1 when the event is not Alertmanager's or would lead to no message.")]
+Exits 1 when the event is not a webhook body of Alertmanager or leads to no message.")]
 pub struct Args {
     #[command(flatten)]
     config: super::ConfigArg,
@@ -42,7 +42,7 @@ pub struct Args {
     event: PathBuf,
     #[command(flatten)]
     catalog: CatalogArgs,
-    /// The moment at which the event arrives, RFC 3339; now when absent.
+    /// The time at which the event arrives, RFC 3339; default: now.
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse_rfc3339)]
     at: Option<Timestamp>,
     #[command(flatten)]

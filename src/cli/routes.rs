@@ -35,10 +35,10 @@ enum Command {
   modelpager routes test --config modelpager.yml --catalog catalog.yml severity=warning model=churn
   modelpager routes test --config modelpager.yml --server https://pager.example.org model=churn
 
-The alert goes through the same steps as in `serve`; its entry is looked up in the catalog that
-is named. Without one, say what the catalog would: entry.slug=churn entry.kind=model entry.tier=1
-mp.version=7. What the body around the alert says is given as mp.receiver=NAME, mp.status=resolved
-and mp.source=NAME; all else is a label of the alert.")]
+The alert goes through the same steps as in `serve`. Its entry is looked up in the catalog given by
+--catalog or --server. Without a catalog, give the values: entry.slug=churn entry.kind=model
+entry.tier=1 mp.version=7. The webhook body is described by mp.receiver=NAME, mp.status=resolved
+and mp.source=NAME; everything else is a label of the alert.")]
 struct TestArgs {
     #[command(flatten)]
     config: super::ConfigArg,
@@ -54,7 +54,7 @@ struct TestArgs {
     labels: Vec<(String, String)>,
 }
 
-/// Draw the routing tree.
+/// Print the routing tree.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   modelpager routes show --config modelpager.yml")]

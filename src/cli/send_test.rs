@@ -15,14 +15,14 @@ use crate::telemetry::logging::{self, LogFormat};
 
 /// Send one test message through a channel, now.
 ///
-/// It goes straight to the provider: nothing is retried, and no delivery log knows of it.
-/// The running server does the same with a line in its log: POST /api/v1/channels/NAME/test.
+/// It goes straight to the provider, without retries and without a line in the delivery log.
+/// To have it in the log, ask a running server: POST /api/v1/channels/NAME/test.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   modelpager send-test --config modelpager.yml --channel ml-alerts
   modelpager send-test --config modelpager.yml --channel ml-oncall --json | jq .outcome
 
-Exits 0 when the provider took it, 1 when it did not or nobody knows.")]
+Exits 0 when the provider accepted it, 1 when it did not or the result is unknown.")]
 pub struct Args {
     #[command(flatten)]
     config: super::ConfigArg,
@@ -33,7 +33,7 @@ pub struct Args {
     format: super::FormatArg,
 }
 
-/// Sends and tells how it ended.
+/// Sends and prints the result.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     // A channel of kind `log` has nowhere else to show it.
     logging::start("info", LogFormat::Text)?;
@@ -59,10 +59,10 @@ fn print_trial(out: &mut dyn Write, channel: &str, trial: &Trial) -> std::io::Re
         SendOutcome::Accepted => "accepted",
         SendOutcome::Rejected => "rejected",
         SendOutcome::NotProcessed => "not processed",
-        SendOutcome::Ambiguous => "perhaps taken, perhaps not",
+        SendOutcome::Ambiguous => "ambiguous, the message may have been sent",
     };
     writeln!(out, "{channel}: {outcome}{status} after {} ms", trial.duration_ms)?;
-    for (name, text) in [("error", &trial.error), ("answer", &trial.response)] {
+    for (name, text) in [("error", &trial.error), ("response", &trial.response)] {
         if let Some(text) = text {
             writeln!(out, "  {name}: {text}")?;
         }

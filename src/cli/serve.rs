@@ -15,7 +15,7 @@ use crate::domain::random::SystemRandom;
 use crate::telemetry::logging::{self, LogFormat};
 use crate::web::state::Operations;
 
-/// Serve: take alerts in, tell who must know, keep the log.
+/// Run the server: receive alerts, send notifications, keep the delivery log.
 ///
 /// Without a configuration file it listens on 127.0.0.1:9095, keeps its data in
 /// `modelpager.db` in the working directory, and writes every message to its own log.
@@ -24,7 +24,7 @@ use crate::web::state::Operations;
   modelpager serve
   modelpager serve --config /etc/modelpager/modelpager.yml --log.format json
 
-SIGHUP loads the configuration again, SIGTERM and SIGINT stop in order.")]
+SIGHUP reloads the configuration; SIGTERM and SIGINT shut down gracefully.")]
 pub struct Args {
     #[command(flatten)]
     config: super::ConfigArg,
@@ -36,7 +36,7 @@ pub struct Args {
     log_format: LogFormat,
 }
 
-/// Serves until it is told to stop.
+/// Serves until a signal stops it.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     logging::start(&args.log_level, args.log_format)?;
     let file = args.config.config.clone();
@@ -90,7 +90,7 @@ pub(super) async fn stop_signal() {
             }
         }
         (Err(error), _) | (_, Err(error)) => {
-            tracing::error!(%error, "cannot listen for signals, only a kill stops this process");
+            tracing::error!(%error, "cannot listen for signals: only SIGKILL stops this process");
             std::future::pending::<()>().await;
         }
     }

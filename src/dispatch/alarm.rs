@@ -138,7 +138,7 @@ fn warn_if_alone(plan: &Plan, channel: &str) {
     if plan.channels().all(|other| other.name == channel) {
         tracing::error!(
             channel,
-            "the only channel does not deliver and nobody can be told of it: configure a second one"
+            "the only channel does not deliver, and there is no other channel for this alert: configure a second one"
         );
     }
 }

@@ -58,7 +58,7 @@ pub(super) fn follow_up(
     let plan = shared.plan();
     let target = target(&plan, channel, snapshot)?;
     if let Next::Failed(reason) = &mut finished.next {
-        *reason = format!("{reason}; told through {} instead", target.name);
+        *reason = format!("{reason}; sent through {} instead", target.name);
     }
     let stands_in = StandsIn { channel: channel.name.clone(), reason };
     Some(StandIn {
@@ -135,10 +135,10 @@ impl Relief {
         let snapshot = serde_json::from_str::<Snapshot>(&message.snapshot).ok();
         let target = snapshot.as_ref().and_then(|snapshot| target(plan, channel, snapshot));
         let (state, reason) = match (&target, is_too_old) {
-            (Some(target), false) => ("superseded", format!("told through {} instead: {why}", target.name)),
+            (Some(target), false) => ("superseded", format!("sent through {} instead: {why}", target.name)),
             (Some(target), true) => (
                 "failed",
-                format!("given up after delivery.max_age, told through {} instead: {why}", target.name),
+                format!("given up after delivery.max_age, sent through {} instead: {why}", target.name),
             ),
             (None, true) => ("failed", format!("given up after delivery.max_age: {why}")),
             (None, false) => return,

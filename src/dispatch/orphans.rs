@@ -10,7 +10,7 @@ pub(super) async fn cancel_orphans(shared: &Shared) -> Result<(), StoreError> {
     let names: Vec<&str> = plan.channels().map(|channel| channel.name.as_str()).collect();
     let cancelled = shared.store.cancel_orphans(&names, shared.clock.now()).await?;
     if cancelled > 0 {
-        tracing::warn!(messages = cancelled, "withdrew messages owed to channels that are gone or disabled");
+        tracing::warn!(messages = cancelled, "cancelled messages for removed or disabled channels");
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
         if let Err(error) = show(&shared).await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                "could not tell other replicas that this one lives"
+                "could not send the heartbeat to other replicas"
             );
         }
     }

@@ -136,7 +136,7 @@ async fn withdraw_orphans(shared: &Shared, batch: &[Ended]) {
     if let Err(error) = cancel_orphans(shared).await {
         tracing::warn!(
             error = &error as &dyn std::error::Error,
-            "what is owed to removed channels stays until the next start"
+            "messages for removed channels stay until the next start"
         );
     }
 }

@@ -21,7 +21,7 @@ use crate::store::outbox::{Finished, Next, Recording};
 use crate::store::{LostLease, StoreError, Tx};
 
 /// Why a test whose end nobody saw is not sent again.
-const TEST_LOST: &str = "a test is not repeated: nobody saw its end";
+const TEST_LOST: &str = "a test is not repeated: its result is unknown";
 /// What is known of an attempt whose process is gone.
 const STOPPED: &str = "the program stopped during the send: the provider may have it";
 /// And of one whose process is this one.
@@ -58,7 +58,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
         }
         if let Err(error) = cancel_orphans(&shared).await {
             let error = &error as &dyn std::error::Error;
-            tracing::warn!(error, "could not look for what is owed to removed channels");
+            tracing::warn!(error, "could not look for messages of removed channels");
         }
     }
 }

@@ -47,7 +47,7 @@ pub fn rehearse_on(delivery: &Delivery, stage: &Stage<'_>) -> Result<Rehearsed, 
         told = self::told(delivery, &straight_rules(stage)?, stage);
         told.iter_mut().for_each(|told| told.snapshot.route.clear());
         notes.push(if told.is_empty() {
-            format!("this event has nothing to tell on {name}")
+            format!("this event leads to no message on {name}")
         } else {
             format!("the routes do not lead this event to {name}; shown all the same")
         });

@@ -405,6 +405,6 @@ fn log_refused(error: &StoreError, events: usize) {
     tracing::error!(
         events,
         error = error as &dyn std::error::Error,
-        "could not store what was posted, the senders were told to come again"
+        "could not store what was posted, the senders will retry"
     );
 }

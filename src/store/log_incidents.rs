@@ -99,7 +99,7 @@ pub struct IncidentDetail {
     pub members: Vec<MemberRecord>,
     /// What happened, oldest first; at most the newest 1,000.
     pub timeline: Vec<TimelineRecord>,
-    /// Why each channel was told or not.
+    /// The last notification decision of each channel.
     pub channels: Vec<ChannelWhy>,
 }
 
@@ -119,7 +119,7 @@ pub struct MemberRecord {
     /// Its labels.
     #[schema(value_type = BTreeMap<String, String>)]
     pub labels: StoredJson,
-    /// Its annotations, as last heard while firing.
+    /// Its annotations, as last received while firing.
     #[schema(value_type = BTreeMap<String, String>)]
     pub annotations: StoredJson,
     /// When its condition began.
@@ -131,11 +131,11 @@ pub struct MemberRecord {
     /// What Grafana adds: values and links; an empty object for other senders.
     #[schema(value_type = Object)]
     pub extras: StoredJson,
-    /// The event by which it was last heard; of an ended incident it may be gone from the log.
+    /// The last event that contained it; retention may have deleted it.
     pub event_id: String,
-    /// When it was first heard.
+    /// When it was first received.
     pub first_seen_at: Moment,
-    /// When it was last heard.
+    /// When it was last received.
     pub last_seen_at: Moment,
 }
 
@@ -155,37 +155,37 @@ pub struct TimelineRecord {
     pub detail: StoredJson,
 }
 
-/// What one channel knows of an incident, and why.
+/// What one channel was sent about an incident, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ChannelWhy {
     /// The channel.
     pub channel: String,
     /// The last decision in one sentence.
     pub why: String,
-    /// What it was last told; null before the first message.
-    pub told: Option<ToldRecord>,
-    /// When it is decided again although nothing happens.
+    /// What it was last sent; null before the first message.
+    pub last_sent: Option<LastSent>,
+    /// When it is decided again if nothing changes before.
     pub next_due_at: Option<Moment>,
     /// The last decision.
     pub decision: Option<DecisionRecord>,
 }
 
-/// What a channel was last told.
+/// The last message about an incident on a channel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct ToldRecord {
+pub struct LastSent {
     /// `firing` or `resolved`.
     #[schema(value_type = AlertStatus)]
     pub status: String,
     /// At which severity.
     #[schema(value_type = Severity)]
     pub severity: String,
-    /// When it was decided to tell it.
+    /// When it was decided to send it.
     pub at: Moment,
     /// By which notification.
     pub notification_id: String,
 }
 
-impl From<Told> for ToldRecord {
+impl From<Told> for LastSent {
     fn from(told: Told) -> Self {
         Self {
             status: told.status.as_str().to_owned(),
@@ -220,8 +220,8 @@ struct ConversationRow {
 
 impl ConversationRow {
     /// What was told; a text of another version of this program is not shown.
-    fn told(&self) -> Option<ToldRecord> {
-        serde_json::from_value::<Told>(self.told.as_ref()?.value()).ok().map(ToldRecord::from)
+    fn last_sent(&self) -> Option<LastSent> {
+        serde_json::from_value::<Told>(self.told.as_ref()?.value()).ok().map(LastSent::from)
     }
 }
 
@@ -290,27 +290,27 @@ impl Store {
     }
 }
 
-/// Puts together, channel by channel, what was said and what was last decided.
+/// Puts together, channel by channel, what was last sent and what was last decided.
 fn explain(conversations: Vec<ConversationRow>, decisions: Vec<DecisionRecord>) -> Vec<ChannelWhy> {
-    let mut told: BTreeMap<String, ConversationRow> =
+    let mut by_channel: BTreeMap<String, ConversationRow> =
         conversations.into_iter().map(|row| (row.channel.clone(), row)).collect();
     let mut channels: Vec<ChannelWhy> = decisions
         .into_iter()
         .map(|decision| {
-            let talk = told.remove(&decision.channel);
+            let talk = by_channel.remove(&decision.channel);
             ChannelWhy {
                 channel: decision.channel.clone(),
                 why: sentence(&decision),
                 next_due_at: talk.as_ref().and_then(|row| row.next_due_at),
-                told: talk.and_then(|row| row.told()),
+                last_sent: talk.and_then(|row| row.last_sent()),
                 decision: Some(decision),
             }
         })
         .collect();
-    channels.extend(told.into_values().map(|row| ChannelWhy {
-        told: row.told(),
+    channels.extend(by_channel.into_values().map(|row| ChannelWhy {
+        last_sent: row.last_sent(),
         channel: row.channel,
-        why: "nothing was decided yet".to_owned(),
+        why: "no decision yet".to_owned(),
         next_due_at: row.next_due_at,
         decision: None,
     }));
@@ -323,11 +323,11 @@ fn sentence(decision: &DecisionRecord) -> String {
     match (decision.outcome.as_str(), decision.until) {
         ("send", _) => {
             let kind = decision.kind.as_deref().unwrap_or("a message");
-            format!("told ({kind}) at {at}: {reason}")
+            format!("sent ({kind}) at {at}: {reason}")
         }
-        ("wait", Some(until)) => format!("held back until {until}: {reason}"),
-        ("wait", None) => format!("held back: {reason}"),
-        _ => format!("nothing to tell: {reason}"),
+        ("wait", Some(until)) => format!("waiting until {until}: {reason}"),
+        ("wait", None) => format!("waiting: {reason}"),
+        _ => format!("nothing to send: {reason}"),
     }
 }
 

@@ -30,7 +30,7 @@ use crate::domain::severity::Severity;
 pub struct NotificationSummary {
     /// Its id: stable over retries and redeliveries.
     pub id: String,
-    /// The channel it is owed to.
+    /// The channel it is sent to.
     pub channel: String,
     /// Why it is sent: `firing`, `updated`, `severity_raised`, `severity_lowered`,
     /// `reopened`, `repeated`, `acknowledged`, `resolved`, `test`, `folded`.

@@ -107,7 +107,7 @@ fn ended(id: String, by: &NewNotification) -> Superseded {
     Superseded {
         id,
         channel: by.channel.clone(),
-        reason: format!("nothing of it was sent before notification {} told the newer state", by.id),
+        reason: format!("superseded before it was sent: notification {} has the newer state", by.id),
         at: by.snapshot.at,
     }
 }

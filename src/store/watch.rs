@@ -172,7 +172,7 @@ impl Watch {
                 database,
                 error = error_chain,
                 "could not {work}, trying again: {advice}. Nothing that was accepted is lost, \
-                 senders are told to come again"
+                 senders will retry"
             );
         } else {
             tracing::error!(database, error = error_chain, "could not {work}, trying again");

@@ -104,79 +104,79 @@ impl Metrics {
         new.0.register("process_start_time_seconds", "When the process started", started);
 
         let inner = Inner {
-            events: new.add("events", "Inbound bodies by source and what became of them"),
+            events: new.add("events", "Received webhook bodies by source and result"),
             failed_events: new
-                .add("failed_events", "Events of which triage had to set something aside, or all of it"),
-            alerts: new.add("alerts", "Alerts taken from accepted events, by their own status"),
+                .add("failed_events", "Events that triage could not process, completely or in part"),
+            alerts: new.add("alerts", "Alerts of accepted events, by status"),
             entry_matches: new.add("alert_entry_matches", "Alerts by whether a catalog entry was found"),
             unmatched: new.add("unmatched_alerts", "Alerts without a catalog entry, by rule name"),
             unmatched_names: Mutex::default(),
             unknown_severities: new
-                .add("unknown_severity_alerts", "Alerts that name no severity, or one that is no known word"),
+                .add("unknown_severity_alerts", "Alerts with a missing or unknown severity"),
             broken_annotations: new.add(
                 "broken_annotations",
-                "Annotations that hold a template error of the rule instead of text",
+                "Annotations that contain a template error of the alerting rule",
             ),
             default_route: new
-                .add("default_route_notifications", "Messages that no child of the routing tree took"),
-            decisions: new.add("decisions", "Answers to whether a channel must be told"),
-            queue_depth: new.add("queue_depth", "Rows that wait for work"),
+                .add("default_route_notifications", "Notifications sent by the default route because no other route matched"),
+            decisions: new.add("decisions", "Notification decisions by outcome"),
+            queue_depth: new.add("queue_depth", "Rows waiting in the queue"),
             queue_oldest: new
-                .add("queue_oldest_age_seconds", "How long the oldest row that is due has waited"),
+                .add("queue_oldest_age_seconds", "Age of the oldest row that is due"),
             sends: new.add("sends", "Attempts to send, by channel and outcome"),
-            send_seconds: new.add_histogram("send_duration_seconds", "How long attempts took", || {
+            send_seconds: new.add_histogram("send_duration_seconds", "Duration of attempts", || {
                 Histogram::new(SEND_BUCKETS)
             }),
-            notifications: new.add("notifications", "Notifications that ended, by channel and end state"),
+            notifications: new.add("notifications", "Finished notifications by channel and final state"),
             latency: new.add_histogram(
                 "delivery_latency_seconds",
-                "From the receipt of the event to the delivery of a message about it",
+                "Time from receiving an event to delivering a message about it",
                 || Histogram::new(LATENCY_BUCKETS),
             ),
-            channel_queue_depth: new.add("channel_queue_depth", "Messages that wait for the channel"),
+            channel_queue_depth: new.add("channel_queue_depth", "Messages waiting for the channel"),
             channel_queue_oldest: new.add(
                 "channel_queue_oldest_age_seconds",
-                "How long the oldest message that waits for the channel has waited",
+                "Age of the oldest message waiting for the channel",
             ),
-            channel_healthy: new.add("channel_healthy", "Whether the channel takes messages: 1 or 0"),
+            channel_healthy: new.add("channel_healthy", "Whether the channel delivers messages: 1 or 0"),
             breaker_state: new.add(
                 "channel_breaker_state",
-                "Where the channel's circuit breaker stands: 1 for the present state, 0 for the others",
+                "State of the channel's circuit breaker: 1 for the current state, 0 for the others",
             ),
             breaker_opened: new
-                .add("channel_breaker_openings", "How often the channel's circuit breaker opened"),
+                .add("channel_breaker_openings", "Number of times the channel's circuit breaker opened"),
             fallbacks: new.add(
                 "fallback_notifications",
-                "Messages of the channel that its fallback channel was given instead",
+                "Messages of the channel sent through its fallback channel",
             ),
             template_failures: new
                 .add("template_failures", "Messages sent as built-in plain text because a template failed"),
             store_seconds: new.add_histogram(
                 "store_operation_duration_seconds",
-                "How long operations on the database took",
+                "Duration of database operations",
                 || Histogram::new(STORE_BUCKETS),
             ),
             http_seconds: new.add_histogram(
                 "http_request_duration_seconds",
-                "Requests served, by route, method and status code",
+                "HTTP requests by route, method and status code",
                 || Histogram::new(HTTP_BUCKETS),
             ),
             catalog_entries: new.add("catalog_entries", "Entries in the catalog"),
-            replicas: new.add("replicas", "Replicas that share the database and live, this one included"),
+            replicas: new.add("replicas", "Live replicas that share the database, including this one"),
             clock_ahead: new
-                .add("clock_ahead_seconds", "How far the clock of the database is ahead of this machine's"),
+                .add("clock_ahead_seconds", "How far the database clock is ahead of the clock of this machine"),
             reload_successful: new.add(
                 "config_last_reload_successful",
-                "Whether the last attempt to load the configuration worked: 1 or 0",
+                "Whether the last configuration reload succeeded: 1 or 0",
             ),
             reload_at: new.add(
                 "config_last_reload_success_timestamp_seconds",
-                "When the configuration was last loaded",
+                "When the configuration was last loaded successfully",
             ),
-            retention_deleted: new.add("retention_deleted_rows", "Outdated rows deleted, by table"),
+            retention_deleted: new.add("retention_deleted_rows", "Rows deleted by retention, by table"),
             retention_at: new.add(
                 "retention_last_run_timestamp_seconds",
-                "When this process last went through everything outdated",
+                "When retention last completed in this process",
             ),
             registry: new.0,
         };

@@ -89,10 +89,10 @@ pub fn decide(incident: &Incident, told: Option<&Told>, policy: &Policy, now: Ti
 
 fn decide_resolved(told: Option<&Told>, policy: &Policy) -> Decision {
     match told {
-        None => nothing("it ended before this channel was told that it fires"),
-        Some(told) if told.status == AlertStatus::Resolved => nothing("its end is told already"),
+        None => nothing("resolved before firing was sent to this channel"),
+        Some(told) if told.status == AlertStatus::Resolved => nothing("resolved was already sent"),
         Some(_) if policy.send_resolved == SendResolved::No => nothing("send_resolved is false"),
-        Some(_) => send(NotificationKind::Resolved, "it is over and this channel was told that it fires"),
+        Some(_) => send(NotificationKind::Resolved, "resolved, and firing was sent to this channel"),
     }
 }
 
@@ -107,7 +107,7 @@ fn decide_open(incident: &Incident, told: Option<&Told>, policy: &Policy, now: T
     if incident.severity > told.severity {
         return send(
             NotificationKind::SeverityRaised,
-            format!("its severity rose from {} to {}", told.severity, incident.severity),
+            format!("severity rose from {} to {}", told.severity, incident.severity),
         );
     }
     if let Some((kind, reason)) = lesser_change(incident, told, policy) {
@@ -115,7 +115,7 @@ fn decide_open(incident: &Incident, told: Option<&Told>, policy: &Policy, now: T
         return if now >= due {
             send(kind, reason)
         } else {
-            wait(due, format!("{reason}; group_interval holds it"))
+            wait(due, format!("{reason}; waiting for group_interval"))
         };
     }
     decide_repeat(told, policy, now)
@@ -123,42 +123,42 @@ fn decide_open(incident: &Incident, told: Option<&Told>, policy: &Policy, now: T
 
 fn decide_reopened(incident: &Incident, told: &Told, policy: &Policy, now: Timestamp) -> Decision {
     if incident.severity > told.severity {
-        let reason = format!("it fires again and rose from {} to {}", told.severity, incident.severity);
+        let reason = format!("firing again, and severity rose from {} to {}", told.severity, incident.severity);
         return send(NotificationKind::Reopened, reason);
     }
     let quiet_since = told.ended_untold.map_or(told.at, |ended| ended.max(told.at));
     let due = quiet_since.plus(policy.cooldown);
     if now < due {
-        return wait(due, "it fires again; cooldown holds it");
+        return wait(due, "firing again; waiting for cooldown");
     }
-    send(NotificationKind::Reopened, "it fires again after it had ended")
+    send(NotificationKind::Reopened, "firing again after it was resolved")
 }
 
 /// A change that may be folded with others for as long as the group interval.
 fn lesser_change(incident: &Incident, told: &Told, policy: &Policy) -> Option<(NotificationKind, String)> {
     if incident.severity < told.severity {
-        let reason = format!("its severity fell from {} to {}", told.severity, incident.severity);
+        let reason = format!("severity fell from {} to {}", told.severity, incident.severity);
         return Some((NotificationKind::SeverityLowered, reason));
     }
     if incident.tally.digest == told.digest {
         return None;
     }
     if incident.tally.joins > told.joins {
-        return Some((NotificationKind::Updated, "alerts joined it".to_owned()));
+        return Some((NotificationKind::Updated, "new alerts".to_owned()));
     }
     (policy.send_resolved == SendResolved::Yes)
-        .then(|| (NotificationKind::Updated, "some of its alerts ended".to_owned()))
+        .then(|| (NotificationKind::Updated, "some alerts resolved".to_owned()))
 }
 
 fn decide_repeat(told: &Told, policy: &Policy, now: Timestamp) -> Decision {
     let Some(repeat_interval) = policy.repeat_interval else {
-        return nothing("told already, and no longer routed here: only changes and the end follow");
+        return nothing("already sent, and no longer routed here: only changes and resolved follow");
     };
     let due = told.at.plus(repeat_interval);
     if now >= due {
-        return send(NotificationKind::Repeated, "it still fires and repeat_interval has passed");
+        return send(NotificationKind::Repeated, "still firing and repeat_interval has passed");
     }
-    wait(due, "told already; repeat_interval runs")
+    wait(due, "already sent; waiting for repeat_interval")
 }
 
 fn send(kind: NotificationKind, reason: impl Into<String>) -> Decision {

@@ -97,7 +97,7 @@ fn nothing_is_repeated_before_the_interval_and_exactly_at_it() {
 
     assert_eq!(
         decide(&incident, Some(&told), &policy(), due.minus(Duration::from_millis(1))),
-        Decision::Wait { until: due, reason: "told already; repeat_interval runs".into() }
+        Decision::Wait { until: due, reason: "already sent; waiting for repeat_interval".into() }
     );
     assert_eq!(kind(&decide(&incident, Some(&told), &policy(), due)), Some(NotificationKind::Repeated));
 }

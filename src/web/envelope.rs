@@ -235,11 +235,11 @@ impl Seen {
         let cause = self.cause.as_deref().unwrap_or_default();
         // What is amiss has a line of its own; this would be one for each request that meets it.
         if status == 503 && !is_first_for_a_while() {
-            tracing::debug!(%method, path, status, took_ms, cause, "told to come again");
+            tracing::debug!(%method, path, status, took_ms, cause, "request must be retried later");
         } else if status == 503 {
             tracing::warn!(
                 %method, path, status, took_ms, cause,
-                "told to come again; the next minute's requests that are told so are logged as debug"
+                "request must be retried later; more such requests in the next minute are logged at debug level"
             );
         } else if status >= 500 {
             tracing::error!(%method, path, status, took_ms, cause, "request failed");

@@ -11,7 +11,7 @@ use super::problem::{Kind, Problem};
 use super::state::AppState;
 use crate::telemetry::metrics;
 
-/// How long the database may take to give a sign of life.
+/// How long the database may take to answer.
 const PING_LIMIT: Duration = Duration::from_secs(2);
 
 /// Whether the process is alive. Asks for nothing but that; needs no token.
@@ -31,17 +31,17 @@ pub async fn healthy() -> &'static str {
 #[utoipa::path(
     get, path = "/-/ready", tag = "operation", operation_id = "get_readiness", security(()),
     responses(
-        (status = 200, description = "Ready to take alerts and to deliver", content_type = "text/plain", body = String),
+        (status = 200, description = "Ready to receive and deliver alerts", content_type = "text/plain", body = String),
     )
 )]
 pub async fn ready(state: web::Data<AppState>) -> Result<&'static str, Problem> {
     let stopped = state.operations.stopped_workers();
     if !stopped.is_empty() {
-        let detail = format!("these workers do not run: {}", stopped.join(", "));
+        let detail = format!("workers not running: {}", stopped.join(", "));
         return Err(Problem::new(Kind::Unavailable, detail));
     }
     if let Some(trouble) = state.store.watch().trouble() {
-        return Err(Problem::new(Kind::Unavailable, format!("the database does not serve {trouble}")));
+        return Err(Problem::new(Kind::Unavailable, format!("the database is unavailable {trouble}")));
     }
     if let Some(stalled) = state.store.watch().stalled(state.clock.now()) {
         return Err(Problem::new(Kind::Unavailable, stalled));
@@ -60,11 +60,11 @@ pub async fn ready(state: web::Data<AppState>) -> Result<&'static str, Problem> 
 #[utoipa::path(
     post, path = "/-/reload", tag = "operation", operation_id = "reload_configuration",
     responses(
-        (status = 200, description = "The new configuration is in force", content_type = "text/plain", body = String),
+        (status = 200, description = "The new configuration is active", content_type = "text/plain", body = String),
     )
 )]
 pub async fn reload(admin: Admin, state: web::Data<AppState>) -> Result<&'static str, Problem> {
-    tracing::info!(actor = admin.0.name, "reload asked for");
+    tracing::info!(actor = admin.0.name, "reload requested");
     match state.operations.reload().await {
         Ok(()) => Ok("OK\n"),
         Err(report) => Err(Problem::new(Kind::Validation, report)),

@@ -66,8 +66,8 @@ mod complete;
     ),
     tags(
         (name = "webhooks", description = "What alert senders post"),
-        (name = "notifications", description = "The delivery log: what was told to whom, why, and with what result"),
-        (name = "incidents", description = "What is wrong, what happened to it, and why each channel was told or not"),
+        (name = "notifications", description = "The delivery log: what was sent to whom, why, and with what result"),
+        (name = "incidents", description = "Open and resolved incidents, their timeline, and the notification decisions"),
         (name = "events", description = "Every body ever received"),
         (name = "channels", description = "Destinations and their health"),
         (name = "catalog", description = "What is known about models, prompts, pipelines and feature stores"),

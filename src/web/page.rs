@@ -88,7 +88,7 @@ pub fn encode(list: &str, key: &str) -> String {
 pub fn decode(list: &str, cursor: &str) -> Result<String, Problem> {
     try_decode(list, cursor).ok_or_else(|| {
         Problem::bad_request(
-            "the cursor is not one of this list: take next_cursor from its last answer as it is",
+            "the cursor does not belong to this list: use next_cursor of its last response unchanged",
         )
     })
 }

@@ -34,7 +34,7 @@ pub enum Kind {
     Unauthorized,
     /// The token may not do this.
     Forbidden,
-    /// There is no such thing.
+    /// Not found.
     NotFound,
     /// There is such a thing, but not with this method.
     MethodNotAllowed,
@@ -86,47 +86,47 @@ impl Kind {
     /// The last segment of `type`, the status, and the title: the one table.
     pub const fn facts(self) -> (&'static str, StatusCode, &'static str) {
         match self {
-            Self::BadRequest => ("bad-request", StatusCode::BAD_REQUEST, "The request cannot be understood"),
-            Self::Unauthorized => ("unauthorized", StatusCode::UNAUTHORIZED, "A valid token is needed"),
-            Self::Forbidden => ("forbidden", StatusCode::FORBIDDEN, "The token lacks the scope for this"),
-            Self::NotFound => ("not-found", StatusCode::NOT_FOUND, "There is no such thing"),
+            Self::BadRequest => ("bad-request", StatusCode::BAD_REQUEST, "Malformed request"),
+            Self::Unauthorized => ("unauthorized", StatusCode::UNAUTHORIZED, "Authentication required"),
+            Self::Forbidden => ("forbidden", StatusCode::FORBIDDEN, "Insufficient scope"),
+            Self::NotFound => ("not-found", StatusCode::NOT_FOUND, "Not found"),
             Self::MethodNotAllowed => {
-                ("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED, "The method is not allowed here")
+                ("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED, "Method not allowed")
             }
             Self::NotAcceptable => {
-                ("not-acceptable", StatusCode::NOT_ACCEPTABLE, "No format asked for can be given")
+                ("not-acceptable", StatusCode::NOT_ACCEPTABLE, "Not acceptable")
             }
             Self::RequestTimeout => {
-                ("request-timeout", StatusCode::REQUEST_TIMEOUT, "The request took too long to arrive")
+                ("request-timeout", StatusCode::REQUEST_TIMEOUT, "Request timeout")
             }
-            Self::Conflict => ("conflict", StatusCode::CONFLICT, "It contradicts what is there"),
+            Self::Conflict => ("conflict", StatusCode::CONFLICT, "Conflict"),
             Self::PreconditionFailed => {
-                ("precondition-failed", StatusCode::PRECONDITION_FAILED, "It was changed in between")
+                ("precondition-failed", StatusCode::PRECONDITION_FAILED, "Revision does not match")
             }
             Self::PayloadTooLarge => {
-                ("payload-too-large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large")
+                ("payload-too-large", StatusCode::PAYLOAD_TOO_LARGE, "Body too large")
             }
             Self::UnsupportedMediaType => (
                 "unsupported-media-type",
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "The body's type or encoding is not supported",
+                "Unsupported media type",
             ),
             Self::Validation => {
-                ("validation", StatusCode::UNPROCESSABLE_ENTITY, "The request is understood but wrong")
+                ("validation", StatusCode::UNPROCESSABLE_ENTITY, "Invalid request")
             }
             Self::PreconditionRequired => (
                 "precondition-required",
                 StatusCode::PRECONDITION_REQUIRED,
-                "The change must name the revision it is made to",
+                "Revision required",
             ),
             Self::Internal => {
-                ("internal", StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong in the server")
+                ("internal", StatusCode::INTERNAL_SERVER_ERROR, "Internal server error")
             }
             Self::BadGateway => {
-                ("bad-gateway", StatusCode::BAD_GATEWAY, "Another system did not answer properly")
+                ("bad-gateway", StatusCode::BAD_GATEWAY, "Bad gateway")
             }
             Self::Unavailable => {
-                ("unavailable", StatusCode::SERVICE_UNAVAILABLE, "The service cannot do this now")
+                ("unavailable", StatusCode::SERVICE_UNAVAILABLE, "Service unavailable")
             }
         }
     }
@@ -164,9 +164,9 @@ impl FieldError {
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 #[schema(example = json!({
     "type": "/problems/not-found",
-    "title": "There is no such thing",
+    "title": "Not found",
     "status": 404,
-    "detail": "no notification has the id \"0190\"",
+    "detail": "there is no notification \"0190\"",
     "request_id": "01990c1e-7c53-7d1c-8000-000000000000"
 }))]
 pub struct ProblemBody {
@@ -260,7 +260,7 @@ impl Problem {
 
     /// 500: a defect; `cause` goes to the log, not to the client.
     pub fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        let detail = "the server made a mistake; its log has the details under the request's id";
+        let detail = "internal error: find the details in the server log by this request id";
         Self { cause: Some(cause.into()), ..Self::new(Kind::Internal, detail) }
     }
 
@@ -350,7 +350,7 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::Conflict { .. } => Self::conflict(error.to_string()),
             _ if error.is_unavailable() => {
-                Self::unavailable("the database cannot serve now; try again later", error)
+                Self::unavailable("the database is unavailable: try again later", error)
             }
             _ => Self::internal(error),
         }
@@ -365,10 +365,10 @@ impl From<&JsonPayloadError> for Problem {
             }
             JsonPayloadError::ContentType => Self::new(
                 Kind::UnsupportedMediaType,
-                "the body must be JSON and say so: Content-Type: application/json",
+                "the body must be JSON, with Content-Type: application/json",
             ),
             JsonPayloadError::Deserialize(cause) if cause.is_data() => {
-                Self::new(Kind::Validation, format!("the body does not fit: {cause}"))
+                Self::new(Kind::Validation, format!("the body is invalid: {cause}"))
             }
             JsonPayloadError::Deserialize(cause) => {
                 Self::bad_request(format!("the body is not JSON: {}", json_fault(cause)))
@@ -388,7 +388,7 @@ impl From<&PayloadError> for Problem {
             }
             crowded if is_crowded(crowded) => Self::new(
                 Kind::Unavailable,
-                "the server is reading as many large bodies as it has memory for; send it again",
+                "the server is reading too many large bodies at once: send it again later",
             ),
             other => Self::bad_request(format!("the body could not be read: {other}")),
         }
@@ -399,7 +399,7 @@ impl From<&QueryPayloadError> for Problem {
     fn from(error: &QueryPayloadError) -> Self {
         match error {
             QueryPayloadError::Deserialize(cause) => {
-                Self::new(Kind::Validation, format!("the query parameters do not fit: {cause}"))
+                Self::new(Kind::Validation, format!("the query parameters are invalid: {cause}"))
             }
             other => Self::bad_request(other.to_string()),
         }
@@ -410,7 +410,7 @@ impl From<&UrlencodedError> for Problem {
     fn from(error: &UrlencodedError) -> Self {
         match error {
             UrlencodedError::Overflow { limit, .. } => Self::payload_too_large(*limit),
-            UrlencodedError::ContentType => Self::new(Kind::UnsupportedMediaType, "this takes a form alone"),
+            UrlencodedError::ContentType => Self::new(Kind::UnsupportedMediaType, "the body must be an HTML form"),
             UrlencodedError::Payload(cause) => Self::from(cause),
             other => Self::bad_request(format!("the form cannot be read: {other}")),
         }
@@ -419,7 +419,7 @@ impl From<&UrlencodedError> for Problem {
 
 impl From<&PathError> for Problem {
     fn from(_: &PathError) -> Self {
-        Self::new(Kind::NotFound, "there is nothing under this path")
+        Self::new(Kind::NotFound, "nothing exists at this path")
     }
 }
 

@@ -8,31 +8,31 @@ use super::problem::{Kind, Problem};
 /// What a kind of problem means and what helps.
 const fn advice(kind: Kind) -> &'static str {
     match kind {
-        Kind::BadRequest => "The request, its body or its cursor could not be read. The detail says where.",
+        Kind::BadRequest => "The request, its body or its cursor could not be parsed. The detail says where.",
         Kind::Unauthorized => {
             "Send a token of `auth.tokens` as `Authorization: Bearer TOKEN`, or as the password of basic authentication with the token's name as the user."
         }
         Kind::Forbidden => {
             "The token is known but lacks the scope named in the detail. `admin` includes every scope, `write` includes `read`."
         }
-        Kind::NotFound => "No path or no row of this name. Ids are never used again.",
-        Kind::MethodNotAllowed => "The path exists; the header `Allow` lists what can be done with it.",
+        Kind::NotFound => "No path or object has this name. Ids are never reused.",
+        Kind::MethodNotAllowed => "The path exists; the header `Allow` lists the allowed methods.",
         Kind::NotAcceptable => "Ask for application/json, application/x-ndjson or text/csv.",
         Kind::RequestTimeout => "The body did not arrive within `server.client_timeout`.",
-        Kind::Conflict => "The change contradicts what is stored, for instance a name that is taken.",
+        Kind::Conflict => "The change conflicts with what is stored, for example a name that is in use.",
         Kind::PreconditionFailed => {
-            "`If-Match` names a revision that is no longer the newest. Read it again, apply the change to that, and send its ETag."
+            "`If-Match` names a revision that is not the newest. Read it again, apply the change, and send the new ETag."
         }
         Kind::PayloadTooLarge => {
             "The body is larger than the limit named in the detail. For webhooks and imports it is `server.max_body_bytes`."
         }
-        Kind::UnsupportedMediaType => "Send the body uncompressed and in the type the API description names.",
-        Kind::Validation => "The field `errors` names every wrong field at once.",
-        Kind::PreconditionRequired => "Send `If-Match` with the ETag of the revision you mean to change.",
-        Kind::Internal => "A defect. The server's log has the details under the request id.",
-        Kind::BadGateway => "The other system refused or could not be understood. The detail says which.",
+        Kind::UnsupportedMediaType => "Send the body uncompressed and with a content type that the API description lists.",
+        Kind::Validation => "The field `errors` lists every invalid field.",
+        Kind::PreconditionRequired => "Send `If-Match` with the ETag of the revision to change.",
+        Kind::Internal => "A defect. Find the details in the server log by the request id.",
+        Kind::BadGateway => "Another system refused the request or answered with an error. The detail says which.",
         Kind::Unavailable => {
-            "Nothing was stored. Send the same again after the time in `Retry-After`; Alertmanager does so by itself."
+            "Nothing was stored. Retry after the time in `Retry-After`. Alertmanager retries by itself."
         }
     }
 }

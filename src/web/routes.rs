@@ -20,14 +20,14 @@ use super::{docs, health, openapi, problem_pages, ui, webhooks};
 const JSON_LIMIT: usize = 2 * 1024 * 1024;
 
 /// For who opens the webhook's address in a browser.
-const WEBHOOK_HINT: &str = "this is where Alertmanager posts: set it as the url of a webhook_configs entry; nothing is to be read here";
+const WEBHOOK_HINT: &str = "Alertmanager posts here: use this address as the url in webhook_configs; GET is not supported";
 
 /// Every path there is.
 fn table() -> Vec<Path> {
     let described = vec![
         path("/-/healthy").get(health::healthy),
         path("/-/ready").get(health::ready),
-        path("/-/reload").post(health::reload).hint("a reload changes things: use POST"),
+        path("/-/reload").post(health::reload).hint("to reload, use POST"),
         path("/metrics").get(health::metrics),
         path("/problems/{name}").get(problem_pages::page),
         path("/webhooks/alertmanager")
@@ -95,7 +95,7 @@ pub fn configure(config: &mut ServiceConfig) {
 
 async fn not_found(req: HttpRequest) -> Result<HttpResponse, Problem> {
     let path: String = req.path().chars().take(120).collect();
-    Err(Problem::new(Kind::NotFound, format!("there is nothing at {path:?}")))
+    Err(Problem::new(Kind::NotFound, format!("nothing exists at {path:?}")))
 }
 
 #[cfg(test)]

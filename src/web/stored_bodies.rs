@@ -36,7 +36,7 @@ pub async fn hold(bytes: i64) -> Result<Held, Problem> {
     match tokio::time::timeout(PATIENCE, ROOM.acquire_many(kib)).await {
         Ok(permit) => permit.map(Held).map_err(Problem::internal),
         Err(_) => {
-            Err(Problem::new(Kind::Unavailable, "other large events are being read: try again in a moment"))
+            Err(Problem::new(Kind::Unavailable, "too many large events are being read: try again in a moment"))
         }
     }
 }

@@ -125,7 +125,7 @@ pub fn refusal(error: IntakeError) -> Problem {
             Problem::new(Kind::Validation, error.to_string())
         }
         IntakeError::Unavailable => {
-            Problem::unavailable("the alert could not be stored now; send it again", error)
+            Problem::unavailable("the alert could not be stored: send it again later", error)
         }
     }
 }
@@ -138,7 +138,7 @@ fn encoding_problem(req: &HttpRequest) -> Option<Problem> {
         let encoding: String = encoding.chars().take(40).collect();
         Problem::new(
             Kind::UnsupportedMediaType,
-            format!("Content-Encoding {encoding:?} is not taken: send the body as it is (identity)"),
+            format!("Content-Encoding {encoding:?} is not supported: send the body uncompressed (identity)"),
         )
     })
 }

@@ -55,7 +55,7 @@ async fn a_replay_says_when_it_cannot_help(fresh: Fresh) {
     let again = answer.json()["event_id"].as_str().unwrap().to_owned();
     fail(&site, &again).await;
     let warning = replay(&again).await.json()["warning"].as_str().unwrap().to_owned();
-    assert!(warning.starts_with("it is a replay itself and failed, too; "), "{warning}");
+    assert!(warning.starts_with("it is a replay that failed too; "), "{warning}");
 }
 
 async fn failed_events_and_a_triage_that_hangs_are_red_on_the_overview(fresh: Fresh) {

@@ -140,9 +140,9 @@ async fn an_incident_says_why_each_channel_was_told(database: Fresh) {
     assert_eq!(shown["channels"][0]["channel"], "console");
     assert_eq!(
         shown["channels"][0]["why"],
-        "told (firing) at 2026-08-20T10:00:04.125Z: first word about it here"
+        "sent (firing) at 2026-08-20T10:00:04.125Z: first word about it here"
     );
-    assert_eq!(shown["channels"][0]["told"]["at"], "2026-08-20T10:00:04.125Z");
+    assert_eq!(shown["channels"][0]["last_sent"]["at"], "2026-08-20T10:00:04.125Z");
     assert_eq!(shown["channels"][0]["next_due_at"], "2026-08-20T14:00:04.125Z");
 }
 

@@ -98,7 +98,7 @@ fn the_end_is_shown_to_those_who_were_told() {
     desk.known("quiet", "real-04-resolved.json")
         .assert()
         .code(1)
-        .stdout(contains("this event has nothing to tell on quiet"));
+        .stdout(contains("this event leads to no message on quiet"));
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn without_a_catalog_it_says_what_was_not_looked_up() {
         .assert()
         .success()
         .stdout(predicate::str::starts_with("console\n"))
-        .stderr(contains("the catalog was not consulted").and(contains("entry.kind")));
+        .stderr(contains("no catalog was given").and(contains("entry.kind")));
     routes_test(&folder, &["severity=warning", "entry.kind=llm", "version=1"])
         .assert()
         .stdout(predicate::str::starts_with("llm-chat\n"))
@@ -132,7 +132,7 @@ async fn a_running_server_is_asked_for_its_catalog_and_its_page_answers_the_same
         ("version%3D3", "hit"),
     ] {
         let page = page(&site, asked).await;
-        let answer = page.split("Where they go").nth(1).and_then(|rest| rest.split("</p>").next()).unwrap();
+        let answer = page.split("<h3>Result").nth(1).and_then(|rest| rest.split("</p>").next()).unwrap();
         assert!(answer.contains(&format!("/channels/{channel}\"")), "{asked}: {answer}");
     }
     assert!(page(&site, "mp.status%3Dopen").await.contains("firing or resolved"));

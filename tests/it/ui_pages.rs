@@ -220,11 +220,11 @@ async fn who_was_told_of_the_same_change_is_given_the_same_page_but_nobody_elses
     };
 
     let first = read("write", "7.").await;
-    assert!(first.text().contains("/channels/alpha") && first.text().contains("Send ticked again"));
+    assert!(first.text().contains("/channels/alpha") && first.text().contains("Resend selected"));
     site.tell(&told("beta", "Second")).await;
     assert_eq!(read("write", "7.").await.text(), first.text(), "written once for this change");
     let reader = read("read", "7.").await;
-    assert!(!reader.text().contains("Send ticked again"), "another's page is another page");
+    assert!(!reader.text().contains("Resend selected"), "another's page is another page");
     assert!(read("write", "8.").await.text().contains("/channels/beta"), "the next change is seen");
     assert!(
         read("write", "7.").await.text().contains("/channels/beta"),
@@ -464,7 +464,7 @@ async fn every_list_is_shown_whatever_the_database(database: Fresh) {
     let incident = site.get_page(&format!("/incidents/{}", ids.incident)).await;
     assert!(incident.contains("LatencyHigh") && incident.contains("p99 is 2.4 s"), "{incident}");
     let message = site.get_page(&format!("/notifications/{}", ids.notification)).await;
-    assert!(message.contains("Send again") && message.contains(&ids.incident), "{message}");
+    assert!(message.contains("Resend") && message.contains(&ids.incident), "{message}");
 }
 
 async fn a_commit_by_anybody_is_noticed(database: Fresh) {

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use super::remote::ServerArgs;
 use crate::config::Scope;
 
-/// Print the catalog of a running server as a document that imports without difference.
+/// Print the catalog of a running server as a document for `catalog import`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   modelpager catalog export > catalog.yml

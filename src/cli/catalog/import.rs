@@ -15,24 +15,23 @@ use crate::catalog::reading::{place, read_checked_document};
 use crate::config::Scope;
 use crate::domain::clock::{Clock as _, SystemClock};
 
-/// Bring a catalog file into a running server and print what changed.
+/// Import a catalog file into a running server and print the changes.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   modelpager catalog import --dry-run catalog.yml
   modelpager catalog import --config modelpager.yml --prune catalog.yml
   MODELPAGER_TOKEN=… modelpager catalog import --server https://pager.example.org catalog.yml
 
-Entries are created or replaced; versions and deployments join the histories. Exits 1 when
-a field is wrong, and then nothing was changed, or the server refuses. More than about 256
-changed entries are written in several steps: an import that is cut short keeps those made,
-and the same file again does the rest.")]
+Entries are created or replaced; versions and deployments are added to the histories. Exits 1 when
+a field is invalid (then nothing is changed) or the server refuses. More than about 256 changes
+are written in several steps: after an interrupted import, import the same file again.")]
 pub(super) struct Args {
     #[command(flatten)]
     file: FileArg,
     /// Only print what would change.
     #[arg(long)]
     dry_run: bool,
-    /// Delete entries that the file does not have.
+    /// Delete entries that are not in the file.
     #[arg(long)]
     prune: bool,
     #[command(flatten)]
@@ -64,7 +63,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> 
         }
     };
     let report: ImportReport =
-        serde_json::from_slice(&answer).context("the server's answer is not an import report")?;
+        serde_json::from_slice(&answer).context("the response of the server is not an import report")?;
     if args.format.json {
         crate::cli::print_json(out, &report)?;
     } else {

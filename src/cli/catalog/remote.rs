@@ -127,7 +127,7 @@ impl Remote {
     fn body(&self, answer: Answer) -> Result<Vec<u8>, Refusal> {
         let other = |message: String| Refusal::Other(anyhow::Error::msg(message));
         if answer.body_end != BodyEnd::Complete {
-            return Err(other(format!("the answer of {} broke off", self.base)));
+            return Err(other(format!("the response of {} was cut off", self.base)));
         }
         if (200..300).contains(&answer.status) {
             return Ok(answer.body);
@@ -162,6 +162,6 @@ fn block_on(exchange: impl Future<Output = Result<Answer, Failure>>) -> anyhow::
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match runtime.block_on(exchange) {
         Ok(answer) => Ok(answer),
-        Err(failure) => bail!("{failure}; is the server running? name it with --server"),
+        Err(failure) => bail!("{failure}; is the server running? set its address with --server"),
     }
 }

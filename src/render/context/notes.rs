@@ -64,7 +64,7 @@ pub(super) fn of(snapshot: &Snapshot, version_note: &str, now: Timestamp) -> Vec
     notes.extend(broken_annotations(snapshot));
     let late = now.since(snapshot.at);
     if late >= LATE {
-        notes.push(format!("this message is late: it was decided {} ago", words::duration(late)));
+        notes.push(format!("this message is late: it was created {} ago", words::duration(late)));
     }
     notes
 }
@@ -76,7 +76,7 @@ fn stands_in(stands_in: &StandsIn) -> String {
             let reason = fit(&clean_line(reason), 300, Unit::Chars, ELLIPSIS).into_owned();
             format!("sent here because {channel} could not deliver: {reason}")
         }
-        None => format!("told here too because {channel} could not deliver the beginning"),
+        None => format!("also sent here because {channel} could not deliver the firing message"),
     }
 }
 
@@ -85,12 +85,12 @@ fn overtaken(snapshot: &Snapshot, overtook: &Overtaken) -> String {
     let since = words::clock_time(overtook.since, snapshot.at);
     if snapshot.status == AlertStatus::Resolved && overtook.holds_the_begin() {
         return format!(
-            "it began and ended before this channel could be told; told first and last now, owed since {since}"
+            "started and resolved before this channel could be notified; delayed since {since}"
         );
     }
     let kinds: Vec<String> = overtook.kinds.iter().map(|kind| kind.as_str().replace('_', " ")).collect();
     let messages = words::counted(overtook.count, "message");
-    format!("stands for {messages} more that could not be sent since {since}: {}", kinds.join(", "))
+    format!("replaces {messages} that could not be sent since {since}: {}", kinds.join(", "))
 }
 
 fn end(snapshot: &Snapshot) -> Option<String> {
@@ -100,10 +100,10 @@ fn end(snapshot: &Snapshot) -> Option<String> {
         ResolveReason::Person => Some("resolved by a person, not by the alert".to_owned()),
         ResolveReason::Stale => {
             if incident.source == GRAFANA_TEST {
-                return Some("Grafana's test alert, ended here: Grafana never ends it".to_owned());
+                return Some("Grafana's test alert, resolved here: Grafana never resolves it".to_owned());
             }
             let silent = incident.resolved_at.unwrap_or(snapshot.at).since(incident.last_seen_at);
-            Some(format!("resolved as stale: nothing was heard of it for {}", words::duration(silent)))
+            Some(format!("resolved as stale: no alerts received for {}", words::duration(silent)))
         }
     }
 }

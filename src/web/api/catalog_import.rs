@@ -53,7 +53,7 @@ impl ImportQuery {
 }
 
 /// Makes the catalog as a document has it: entries are created or replaced; versions and
-/// deployments join the histories and are never taken away. YAML and JSON are told apart by
+/// deployments are added to the histories and never deleted. YAML and JSON are recognized by
 /// themselves.
 ///
 /// Everything is checked first: with one wrong field nothing is written. What differs is then
@@ -84,7 +84,7 @@ pub async fn import(
     if !is_document(&req) {
         return Err(Problem::new(
             Kind::UnsupportedMediaType,
-            "an import is YAML or JSON and says so: Content-Type: application/yaml or application/json",
+            "an import must be YAML or JSON, with Content-Type: application/yaml or application/json",
         ));
     }
     let options = query.into_inner().options()?;
@@ -173,7 +173,7 @@ pub async fn export_as(query: ExportQuery, state: &AppState) -> Result<HttpRespo
 /// The turn to import, or that another has it.
 fn turn(catalog: &CatalogService) -> Result<OwnedMutexGuard<()>, Problem> {
     catalog.begin_import().ok_or_else(|| {
-        let detail = "another import is under way; try again when it has ended";
+        let detail = "another import is running: try again when it has finished";
         Problem::unavailable(detail, "only one import is read at a time")
     })
 }

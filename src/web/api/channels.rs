@@ -84,7 +84,7 @@ pub struct ChannelView {
     pub delivered: i64,
     /// Messages given up, ever.
     pub failed: i64,
-    /// Messages owed to it.
+    /// Messages that wait for it.
     pub waiting: i64,
     /// When the oldest of them was decided.
     pub oldest_waiting_at: Option<Moment>,
@@ -249,7 +249,7 @@ fn state_of(channel: &ChannelConfig, health: Option<&ChannelHealth>, now: Timest
 #[utoipa::path(
     post, path = "/api/v1/channels/{name}/test", tag = "channels", operation_id = "test_channel",
     params(("name" = String, Path, description = "The channel's name", example = "ml-alerts")),
-    responses((status = 200, description = "How it ended", body = TestResult))
+    responses((status = 200, description = "The result", body = TestResult))
 )]
 pub async fn test(
     who: Admin,
@@ -280,7 +280,7 @@ pub async fn try_out(state: &AppState, actor: &str, name: &str) -> Result<Trial,
 #[utoipa::path(
     post, path = "/api/v1/channels/{name}/reset", tag = "channels", operation_id = "reset_channel",
     params(("name" = String, Path, description = "The channel's name", example = "ml-alerts")),
-    responses((status = 200, description = "The channel as it stands now", body = ChannelView))
+    responses((status = 200, description = "The channel after the change", body = ChannelView))
 )]
 pub async fn reset(
     who: Admin,

@@ -124,7 +124,7 @@ pub async fn list(
 #[utoipa::path(
     get, path = "/api/v1/events/{id}", tag = "events", operation_id = "get_event",
     params(("id" = String, Path, description = "The event's id")),
-    responses((status = 200, description = "The event as it came", body = EventDocument))
+    responses((status = 200, description = "The event as received", body = EventDocument))
 )]
 pub async fn get(
     _: Read,
@@ -186,8 +186,8 @@ pub fn replay_warning(event: &EventSummary) -> Option<String> {
     if event.state != "failed" {
         return None;
     }
-    let before = if event.replay_of.is_some() { "it is a replay itself and failed, too; " } else { "" };
-    Some(format!("{before}a replay fails again until the reason is mended: {}", event.reason))
+    let before = if event.replay_of.is_some() { "it is a replay that failed too; " } else { "" };
+    Some(format!("{before}a replay fails again until the cause is fixed: {}", event.reason))
 }
 
 /// Whether its body was kept whole. Of a rejected one only the head is.

@@ -1,4 +1,4 @@
-//! `/api/v1/incidents`: what is wrong, what happened to it, and why each channel was told
+//! `/api/v1/incidents`: what is wrong, what happened to it, and what each channel was sent
 //! or not.
 
 use actix_web::web;
@@ -99,7 +99,7 @@ pub struct IncidentDocument {
     members: Vec<MemberRecord>,
     /// What happened, oldest first; at most the newest 1,000.
     timeline: Vec<TimelineRecord>,
-    /// Why each channel was told or not.
+    /// The last notification decision of each channel.
     channels: Vec<ChannelWhy>,
 }
 
@@ -153,7 +153,7 @@ pub async fn list(
     Ok(web::Json(Page { items, next_cursor: page.next_cursor }))
 }
 
-/// One incident: its member alerts, its timeline, and why each channel was told or not.
+/// One incident: its alerts, its timeline, and the last notification decision of each channel.
 ///
 /// # Errors
 /// 404 for an unknown id.

@@ -1,4 +1,4 @@
-//! `/api/v1/notifications`: the delivery log. What was told to whom, why, with what
+//! `/api/v1/notifications`: the delivery log. What was sent to whom, why, with what
 //! result; and telling it again.
 
 use std::collections::VecDeque;
@@ -173,7 +173,7 @@ pub struct Redelivered {
     post, path = "/api/v1/notifications/{id}/redeliver", tag = "notifications",
     operation_id = "redeliver_notification",
     params(("id" = String, Path, description = "The notification's id")),
-    responses((status = 202, description = "It waits for its channel anew", body = Redelivered))
+    responses((status = 202, description = "Queued again for its channel", body = Redelivered))
 )]
 pub async fn redeliver(
     who: Write,
@@ -194,7 +194,7 @@ pub async fn send_again(state: &AppState, actor: &str, id: &str) -> Result<Redel
     let channel = found.summary.channel;
     if state.dispatcher.plan().channel(&channel).is_none() {
         let detail =
-            format!("its channel {channel:?} is not configured or is disabled: nothing would send it");
+            format!("its channel {channel:?} is not configured or is disabled");
         return Err(Problem::conflict(detail));
     }
     let now = state.clock.now();
@@ -206,7 +206,7 @@ pub async fn send_again(state: &AppState, actor: &str, id: &str) -> Result<Redel
             Ok(Redelivered { id: id.to_owned(), channel, state: "pending", series })
         }
         Redelivery::Unfinished => {
-            Err(Problem::conflict("it is still being delivered: wait for its end, then ask again"))
+            Err(Problem::conflict("it is still being delivered: try again when it has finished"))
         }
         Redelivery::NotFound => Err(Problem::not_found("notification", id)),
     }

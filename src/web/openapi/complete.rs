@@ -97,21 +97,21 @@ fn add_errors(path: &str, operation: &mut Map<String, Value>, told: &BTreeMap<u1
     // Where nothing is said the requirements of the whole description hold.
     let needs_token = operation.get("security").is_none_or(|schemes| *schemes != json!([{}]));
     if needs_token {
-        add(Kind::Unauthorized, "No token, or an unknown one");
+        add(Kind::Unauthorized, "No token, or an invalid one");
         add(Kind::Forbidden, "The token lacks the scope for this");
     }
     if operation.contains_key("parameters") {
-        add(Kind::Validation, "A parameter is wrong; `errors` names each");
+        add(Kind::Validation, "Invalid parameters; `errors` lists each");
     }
     if operation.contains_key("requestBody") {
-        add(Kind::BadRequest, "The body cannot be read");
+        add(Kind::BadRequest, "The body cannot be parsed");
         add(Kind::RequestTimeout, "The body took too long to arrive");
         add(Kind::PayloadTooLarge, "The body is larger than the limit");
-        add(Kind::UnsupportedMediaType, "The body is of a type or in an encoding that is not taken");
-        add(Kind::Validation, "A field or parameter is wrong; `errors` names each");
+        add(Kind::UnsupportedMediaType, "The content type or encoding of the body is not supported");
+        add(Kind::Validation, "Invalid fields or parameters; `errors` lists each");
     }
     if needs_token && path.starts_with("/api/") {
-        add(Kind::Unavailable, "The database cannot serve now; try again later");
+        add(Kind::Unavailable, "The database is unavailable; try again later");
     }
     for (status, words) in told {
         let kind = StatusCode::from_u16(*status).map(Kind::from_status).unwrap_or(Kind::BadRequest);
@@ -123,7 +123,7 @@ fn add_errors(path: &str, operation: &mut Map<String, Value>, told: &BTreeMap<u1
     }
     responses.insert(
         "default".to_owned(),
-        problem("Any other error: its types are explained under `/problems/{name}`"),
+        problem("Any other error; `/problems/{name}` explains each type"),
     );
 }
 

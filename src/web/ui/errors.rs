@@ -32,7 +32,7 @@ pub fn page(req: &HttpRequest, problem: &Problem, request_id: &str) -> HttpRespo
                 ul { @for error in problem.fields() { li { code { (error.field) } ": " (error.message) } } }
             }
             p.quiet { "Request " code { (request_id) } }
-            p { a.button href="/" { "To the overview" } }
+            p { a.button href="/" { "Go to overview" } }
         } }
     };
     let mut response = shell::public(status, &Taste::of(req), &Page { title, main });

@@ -31,7 +31,7 @@ pub fn paths() -> Vec<Path> {
 
 async fn live(_: Viewer, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
     let Some(view) = state.live_views.open() else {
-        let detail = format!("the service stops, or {MOST_VIEWS} live views are open already");
+        let detail = format!("the service is stopping, or {MOST_VIEWS} live views are already open");
         return Err(Problem::new(Kind::Unavailable, detail));
     };
     Ok(HttpResponse::Ok()

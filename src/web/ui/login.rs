@@ -57,7 +57,7 @@ async fn log_in(
         Err(refusal) => {
             let why = match refusal.kind() {
                 Kind::Forbidden => refusal.to_string(),
-                _ => "this is no token of this server".to_owned(),
+                _ => "Invalid token".to_owned(),
             };
             return Ok(page(StatusCode::UNPROCESSABLE_ENTITY, &req, &form.next, Some(&why)));
         }
@@ -114,7 +114,7 @@ fn form(next: &str, wrong: Option<&str>) -> Markup {
     html! {
         div.card.login { div.body {
             h1 { "Log in" }
-            p.quiet { "With a token that may at least read (" code { "auth.tokens" } " of the configuration)." }
+            p.quiet { "Use a token with at least the scope read (" code { "auth.tokens" } " in the configuration)." }
             form method="post" action="/login" {
                 input type="hidden" name="next" value=(next);
                 div.field {

@@ -30,7 +30,7 @@ struct Preferences {
 async fn keep(_: Asker, Form(form): Form<Preferences>) -> Result<HttpResponse, Problem> {
     let zone = form.zone.trim();
     if !zone.is_empty() && TimeZone::get(zone).is_err() {
-        let message = format!("{zone:?} is no time zone: write one like Europe/Berlin, or nothing");
+        let message = format!("{zone:?} is not a time zone: use a name such as Europe/Berlin, or leave it empty");
         return Err(Problem::validation(vec![FieldError::new("zone", message)]));
     }
     let theme = if matches!(form.theme.as_str(), "light" | "dark") { form.theme.as_str() } else { "" };

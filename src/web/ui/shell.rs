@@ -150,16 +150,16 @@ fn foot(viewer: Option<&Viewer>, taste: &Taste) -> Markup {
             a href="/docs" { "API" }
             @if viewer.is_some() { form method="post" action="/preferences" {
                 input type="hidden" name="next" value=(here);
-                label for="theme" { "Colours" }
+                label for="theme" { "Theme" }
                 select #theme name="theme" {
-                    @for (value, name) in [("", "as the system"), ("light", "light"), ("dark", "dark")] {
+                    @for (value, name) in [("", "System"), ("light", "Light"), ("dark", "Dark")] {
                         option value=(value) selected[taste.theme == value] { (name) }
                     }
                 }
                 label for="zone" { "Time zone" }
-                input #zone name="zone" size="18" placeholder="the browser's"
+                input #zone name="zone" size="18" placeholder="Browser default"
                     value=(if taste.zone_chosen { taste.zone_name.as_str() } else { "" });
-                button.small type="submit" { "Keep" }
+                button.small type="submit" { "Save" }
                 span { "Times are in " (taste.zone_name) }
             } }
         }

@@ -35,7 +35,7 @@ async fn who_follows_the_first_steps_sees_the_first_alert_arrive() {
     browser.wait_for_text("#overview-incidents", "ModelLatencyHigh").await;
     browser.wait_for_text("#overview-sources", "modelpager").await;
     browser.click_link("ModelLatencyHigh").await;
-    browser.wait_for_text("#incident-why", "told: firing").await;
+    browser.wait_for_text("#incident-why", "notified: firing").await;
     browser.wait_for_text("#incident-messages", "p99 latency is 2.4 s").await;
     finish(&browser).await;
 }
@@ -79,7 +79,7 @@ async fn the_catalog_is_managed_from_the_page() {
         .fill("#document", "entries:\n  - {slug: churn, owner: bob}\n  - {slug: fraud-detector, owner: eve}")
         .await;
     browser.click("button[value=compare]").await;
-    browser.wait_for_text("h2", "What would change").await;
+    browser.wait_for_text("h2", "Preview of changes").await;
     browser.wait_for_text("main", "1 created, 1 changed").await;
     browser.screenshot("import-compared").await;
     assert_eq!(browser.accessibility_violations().await, Vec::<String>::new());
@@ -120,7 +120,7 @@ async fn the_delivery_log_is_searched_read_and_sent_again() {
     browser.wait_for_text("#notification-attempts", "accepted").await;
     browser.eval("window.confirm = () => true").await;
     browser.click(".head .actions button").await;
-    browser.wait_for_text("[role=status]", "On its way again").await;
+    browser.wait_for_text("[role=status]", "Resending").await;
     browser.wait_for_text("#notification-attempts", "series 2").await;
     finish(&browser).await;
 }
@@ -163,7 +163,7 @@ async fn everything_works_without_javascript() {
     browser.goto(&stage.url("/notifications?state=delivered&channel=mail")).await;
     browser.click("#notifications input[type=checkbox]").await;
     browser.click(".pager button").await;
-    browser.wait_for_text("[role=status]", "On its way again").await;
+    browser.wait_for_text("[role=status]", "Resending").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

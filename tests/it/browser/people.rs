@@ -29,7 +29,7 @@ async fn who_logs_in_is_led_to_where_they_wanted_and_sees_what_they_may() {
 
     browser.fill("#token", "a-token-of-nobody").await;
     browser.submit(".login form").await;
-    browser.wait_for_text("#wrong", "no token of this server").await;
+    browser.wait_for_text("#wrong", "Invalid token").await;
     browser.fill("#token", READER).await;
     browser.submit(".login form").await;
     browser.wait_for_text("h1", "churn").await;

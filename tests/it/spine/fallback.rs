@@ -130,7 +130,7 @@ async fn what_failed_for_good_goes_through_the_fallback_once(fresh: Fresh) {
     assert!(told.contains("sent here because hook could not deliver: the provider refused it"), "{told}");
     let original = &stage.of_channel("hook").await[0];
     assert_eq!(original.state, "failed");
-    assert!(original.reason.ends_with("; told through back instead"), "{}", original.reason);
+    assert!(original.reason.ends_with("; sent through back instead"), "{}", original.reason);
     let stand_in = &stage.of_channel("back").await[0];
     assert_eq!(stand_in.fallback_of.as_ref(), Some(&original.id));
     let logged = stage.world.store.find_notification(&original.id).await.unwrap().unwrap();
@@ -175,7 +175,7 @@ async fn what_waits_goes_through_the_fallback_after_the_time_set(fresh: Fresh) {
     let told = text_told(&stage.back, 1);
     assert!(told.contains("sent here because hook could not deliver: it has not delivered since"), "{told}");
     let reason = &stage.of_channel("hook").await[1].reason;
-    assert!(reason.starts_with("told through back instead: it has not delivered since"), "{reason}");
+    assert!(reason.starts_with("sent through back instead: it has not delivered since"), "{reason}");
 
     let sends = stage.hook.http().requests().len();
     stage.hook.http().always(Step::usual());

@@ -36,17 +36,17 @@ pub fn detail(viewer: &Viewer, shown: &Shown) -> Markup {
         (head(viewer, shown))
         div.grid {
             div.wide.stack {
-                @if !entry.description.is_empty() { (table::card("What it is", html! { p { (entry.description) } })) }
+                @if !entry.description.is_empty() { (table::card("Description", html! { p { (entry.description) } })) }
                 div #entry-incidents data-live { (recent(viewer, shown)) }
                 (history(viewer, shown))
                 @if !entry.runbook.is_empty() {
                     section.card { header { h2 { "Runbook" } } div.body.prose { (markdown::render(&entry.runbook)) } }
                 }
-                (table::card("Who changed it", audit(viewer, &shown.audit)))
+                (table::card("Change history", audit(viewer, &shown.audit)))
             }
             div.third.stack {
-                (table::card("Facts", facts(viewer, shown)))
-                (table::card("How its alerts are recognised", recognised(entry)))
+                (table::card("Details", facts(viewer, shown)))
+                (table::card("Alert matching", recognised(entry)))
             }
         }
     }
@@ -83,9 +83,9 @@ fn recent(viewer: &Viewer, shown: &Shown) -> Markup {
         section.card {
             header {
                 h2 { "Incidents" }
-                a href=(Address::to("/incidents").with("entry", &shown.stored.entry.slug).href()) { "All of this entry" }
+                a href=(Address::to("/incidents").with("entry", &shown.stored.entry.slug).href()) { "All incidents" }
             }
-            @if rows.is_empty() { (table::nothing("None on record.")) }
+            @if rows.is_empty() { (table::nothing("None.")) }
             @else { (table::table("entry-incidents-table", "Incidents, newest first", false, &incidents::COLUMNS, &rows)) }
         }
     }
@@ -97,11 +97,11 @@ fn history(viewer: &Viewer, shown: &Shown) -> Markup {
     let mut points: Vec<(Timestamp, String)> = deployed.chain(lived).collect();
     points.sort();
     points.dedup();
-    let said = format!("{} versions and deployments on a line of time", points.len());
+    let said = format!("Timeline of {} versions and deployments", points.len());
     html! {
         section.card {
             header { h2 { "Versions and deployments" } }
-            @if points.is_empty() { (table::nothing("None reported. A pipeline reports one by POST to the entry's deployments.")) }
+            @if points.is_empty() { (table::nothing("None recorded. A pipeline can record one with POST to the entry's deployments.")) }
             @else {
                 div.body { (chart::points(viewer, &said, &points)) }
                 (deployments(viewer, &shown.deployments))
@@ -185,7 +185,7 @@ fn facts(viewer: &Viewer, shown: &Shown) -> Markup {
         rows.push(("Tags", code::labels(&tags)));
     }
     rows.push(("Created", moment::clock(viewer, shown.stored.created_at)));
-    rows.push(("Changed", moment::clock(viewer, shown.stored.updated_at)));
+    rows.push(("Updated", moment::clock(viewer, shown.stored.updated_at)));
     table::facts(&rows)
 }
 
@@ -200,10 +200,10 @@ fn address(url: &str) -> Markup {
 
 fn recognised(entry: &Entry) -> Markup {
     html! {
-        p { "By the name " code { (entry.slug) } " in a label that names a model" @if !entry.aliases.is_empty() { ", or by" } }
+        p { "A model label with the value " code { (entry.slug) } @if !entry.aliases.is_empty() { " or one of these aliases:" } }
         @if !entry.aliases.is_empty() { ul.labels { @for alias in &entry.aliases { li { (alias) } } } }
         @for matcher in &entry.matchers {
-            p { "By matchers of priority " (matcher.priority) ":" }
+            p { "Matchers, priority " (matcher.priority) ":" }
             ul.labels { @for one in &matcher.matchers { li { (one) } } }
         }
     }
@@ -211,7 +211,7 @@ fn recognised(entry: &Entry) -> Markup {
 
 fn audit(viewer: &Viewer, records: &[AuditRecord]) -> Markup {
     html! {
-        @if records.is_empty() { p.quiet { "Nothing is on record." } }
+        @if records.is_empty() { p.quiet { "None." } }
         ol.timeline {
             @for record in records {
                 li {

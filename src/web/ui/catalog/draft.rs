@@ -28,22 +28,22 @@ type Described = (&'static str, &'static str, &'static str, Form);
 
 const ABOUT: [Described; 9] = [
     ("slug", "Slug", "the name in addresses and labels: lower-case letters, digits, - _ .", Form::Line),
-    ("display_name", "Name", "the name people use", Form::Line),
+    ("display_name", "Name", "display name", Form::Line),
     ("kind", "Kind", "", Form::Kind),
-    ("tier", "Tier", "how much it matters", Form::Tier),
-    ("owner", "Owner", "the person or rota that answers for it", Form::Line),
+    ("tier", "Tier", "business importance", Form::Tier),
+    ("owner", "Owner", "the responsible person or rota", Form::Line),
     ("team", "Team", "", Form::Line),
     ("environment", "Environment", "production, staging, …", Form::Line),
     ("current_version", "Live version", "filled from deployments when empty", Form::Line),
-    ("business_impact", "Impact", "what it costs when it is down", Form::Line),
+    ("business_impact", "Impact", "business impact of an outage", Form::Line),
 ];
 const MORE: [Described; 9] = [
     ("description", "Description", "one paragraph", Form::Text(3)),
-    ("runbook_url", "Runbook address", "may hold {{alertname}} and other fields of the message", Form::Line),
+    ("runbook_url", "Runbook URL", "may contain {{alertname}} and other message fields", Form::Line),
     ("runbook", "Runbook", "Markdown", Form::Text(10)),
-    ("links", "Links", "YAML, one a line: dashboard: https://…", Form::Yaml(4)),
-    ("endpoint_url", "Endpoint", "where it serves", Form::Line),
-    ("aliases", "Aliases", "other names it is known by in labels, one a line", Form::Lines),
+    ("links", "Links", "YAML, one per line: dashboard: https://…", Form::Yaml(4)),
+    ("endpoint_url", "Endpoint", "serving URL", Form::Line),
+    ("aliases", "Aliases", "other label values that mean this entry, one per line", Form::Lines),
     (
         "matchers",
         "Matchers",
@@ -51,7 +51,7 @@ const MORE: [Described; 9] = [
         Form::Yaml(4),
     ),
     ("contacts", "Contacts", "YAML: - {name: \"#ml-oncall\", kind: slack}", Form::Yaml(3)),
-    ("tags", "Tags", "YAML, one a line: domain: payments", Form::Yaml(3)),
+    ("tags", "Tags", "YAML, one per line: domain: payments", Form::Yaml(3)),
 ];
 
 impl Draft {

@@ -59,7 +59,7 @@ pub async fn create(who: Editor, form: Pairs, state: web::Data<AppState>) -> Res
     match state.catalog.create(&who.0.actor.name, entry).await {
         Ok(stored) => Ok(shell::see_other(format!("{}?done=created", address(&stored.entry.slug)))),
         Err(CatalogError::Exists(slug)) => {
-            refuse(vec![FieldProblem::new("slug", format!("there is an entry {slug:?} already"))])
+            refuse(vec![FieldProblem::new("slug", format!("an entry {slug:?} already exists"))])
         }
         Err(CatalogError::Invalid(problems)) => refuse(problems),
         Err(error) => Err(error.into()),
@@ -135,9 +135,9 @@ pub async fn delete(
 /// What a form did, in a sentence.
 pub fn done(here: &Address) -> Option<String> {
     let sentence = match here.get("done")? {
-        "created" => "Created. Alerts that name it are enriched from now on.",
+        "created" => "Created. Alerts that match it are enriched from now on.",
         "saved" => "Saved.",
-        "unchanged" => "Nothing differed; nothing was written.",
+        "unchanged" => "No changes to save.",
         "deleted" => "Deleted, with its versions and deployments.",
         "imported" => "Imported.",
         _ => return None,
@@ -186,9 +186,9 @@ fn conflict(theirs: &StoredEntry, mine: &Entry) -> Markup {
         Tone::High,
         "alert",
         html! {
-            p { strong { "Somebody else changed this entry while you edited it. Nothing was saved." } }
-            p { "What it is now, and what your edit would make of it. Saving again replaces theirs by yours; to keep theirs, change your fields below or leave." }
-            (changes::table("conflict", ["It is now", "Yours"], &fields))
+            p { strong { "Someone else changed this entry while you were editing it. Your changes were not saved." } }
+            p { "Compare the current values with yours. Save again to overwrite them, or cancel to keep them." }
+            (changes::table("conflict", ["Current", "Yours"], &fields))
         },
     )
 }
@@ -198,13 +198,13 @@ fn answer(viewer: &Viewer, status: StatusCode, sheet: &Sheet<'_>) -> HttpRespons
     let main = html! {
         (head::head(("/catalog", "Catalog"), sheet.heading, html! {}, html! {}))
         (sheet.notice)
-        @if !viewer.may_write() { (notice::notice(Tone::Medium, "status", html! { p { "Your token may read; saving needs the scope " code { "write" } "." } })) }
+        @if !viewer.may_write() { (notice::notice(Tone::Medium, "status", html! { p { "Your token is read-only. To save, use a token with the scope " code { "write" } "." } })) }
         form.card method="post" action=[Some(sheet.action).filter(|action| !action.is_empty())] { div.body {
             @if let Some(revision) = sheet.revision { input type="hidden" name="revision" value=(revision); }
             (sheet.draft.fields(!is_new, sheet.problems))
             div.actions {
                 button.primary type="submit" disabled[!viewer.may_write()] { @if is_new { "Create" } @else { "Save" } }
-                a.button href="/catalog" { "Leave" }
+                a.button href="/catalog" { "Cancel" }
             }
         } }
     };

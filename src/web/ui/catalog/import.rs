@@ -68,14 +68,14 @@ fn preview(report: &ImportReport) -> Markup {
     html! {
         section.card {
             header {
-                h2 { "What would change" }
+                h2 { "Preview of changes" }
                 span.quiet {
                     (report.created) " created, " (report.changed) " changed, " (report.deleted) " deleted, "
                     (report.unchanged) " unchanged"
                 }
             }
             div.body.stack {
-                @if is_nothing { p { "Nothing: the catalog is as the document has it." } }
+                @if is_nothing { p { "No changes: the catalog already matches the document." } }
                 @for change in &report.entries { (entry(change)) }
                 @if report.entries_omitted > 0 { p.quiet { "and " (report.entries_omitted) " more" } }
             }
@@ -95,7 +95,7 @@ fn entry(change: &EntryChange) -> Markup {
                 span.quiet { (change.fields.len()) " fields, " (change.versions.len()) " versions, " (change.deployments.len()) " deployments" }
             }
             p { (link::entry(&change.slug)) }
-            (changes::table(&format!("import-fields-{}", change.slug), ["Now", "Then"], &change.fields))
+            (changes::table(&format!("import-fields-{}", change.slug), ["Current", "New"], &change.fields))
         }
     }
 }
@@ -105,7 +105,7 @@ fn answer(viewer: &Viewer, status: StatusCode, form: &Import, found: Markup) -> 
     let document = Field {
         name: "document",
         label: "Document",
-        hint: "YAML or JSON with a list of entries, as the export has it; at most 2 MiB here, more by modelpager catalog import",
+        hint: "YAML or JSON in the format of the export, up to 2 MiB; for larger files use modelpager catalog import",
         value: &form.document,
         wrong: None,
     };
@@ -117,11 +117,11 @@ fn answer(viewer: &Viewer, status: StatusCode, form: &Import, found: Markup) -> 
                 (document.lines(16))
                 div.field { label {
                     input type="checkbox" name="prune" value="1" checked[form.prune.is_some()];
-                    " Delete entries that the document does not have"
+                    " Delete entries that are not in the document"
                 } }
                 div.actions {
-                    button.(if is_compared { "" } else { "primary" }) type="submit" name="act" value="compare" { "Compare" }
-                    @if is_compared { button.primary type="submit" name="act" value="apply" { "Make it so" } }
+                    button.(if is_compared { "" } else { "primary" }) type="submit" name="act" value="compare" { "Preview" }
+                    @if is_compared { button.primary type="submit" name="act" value="apply" { "Apply" } }
                 }
             } }
         }

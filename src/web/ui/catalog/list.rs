@@ -35,7 +35,7 @@ pub fn list(viewer: &Viewer, here: &Address, items: &[StoredEntry], next: Option
         @if let Some(done) = super::edit::done(here) { (notice::done(&done)) }
         (filter::bar(here, &filters, &[]))
         div.card {
-            @if rows.is_empty() { (table::nothing("No entry fits.")) }
+            @if rows.is_empty() { (table::nothing("No matching entries.")) }
             @else { (table::table("catalog", "Catalog entries by slug", false, &COLUMNS, &rows)) }
             (table::pager(here, next))
         }

@@ -1,4 +1,4 @@
-//! One channel: how it fares, what failed, what it was told last, and trying it.
+//! One channel: its health, what failed, its last messages, and a test.
 
 use maud::{Markup, html};
 
@@ -39,7 +39,7 @@ pub fn detail(viewer: &Viewer, shown: &Shown) -> Markup {
             }
             div.third.stack {
                 div #channel-health data-live { (table::card("Health", facts(viewer, channel))) }
-                (table::card("Try it", tries(viewer, channel)))
+                (table::card("Test", tries(viewer, channel)))
             }
         }
     }
@@ -57,7 +57,7 @@ fn head(viewer: &Viewer, channel: &ChannelView) -> Markup {
         html! {
             @if viewer.may_operate() && health::is_held_back(channel) {
                 form.actions method="post" action=(of(channel, "reset")) {
-                    button type="submit" { "Give it a new chance" }
+                    button type="submit" { "Retry now" }
                 }
             }
         },
@@ -78,7 +78,7 @@ fn messages(
     let rows: Vec<Markup> = items.iter().map(|item| notifications::row(viewer, item, None)).collect();
     html! {
         section.card {
-            header { h2 { (heading) } a href=(log.href()) { "In the delivery log" } }
+            header { h2 { (heading) } a href=(log.href()) { "View in delivery log" } }
             @if rows.is_empty() { div #(id) data-live { (table::nothing("None.")) } }
             @else { (table::table(id, heading, true, &notifications::COLUMNS, &rows)) }
         }
@@ -91,14 +91,14 @@ fn facts(viewer: &Viewer, channel: &ChannelView) -> Markup {
         None => html! { span.quiet { "none" } },
     };
     let mut rows = vec![
-        ("Now", health::words(viewer, channel)),
+        ("Status", health::words(viewer, channel)),
         ("Waiting", html! { (channel.waiting) }),
         ("Delivered", html! { (channel.delivered) }),
         ("Failed", html! { (channel.failed) }),
         ("Last success", moment::ago_or_dash(viewer, channel.last_success_at)),
         ("Last failure", list::last_failure(viewer, channel)),
         ("Fallback", fallback),
-        ("Tells ends", html! { @if channel.send_resolved { "yes" } @else { "no" } }),
+        ("Sends resolved", html! { @if channel.send_resolved { "yes" } @else { "no" } }),
     ];
     if let Some(oldest) = channel.oldest_waiting_at {
         rows.insert(2, ("Oldest waiting", moment::ago(viewer, oldest)));
@@ -109,17 +109,17 @@ fn facts(viewer: &Viewer, channel: &ChannelView) -> Markup {
 fn tries(viewer: &Viewer, channel: &ChannelView) -> Markup {
     html! {
         @if !channel.enabled {
-            p.quiet { "It is switched off in the configuration: nothing can be sent." }
+            p.quiet { "Disabled in the configuration: nothing can be sent." }
         } @else if viewer.may_operate() {
             form method="post" action=(of(channel, "test")) {
-                p { "One message, at once and without retries. It says that it is a test and stands in the delivery log." }
+                p { "Sends one message now, without retries. It is marked as a test and appears in the delivery log." }
                 button.primary type="submit" { "Send a test message" }
             }
         } @else {
             p.quiet { "A test message needs a token with the scope admin." }
         }
         @if channel.enabled {
-            p { a href=(of(channel, "preview")) { "Preview a template" } " against an event that came in; nothing is sent." }
+            p { a href=(of(channel, "preview")) { "Preview a template" } " with a received event. Nothing is sent." }
         }
     }
 }

@@ -14,30 +14,30 @@ pub fn is_held_back(channel: &ChannelView) -> bool {
 /// How it fares, since when, why, and what comes next.
 pub fn words(viewer: &Viewer, channel: &ChannelView) -> Markup {
     match (channel.state, channel.health.state) {
-        (ChannelState::Disabled, _) => html! { "Switched off in the configuration: nothing is sent." },
+        (ChannelState::Disabled, _) => html! { "Disabled in the configuration: nothing is sent." },
         (_, HealthState::Open | HealthState::HalfOpen) => held_back(viewer, channel),
         (ChannelState::Paused, _) => html! {
-            "Its provider asked for quiet" (until(viewer, channel)) "."
+            "Rate limited by the provider" (until(viewer, channel)) "."
         },
         (_, HealthState::Degraded) => html! {
-            (failures(channel.health.failures)) " since the last success; every message is still tried."
+            (failures(channel.health.failures)) " since the last success; messages are still sent."
         },
-        (ChannelState::Untried, _) => html! { "Nothing was sent through it yet." },
-        (_, HealthState::Healthy) => html! { "It delivers." },
+        (ChannelState::Untried, _) => html! { "Nothing sent yet." },
+        (_, HealthState::Healthy) => html! { "Delivering." },
     }
 }
 
 fn held_back(viewer: &Viewer, channel: &ChannelView) -> Markup {
     let health = &channel.health;
     html! {
-        "Held back"
+        "Not delivering"
         @if let Some(since) = health.since { " since " (moment::clock(viewer, since)) }
         @if let Some(reason) = &health.reason { ": " (reason) }
         ". "
-        @if health.state == HealthState::HalfOpen { "A probe is under way" }
-        @else if let Some(at) = health.next_probe_at { "The next probe goes " (moment::ago(viewer, at)) }
-        @else { "A probe goes with the next message" }
-        @if health.failed_probes > 0 { "; " (health.failed_probes) " in a row have failed" }
+        @if health.state == HealthState::HalfOpen { "Probing now" }
+        @else if let Some(at) = health.next_probe_at { "Next probe " (moment::ago(viewer, at)) }
+        @else { "The next message is sent as a probe" }
+        @if health.failed_probes > 0 { "; " (health.failed_probes) " probes in a row failed" }
         "."
     }
 }
@@ -47,5 +47,5 @@ fn until(viewer: &Viewer, channel: &ChannelView) -> Markup {
 }
 
 fn failures(count: i64) -> String {
-    if count == 1 { "One failed attempt".to_owned() } else { format!("{count} failed attempts") }
+    if count == 1 { "1 failed attempt".to_owned() } else { format!("{count} failed attempts") }
 }

@@ -91,7 +91,7 @@ async fn answer(
 /// What a form did, in a sentence.
 fn done(here: &Address) -> Option<&'static str> {
     match here.get("done")? {
-        "reset" => Some("It has a new chance: what waits for it is sent again at once."),
+        "reset" => Some("Retrying now: waiting messages are sent at once."),
         _ => None,
     }
 }

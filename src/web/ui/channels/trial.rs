@@ -17,10 +17,10 @@ pub fn card(trial: &Trial) -> Markup {
         facts.push(("Error", html! { (error) }));
     }
     if let Some(response) = trial.response.as_ref().filter(|response| !response.is_empty()) {
-        facts.push(("Answer", code::text(response)));
+        facts.push(("Response", code::text(response)));
     }
-    facts.push(("Took", html! { (moment::span(Duration::from_millis(trial.duration_ms))) }));
+    facts.push(("Duration", html! { (moment::span(Duration::from_millis(trial.duration_ms))) }));
     let log = format!("/notifications/{}", trial.notification_id);
-    facts.push(("Message", html! { a href=(log) { "In the delivery log" } }));
-    html! { div role="status" { (table::card("The test message", table::facts(&facts))) } }
+    facts.push(("Message", html! { a href=(log) { "View in delivery log" } }));
+    html! { div role="status" { (table::card("Test message", table::facts(&facts))) } }
 }

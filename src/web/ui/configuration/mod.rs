@@ -33,7 +33,7 @@ async fn show(viewer: Viewer, state: web::Data<AppState>) -> Result<HttpResponse
 
 /// Puts the file into force; what is wrong with it stands on the page.
 async fn reload(who: Operator, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
-    tracing::info!(actor = who.0.actor.name, "reload asked for");
+    tracing::info!(actor = who.0.actor.name, "reload requested");
     match state.operations.reload().await {
         Ok(()) => Ok(shell::see_other(Address::to("/configuration").with("done", "reloaded").href())),
         Err(refused) => {
@@ -56,7 +56,7 @@ fn shown(state: &AppState, refused: Option<String>) -> Result<view::Shown, Probl
 /// What a form did, in a sentence.
 fn done(here: &Address) -> Option<&'static str> {
     match here.get("done")? {
-        "reloaded" => Some("The configuration was loaded again and is in force."),
+        "reloaded" => Some("Configuration reloaded."),
         _ => None,
     }
 }

@@ -30,11 +30,11 @@ pub fn card(rules: &Rules, asked: &str, tried: &Result<Option<RouteTrial<'_>>, S
                     (Field {
                         name: "labels",
                         label: "Labels of an alert",
-                        hint: "As in severity=page model=churn. The catalog is asked as for a real alert; entry.tier=1 and the like say otherwise. What stands around an alert is mp.receiver, mp.status, mp.source.",
+                        hint: "For example severity=page model=churn. The catalog is used as for a real alert; entry.tier=1 and similar override it. mp.receiver, mp.status and mp.source describe the notification around the alert.",
                         value: asked,
                         wrong: tried.as_ref().err().map(String::as_str),
                     }.lines(2))
-                    button type="submit" { "Test these labels" }
+                    button type="submit" { "Test routing" }
                 }
                 @if let Some(trial) = trial { (reached(trial)) }
             }
@@ -46,16 +46,16 @@ pub fn card(rules: &Rules, asked: &str, tried: &Result<Option<RouteTrial<'_>>, S
 fn reached(trial: &RouteTrial<'_>) -> Markup {
     html! {
         div role="status" {
-            h3 { "Where they go" }
+            h3 { "Result" }
             p {
-                "An alert with these labels has the severity " (badge::severity(trial.severity.as_str()))
-                " and reaches "
+                "Severity " (badge::severity(trial.severity.as_str()))
+                ", sent to "
                 @for (n, channel) in trial.channels.iter().enumerate() { @if n > 0 { ", " } (link::channel(channel)) }
                 "."
             }
             @match &trial.entry {
                 Some((entry, how)) => p.quiet { "Catalog entry: " code { (entry) } " (" (how) ")." },
-                None => p.quiet { "No entry of the catalog matches them." },
+                None => p.quiet { "No catalog entry matches." },
             }
             @for node in &trial.nodes {
                 p.quiet { @for (n, step) in node.path().iter().enumerate() { @if n > 0 { " → " } code { (step) } } }
@@ -70,15 +70,15 @@ fn branch(node: &Node, trial: Option<&RouteTrial<'_>>) -> Markup {
     html! {
         li {
             div.node.taken[is_taken] {
-                @if node.path().len() == 1 { strong { "Everything" } }
+                @if node.path().len() == 1 { strong { "Default route" } }
                 @else { code { (node.path().last().map_or("", String::as_str)) } }
                 " to "
                 @for (n, channel) in node.channels().iter().enumerate() { @if n > 0 { ", " } (link::channel(channel)) }
                 @if node.continues() { " " (badge::plain("continue")) }
-                @if is_taken { " " (badge::of("taken", badge::Tone::Good)) }
+                @if is_taken { " " (badge::of("matched", badge::Tone::Good)) }
                 br; small {
-                    "told again after " (PromDuration(timing.repeat_interval))
-                    ", changes at most every " (PromDuration(timing.group_interval))
+                    "repeat interval " (PromDuration(timing.repeat_interval))
+                    ", group interval " (PromDuration(timing.group_interval))
                     @if !timing.cooldown.is_zero() { ", cooldown " (PromDuration(timing.cooldown)) }
                 }
             }

@@ -44,10 +44,10 @@ pub fn view(viewer: &Viewer, shown: &Shown) -> Markup {
         @if !shown.live.remarks.is_empty() { (remarks(&shown.live.remarks)) }
         div.grid {
             div.wide.stack { (routing::card(&shown.rules, asked, &tried)) }
-            div.third.stack { div #configuration-facts data-live { (table::card("In force", facts(viewer, &shown.live))) } }
+            div.third.stack { div #configuration-facts data-live { (table::card("Active configuration", facts(viewer, &shown.live))) } }
             div {
-                (table::card("The whole of it", html! {
-                    p.quiet { "With all defaults; secrets are left out." }
+                (table::card("Active configuration as YAML", html! {
+                    p.quiet { "All defaults included; secrets removed." }
                     (code::snippet(&shown.text))
                 }))
             }
@@ -61,7 +61,7 @@ fn head(viewer: &Viewer) -> Markup {
             h1 { (super::TITLE) }
             @if viewer.may_operate() {
                 form.actions method="post" action="/configuration/reload" {
-                    button type="submit" { "Load the file again" }
+                    button type="submit" { "Reload" }
                 }
             }
         }
@@ -70,7 +70,7 @@ fn head(viewer: &Viewer) -> Markup {
 
 fn refusal(refused: &str) -> Markup {
     let body = html! {
-        p { "The file is refused; what is in force stays in force." }
+        p { "The file is invalid. The active configuration is unchanged." }
         (code::text(refused))
     };
     notice::notice(Tone::Critical, "alert", body)
@@ -78,7 +78,7 @@ fn refusal(refused: &str) -> Markup {
 
 fn remarks(remarks: &[String]) -> Markup {
     let body = html! {
-        p { "The configuration is in force, but some of it may not do what was meant." }
+        p { "The configuration is active, with warnings:" }
         ul { @for remark in remarks { li { (remark) } } }
     };
     notice::notice(Tone::Medium, "status", body)
@@ -86,7 +86,7 @@ fn remarks(remarks: &[String]) -> Markup {
 
 fn facts(viewer: &Viewer, live: &Live) -> Markup {
     let digest = if live.digest.is_empty() {
-        html! { span.quiet { "no file: the defaults are in force" } }
+        html! { span.quiet { "no file: the defaults are used" } }
     } else {
         html! { code { (live.digest) } }
     };

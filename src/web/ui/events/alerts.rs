@@ -41,7 +41,7 @@ fn shorten(texts: &mut Labels, left: &mut usize) {
     });
     let others = all - texts.len();
     if others > 0 {
-        texts.insert("…".to_owned(), format!("{others} more, which the body holds"));
+        texts.insert("…".to_owned(), format!("{others} more in the body"));
     }
 }
 
@@ -51,10 +51,10 @@ pub fn taken(viewer: &Viewer, alerts: &[Alert], all: i64) -> Markup {
     html! {
         section.card {
             header { h2 { "Alerts" } span.quiet { (all) } }
-            @if rows.is_empty() { (table::nothing("None that can be used.")) }
-            @else { (table::table("event-alerts", "Alerts in the body", false, &["Alert", "Status", "Began", ""], &rows)) }
+            @if rows.is_empty() { (table::nothing("None accepted.")) }
+            @else { (table::table("event-alerts", "Alerts in the body", false, &["Alert", "Status", "Started", ""], &rows)) }
             @let more = usize::try_from(all).unwrap_or_default().saturating_sub(rows.len());
-            @if more > 0 { div.body { p.quiet { "and " (more) " more, which the body holds." } } }
+            @if more > 0 { div.body { p.quiet { "and " (more) " more in the body." } } }
         }
     }
 }
@@ -70,7 +70,7 @@ fn row(viewer: &Viewer, place: usize, alert: &Alert) -> Markup {
                 }
             }
             td.tight data-label="Status" { (badge::state(alert.status.as_str())) }
-            td.tight data-label="Began" { (moment::clock(viewer, alert.starts_at)) }
+            td.tight data-label="Started" { (moment::clock(viewer, alert.starts_at)) }
             td.tight {
                 @if link::is_web(&alert.generator_url) { (link::outside(&alert.generator_url, "Expression")) " · " }
                 (extras::links(&alert.extras))
@@ -90,8 +90,8 @@ pub fn refused(count: i64, verdicts: &Value) -> Markup {
     }
     html! {
         section.card {
-            header { h2 { "Unusable alerts" } span.quiet { (count) } }
-            (table::table("event-verdicts", "Unusable alerts and why", false, &["Alert", "Reason", "How it begins"], &rows))
+            header { h2 { "Rejected alerts" } span.quiet { (count) } }
+            (table::table("event-verdicts", "Rejected alerts and reasons", false, &["Alert", "Reason", "Start of the alert"], &rows))
         }
     }
 }
@@ -105,7 +105,7 @@ pub fn noted(verdicts: &Value) -> Markup {
     html! {
         section.card {
             header { h2 { "Notes on alerts" } }
-            (table::table("event-notes", "Alerts taken with a note", false, &["Alert", "Note", "How it begins"], &rows))
+            (table::table("event-notes", "Accepted alerts with notes", false, &["Alert", "Note", "Start of the alert"], &rows))
         }
     }
 }
@@ -156,6 +156,6 @@ mod tests {
         let large = first_of(vec![alert(100, 16_384), alert(1, 1)]);
         assert_eq!(large.len(), 1);
         let labels = &large[0].labels;
-        assert_eq!((labels.len(), labels["…"].as_str()), (16, "85 more, which the body holds"));
+        assert_eq!((labels.len(), labels["…"].as_str()), (16, "85 more in the body"));
     }
 }

@@ -39,11 +39,11 @@ impl Body {
         table::card(
             "Body",
             html! {
-                @if self.bytes == 0 { p.quiet { "It was empty." } }
-                @if !self.is_text { p { "It is no UTF-8 text; � stands for what cannot be read." } }
-                @if self.is_cut { p { "It is too long to be shown whole: here is its beginning." } }
+                @if self.bytes == 0 { p.quiet { "Empty." } }
+                @if !self.is_text { p { "Not valid UTF-8; � marks bytes that cannot be read." } }
+                @if self.is_cut { p { "Too long to show in full; this is the beginning." } }
                 @if self.text.len() > LONG {
-                    details #event-body-text { summary { "Show its " (self.bytes / 1024) " kB" } (code::text(&self.text)) }
+                    details #event-body-text { summary { "Show " (self.bytes / 1024) " kB" } (code::text(&self.text)) }
                 } @else if self.bytes > 0 {
                     (code::text(&self.text))
                 }

@@ -58,10 +58,10 @@ pub fn detail(viewer: &Viewer, shown: &Shown) -> Markup {
                 (alerts::noted(&shown.verdicts))
                 @if let Some(taken) = &shown.alerts { (alerts::taken(viewer, taken, summary.alerts)) }
                 (shown.body.card())
-                @if !shown.is_whole { p.quiet { "Of a refused body only the head is kept: it cannot be taken in again." } }
+                @if !shown.is_whole { p.quiet { "Only the beginning of a rejected body is kept. It cannot be replayed." } }
             }
             div.third.stack {
-                div #event-facts data-live { (table::card("Facts", facts(viewer, summary))) }
+                div #event-facts data-live { (table::card("Details", facts(viewer, summary))) }
             }
         }
     }
@@ -79,7 +79,7 @@ fn head(viewer: &Viewer, shown: &Shown) -> Markup {
         html! {
             @if viewer.may_write() && shown.is_whole {
                 form.actions method="post" action=(format!("/events/{}/replay", summary.id)) {
-                    button type="submit" data-confirm="Take this body in again, as a new event?" { "Take it in again" }
+                    button type="submit" data-confirm="Replay this body as a new event?" { "Replay" }
                 }
             }
         },
@@ -89,16 +89,16 @@ fn head(viewer: &Viewer, shown: &Shown) -> Markup {
 /// What the state means, where it is not the usual one.
 fn explained(summary: &EventSummary) -> Markup {
     let (tone, what) = match summary.state.as_str() {
-        "rejected" => (Tone::Critical, "It was refused and nothing of it was used"),
-        "failed" => (Tone::Critical, "It was stored, but triage could not use all of it"),
+        "rejected" => (Tone::Critical, "Rejected, nothing was used"),
+        "failed" => (Tone::Critical, "Stored, but triage failed for all or part of it"),
         _ => return html! {},
     };
     let body = html! {
         p { (what) @if !summary.reason.is_empty() { ": " (summary.reason) } "." }
         @if replay_warning(summary).is_some() {
             p {
-                @if summary.replay_of.is_some() { "It is a replay itself and failed, too. " }
-                "Taking it in again fails again until that is mended."
+                @if summary.replay_of.is_some() { "This is a replay, and it failed too. " }
+                "A replay fails again until the cause is fixed."
             }
         }
     };
@@ -119,11 +119,11 @@ fn facts(viewer: &Viewer, summary: &EventSummary) -> Markup {
         rows.push(("Triaged", moment::clock(viewer, at)));
     }
     if let Some(of) = &summary.replay_of {
-        rows.push(("Repeats", html! { a href=(format!("/events/{of}")) { "an earlier event" } }));
+        rows.push(("Replay of", html! { a href=(format!("/events/{of}")) { "an earlier event" } }));
     }
     if !summary.reason.is_empty() {
         rows.push(("Reason", html! { (summary.reason) }));
     }
-    rows.push(("Id", html! { code { (summary.id) } }));
+    rows.push(("ID", html! { code { (summary.id) } }));
     table::facts(&rows)
 }

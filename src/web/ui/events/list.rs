@@ -25,7 +25,7 @@ pub fn list(viewer: &Viewer, here: &Address, items: &[EventSummary], next: Optio
         (filter::bar(here, &filters, &[]))
         div.card {
             @if rows.is_empty() {
-                div #events data-live[is_live] { (table::nothing("No event fits.")) }
+                div #events data-live[is_live] { (table::nothing("No matching events.")) }
             } @else {
                 (table::table("events", "Events, newest first", is_live, &COLUMNS, &rows))
             }
@@ -39,7 +39,7 @@ fn row(viewer: &Viewer, item: &EventSummary) -> Markup {
         tr #(format!("e-{}", item.id)) {
             td.main {
                 a href=(format!("/events/{}", item.id)) { "Received " (moment::ago(viewer, item.received_at)) }
-                br; small { (moment::clock(viewer, item.received_at)) @if item.replay_of.is_some() { " · taken in again" } }
+                br; small { (moment::clock(viewer, item.received_at)) @if item.replay_of.is_some() { " · replay" } }
             }
             td.tight data-label="State" { (badge::state(&item.state)) }
             td data-label="Receiver" { (item.receiver) }
@@ -54,16 +54,16 @@ fn row(viewer: &Viewer, item: &EventSummary) -> Markup {
 /// The sender's own address.
 pub fn sender(item: &EventSummary) -> Markup {
     html! {
-        @if item.external_url.is_empty() { span.quiet { "not said" } }
+        @if item.external_url.is_empty() { span.quiet { "unknown" } }
         @else { (link::outside(&item.external_url, &item.external_url)) }
     }
 }
 
-/// How many alerts were taken, refused, and cut by the sender.
+/// How many alerts were accepted, rejected, and truncated by the sender.
 pub fn counts(item: &EventSummary) -> Markup {
     html! {
-        (item.alerts) " taken"
-        @if item.rejected > 0 { ", " (item.rejected) " unusable" }
-        @if item.truncated > 0 { ", " (item.truncated) " cut by the sender" }
+        (item.alerts) " accepted"
+        @if item.rejected > 0 { ", " (item.rejected) " rejected" }
+        @if item.truncated > 0 { ", " (item.truncated) " truncated by the sender" }
     }
 }

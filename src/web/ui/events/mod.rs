@@ -1,4 +1,4 @@
-//! `/events`: every body that ever came in, what was made of it, and taking one in again.
+//! `/events`: every body that ever came in, what was made of it, and replaying one.
 
 use actix_web::{HttpResponse, web};
 
@@ -64,7 +64,7 @@ async fn replay(
 /// What a form did, in a sentence.
 fn done(here: &Address) -> Option<&'static str> {
     match here.get("done")? {
-        "replayed" => Some("Taken in again: this is the new event, and triage comes to it at once."),
+        "replayed" => Some("Replayed: this is the new event."),
         _ => None,
     }
 }

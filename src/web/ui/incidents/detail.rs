@@ -50,14 +50,14 @@ pub fn detail(viewer: &Viewer, shown: &Shown) -> Markup {
                 @if let Some(record) = &shown.record { (runbook(&record.entry)) }
             }
             div.third.stack {
-                (table::card("What the catalog knows", knowledge::knowledge(viewer, incident, shown.record.as_deref())))
+                (table::card(knowledge::heading(shown.record.as_deref()), knowledge::knowledge(viewer, incident, shown.record.as_deref())))
                 div #incident-why data-live {
-                    (table::card("Why was this (not) told?", why::channels(viewer, &incident.channels)))
+                    (table::card("Notification decisions", why::channels(viewer, &incident.channels)))
                 }
                 div #incident-timeline data-live {
                     (table::card("Timeline", timeline::timeline(viewer, &incident.timeline)))
                 }
-                (table::card("Facts", facts(viewer, incident)))
+                (table::card("Details", facts(viewer, incident)))
             }
         }
     }
@@ -73,21 +73,21 @@ fn head(viewer: &Viewer, shown: &Shown) -> Markup {
             (badge::state(&summary.state))
             @if summary.reopened > 0 { (badge::of(&format!("reopened {} times", summary.reopened), Tone::High)) }
             span {
-                "began " (moment::ago(viewer, summary.started_at))
+                "started " (moment::ago(viewer, summary.started_at))
                 @match summary.resolved_at {
                     Some(end) => {
-                        ", ended " (moment::ago(viewer, end)) " after "
+                        ", resolved " (moment::ago(viewer, end)) " after "
                         (moment::span(Timestamp::from(end).since(summary.started_at.into())))
                         (ending(summary.resolve_reason.as_deref(), &summary.source))
                     }
-                    None => { ", last heard " (moment::ago(viewer, summary.last_seen_at)) }
+                    None => { ", last seen " (moment::ago(viewer, summary.last_seen_at)) }
                 }
             }
         },
         html! {
             div.actions {
                 @if viewer.may_write() && summary.state == IncidentState::Open.as_str() { (resolve_form(&summary.id)) }
-                a.button href=(format!("/incidents?alertname={}", segment(&summary.alertname))) { "All of this rule" }
+                a.button href=(format!("/incidents?alertname={}", segment(&summary.alertname))) { "All incidents of this rule" }
             }
         },
     )
@@ -106,8 +106,8 @@ fn ending(reason: Option<&str>, source: &str) -> &'static str {
     match reason {
         Some("alert") => ", by a resolved alert",
         Some("person") => ", by a person",
-        Some("stale") if source == GRAFANA_TEST => ", by itself: Grafana never ends its test alert",
-        Some("stale") => ", because nothing was heard of it",
+        Some("stale") if source == GRAFANA_TEST => ", automatically: Grafana never resolves its test alert",
+        Some("stale") => ", stale: no more alerts received",
         _ => "",
     }
 }
@@ -117,9 +117,9 @@ fn messages(viewer: &Viewer, shown: &Shown) -> Markup {
         section.card {
             header {
                 h2 { "Messages" }
-                a href=(format!("/notifications?incident={}", shown.incident.summary.id)) { "In the delivery log" }
+                a href=(format!("/notifications?incident={}", shown.incident.summary.id)) { "View in delivery log" }
             }
-            @if shown.messages.items.is_empty() { (table::nothing("Nobody was told anything.")) }
+            @if shown.messages.items.is_empty() { (table::nothing("No messages.")) }
             @else {
                 div.body.stack { @for item in &shown.messages.items { (notifications::card(viewer, item)) } }
             }
@@ -138,11 +138,11 @@ fn facts(viewer: &Viewer, incident: &IncidentDetail) -> Markup {
     let summary = &incident.summary;
     table::facts(&[
         ("Dedup key", html! { code { (summary.dedup_key) } }),
-        ("Severity said", html! { (summary.severity_raw) }),
+        ("Original severity", html! { (summary.severity_raw) }),
         ("Receiver", html! { (summary.receiver) }),
         ("Sender", link::outside(&summary.external_url, &summary.external_url)),
-        ("First heard", moment::clock(viewer, summary.opened_at)),
-        ("Last heard", moment::clock(viewer, summary.last_seen_at)),
-        ("Id", html! { code { (summary.id) } }),
+        ("First seen", moment::clock(viewer, summary.opened_at)),
+        ("Last seen", moment::clock(viewer, summary.last_seen_at)),
+        ("ID", html! { code { (summary.id) } }),
     ])
 }

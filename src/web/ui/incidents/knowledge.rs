@@ -1,14 +1,28 @@
-//! What the catalog knows about the model behind an incident, as of when it began.
+//! The catalog entry of an incident, as of when it began.
 
 use maud::{Markup, html};
 
 use super::links;
 use crate::domain::clock::Timestamp;
-use crate::domain::entry::{Deployment, EntryRecord};
+use crate::domain::entry::{Deployment, EntryKind, EntryRecord};
 use crate::store::log::Moment;
 use crate::store::log_incidents::IncidentDetail;
 use crate::web::ui::parts::{code, link, moment, table};
 use crate::web::ui::viewer::Viewer;
+
+/// The heading: the entry's kind.
+pub const fn heading(record: Option<&EntryRecord>) -> &'static str {
+    match record {
+        Some(record) => match record.entry.kind {
+            EntryKind::Model => "Model",
+            EntryKind::Llm => "LLM",
+            EntryKind::Prompt => "Prompt",
+            EntryKind::Pipeline => "Pipeline",
+            EntryKind::FeatureStore => "Feature store",
+        },
+        None => "Model",
+    }
+}
 
 /// Facts and links; without an entry, the way to one.
 pub fn knowledge(viewer: &Viewer, incident: &IncidentDetail, record: Option<&EntryRecord>) -> Markup {
@@ -17,7 +31,7 @@ pub fn knowledge(viewer: &Viewer, incident: &IncidentDetail, record: Option<&Ent
         return html! {
             @if summary.entry.is_empty() {
                 p { "No catalog entry matched." }
-                p { a href="/catalog/-/new" { "Describe this model" } " to have its owner, version and runbook here." }
+                p { a href="/catalog/-/new" { "Add this model" } " to see its owner, version and runbook here." }
             } @else {
                 p { "The entry " code { (summary.entry) } " is no longer in the catalog." }
             }
@@ -54,7 +68,7 @@ pub fn knowledge(viewer: &Viewer, incident: &IncidentDetail, record: Option<&Ent
 fn deployed(viewer: &Viewer, deployment: &Deployment, began: Moment) -> Markup {
     let before = Timestamp::from(began).since(deployment.at);
     html! {
-        strong { (deployment.version) } ", " (moment::span(before)) " before this began"
+        strong { (deployment.version) } ", " (moment::span(before)) " before this incident"
         @if !deployment.actor.is_empty() { ", by " (deployment.actor) }
         @if link::is_web(&deployment.url) { ", " (link::outside(&deployment.url, "details")) }
         br; (moment::clock(viewer, deployment.at))

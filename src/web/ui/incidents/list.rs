@@ -29,7 +29,7 @@ pub fn list(viewer: &Viewer, here: &Address, items: &[IncidentSummary], next: Op
         (filter::bar(here, &filters, &[]))
         div.card {
             @if rows.is_empty() {
-                div #incidents data-live[is_live] { (table::nothing("No incident fits. That may be good news.")) }
+                div #incidents data-live[is_live] { (table::nothing("No matching incidents.")) }
             } @else {
                 (table::table("incidents", "Incidents, newest first", is_live, &COLUMNS, &rows))
             }
@@ -39,7 +39,7 @@ pub fn list(viewer: &Viewer, here: &Address, items: &[IncidentSummary], next: Op
 }
 
 /// What the columns of [`row`] are.
-pub const COLUMNS: [&str; 6] = ["Incident", "Severity", "State", "Entry", "Began", "Last change"];
+pub const COLUMNS: [&str; 6] = ["Incident", "Severity", "State", "Entry", "Started", "Last change"];
 
 /// An incident as a row.
 pub fn row(viewer: &Viewer, item: &IncidentSummary) -> Markup {
@@ -52,7 +52,7 @@ pub fn row(viewer: &Viewer, item: &IncidentSummary) -> Markup {
             td.tight data-label="Severity" { (badge::severity(&item.severity)) }
             td.tight data-label="State" { (badge::state(&item.state)) }
             td data-label="Entry" { (link::entry(&item.entry)) }
-            td.tight data-label="Began" { (moment::ago(viewer, item.started_at)) }
+            td.tight data-label="Started" { (moment::ago(viewer, item.started_at)) }
             td.tight data-label="Last change" { (moment::ago(viewer, item.updated_at)) }
         }
     }

@@ -15,9 +15,9 @@ pub fn members(viewer: &Viewer, incident: &IncidentDetail) -> Markup {
         section.card {
             header { h2 { "Alerts" } span.quiet { (incident.summary.firing) " of " (incident.summary.member_count) " firing" } }
             @if incident.summary.truncated > 0 {
-                div.body { p { "Alertmanager cut " (incident.summary.truncated) " alerts from its last message: there are more than are shown here." } }
+                div.body { p { "Alertmanager truncated " (incident.summary.truncated) " alerts in its last notification; not all alerts are shown here." } }
             }
-            (table::table("members", "Member alerts", false, &["Alert", "Status", "Began", ""], &rows))
+            (table::table("members", "Alerts", false, &["Alert", "Status", "Started", ""], &rows))
         }
     }
 }
@@ -45,7 +45,7 @@ fn member_row(viewer: &Viewer, member: &MemberRecord) -> Markup {
                 }
             }
             td.tight data-label="Status" { (badge::state(&member.status)) " " (badge::severity(&member.severity)) }
-            td.tight data-label="Began" { (moment::ago(viewer, member.starts_at)) }
+            td.tight data-label="Started" { (moment::ago(viewer, member.starts_at)) }
             td.tight {
                 @if link::is_web(&member.generator_url) { (link::outside(&member.generator_url, "Expression")) " · " }
                 (extras::links(&added))

@@ -1,4 +1,4 @@
-//! One message: as it was read, why it was sent, and every attempt.
+//! One message: as received, why it was sent, and every attempt.
 
 use maud::{Markup, html};
 
@@ -21,13 +21,13 @@ pub fn detail(viewer: &Viewer, shown: &NotificationDetail) -> Markup {
         div #notification-head data-live { (head(viewer, shown)) }
         div.grid {
             div.wide.stack {
-                div #notification-message data-live { (table::card("As it was read", as_read(shown))) }
+                div #notification-message data-live { (table::card("As received", as_read(shown))) }
                 div #notification-attempts data-live { (attempts(viewer, shown)) }
             }
             div.third.stack {
                 (incidents(shown))
                 (table::card("Why it was sent", decisions(viewer, &shown.decisions)))
-                div #notification-facts data-live { (table::card("Facts", facts(viewer, shown))) }
+                div #notification-facts data-live { (table::card("Details", facts(viewer, shown))) }
             }
         }
     }
@@ -43,15 +43,15 @@ fn head(viewer: &Viewer, shown: &NotificationDetail) -> Markup {
             (badge::state(&summary.state))
             (badge::severity(&summary.severity))
             (badge::plain(&summary.kind.replace('_', " ")))
-            @if summary.maybe_sent_twice { (badge::of("may have been sent twice", badge::Tone::Medium)) }
-            span { "to " (link::channel(&summary.channel)) ", decided " (moment::ago(viewer, summary.created_at)) }
+            @if summary.maybe_sent_twice { (badge::of("possible duplicate", badge::Tone::Medium)) }
+            span { "to " (link::channel(&summary.channel)) ", created " (moment::ago(viewer, summary.created_at)) }
         },
         html! {
             @if viewer.may_write() && is_finished {
                 form.actions method="post" action="/notifications/redeliver" {
                     input type="hidden" name="id" value=(summary.id);
                     input type="hidden" name="next" value=(format!("/notifications/{}", summary.id));
-                    button type="submit" data-confirm="Send this message again?" { "Send again" }
+                    button type="submit" data-confirm="Resend this message?" { "Resend" }
                 }
             }
         },
@@ -61,7 +61,7 @@ fn head(viewer: &Viewer, shown: &NotificationDetail) -> Markup {
 fn as_read(shown: &NotificationDetail) -> Markup {
     match &shown.rendered {
         Some(rendered) => message::message(&shown.summary.id, &shown.summary.severity, &rendered.value()),
-        None => html! { p.quiet { "Not rendered: nothing was sent of it. " (shown.summary.reason) } },
+        None => html! { p.quiet { "Not rendered: nothing was sent. " (shown.summary.reason) } },
     }
 }
 
@@ -71,7 +71,7 @@ fn attempts(viewer: &Viewer, shown: &NotificationDetail) -> Markup {
         section.card {
             header { h2 { "Attempts" } span.quiet { (shown.attempts.len()) } }
             @if rows.is_empty() { (table::nothing("None yet.")) }
-            @else { (table::table("attempts", "Attempts, oldest first", false, &["Attempt", "Outcome", "Status", "Took", "Began"], &rows)) }
+            @else { (table::table("attempts", "Attempts, oldest first", false, &["Attempt", "Outcome", "Status", "Duration", "Started"], &rows)) }
         }
     }
 }
@@ -81,17 +81,17 @@ fn attempt_row(viewer: &Viewer, attempt: &AttemptRecord) -> Markup {
     html! {
         tr #(format!("a-{}", attempt.id)) {
             td.main {
-                "Number " (attempt.number)
+                "Attempt " (attempt.number)
                 @if attempt.series > 1 { " of series " (attempt.series) }
                 @if let Some(error) = &attempt.error { div { (error) } }
                 @if let Some(response) = attempt.response.as_ref().filter(|text| !text.is_empty()) {
-                    details #(format!("answer-{}", attempt.id)) { summary { "The provider's answer" } (code::text(response)) }
+                    details #(format!("answer-{}", attempt.id)) { summary { "Provider response" } (code::text(response)) }
                 }
             }
             td.tight data-label="Outcome" { (badge::state(&attempt.outcome)) }
             td.tight data-label="Status" { (attempt.status.map(|status| status.to_string()).unwrap_or_default()) }
-            td.tight data-label="Took" { (moment::span(took)) }
-            td.tight data-label="Began" { (moment::clock(viewer, attempt.started_at)) }
+            td.tight data-label="Duration" { (moment::span(took)) }
+            td.tight data-label="Started" { (moment::clock(viewer, attempt.started_at)) }
         }
     }
 }
@@ -100,7 +100,7 @@ fn incidents(shown: &NotificationDetail) -> Markup {
     table::card(
         "Incidents",
         html! {
-            @if shown.incidents.is_empty() { p.quiet { "About none: a test, or its incident is gone." } }
+            @if shown.incidents.is_empty() { p.quiet { "None: a test message, or the incident was deleted." } }
             @for incident in &shown.incidents {
                 p {
                     a href=(format!("/incidents/{}", incident.id)) { (incident.dedup_key) } " "
@@ -113,7 +113,7 @@ fn incidents(shown: &NotificationDetail) -> Markup {
 
 fn decisions(viewer: &Viewer, decisions: &[DecisionRecord]) -> Markup {
     html! {
-        @if decisions.is_empty() { p.quiet { "No decision of the policy led to it." } }
+        @if decisions.is_empty() { p.quiet { "No decision recorded." } }
         @for decision in decisions {
             p {
                 (decision.reason) "."
@@ -137,15 +137,15 @@ fn facts(viewer: &Viewer, shown: &NotificationDetail) -> Markup {
     if let Some(at) = summary.received_at {
         rows.push(("Received", moment::clock(viewer, at)));
     }
-    rows.push(("Decided", moment::clock(viewer, summary.created_at)));
+    rows.push(("Created", moment::clock(viewer, summary.created_at)));
     if let Some(at) = summary.finished_at {
         rows.push(("Finished", moment::clock(viewer, at)));
         if let Some(received) = summary.received_at {
-            rows.push(("Took", html! { (moment::span(Timestamp::from(at).since(received.into()))) }));
+            rows.push(("Duration", html! { (moment::span(Timestamp::from(at).since(received.into()))) }));
         }
     } else {
-        rows.push(("Next try", moment::ago(viewer, summary.due_at)));
-        rows.push(("Given up", moment::ago(viewer, summary.expires_at)));
+        rows.push(("Next attempt", moment::ago(viewer, summary.due_at)));
+        rows.push(("Expires", moment::ago(viewer, summary.expires_at)));
     }
     if let Some(fallback) = &shown.fallback {
         rows.push(("Fallback", html! {
@@ -153,8 +153,8 @@ fn facts(viewer: &Viewer, shown: &NotificationDetail) -> Markup {
         }));
     }
     if let Some(of) = &summary.fallback_of {
-        rows.push(("Stands in for", html! { a href=(format!("/notifications/{of}")) { "this message" } }));
+        rows.push(("Fallback for", html! { a href=(format!("/notifications/{of}")) { "this message" } }));
     }
-    rows.push(("Id", html! { code { (summary.id) } }));
+    rows.push(("ID", html! { code { (summary.id) } }));
     table::facts(&rows)
 }

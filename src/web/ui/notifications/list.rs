@@ -47,7 +47,7 @@ pub fn list(viewer: &Viewer, here: &Address, shown: &Shown) -> Markup {
             (rows(viewer, here, &shown.items))
             @if viewer.may_write() && !shown.items.is_empty() {
                 div.pager {
-                    button type="submit" data-confirm="Send what is ticked again?" { "Send ticked again" }
+                    button type="submit" data-confirm="Resend the selected messages?" { "Resend selected" }
                 }
             }
             (table::pager(here, shown.next.as_deref()))
@@ -62,7 +62,7 @@ fn export(here: &Address, path: &str) -> String {
 fn rows(viewer: &Viewer, here: &Address, items: &[NotificationSummary]) -> Markup {
     let is_live = here.get("cursor").is_none();
     if items.is_empty() {
-        return html! { div #notifications data-live[is_live] { (table::nothing("No message fits.")) } };
+        return html! { div #notifications data-live[is_live] { (table::nothing("No matching messages.")) } };
     }
     let tick = |item: &NotificationSummary| viewer.may_write().then(|| item.id.clone());
     let rows: Vec<Markup> = items.iter().map(|item| row(viewer, item, tick(item))).collect();
@@ -70,7 +70,7 @@ fn rows(viewer: &Viewer, here: &Address, items: &[NotificationSummary]) -> Marku
 }
 
 /// What the columns of [`row`] are.
-pub const COLUMNS: [&str; 7] = ["Message", "State", "Severity", "Channel", "Entry", "Attempts", "Decided"];
+pub const COLUMNS: [&str; 7] = ["Message", "State", "Severity", "Channel", "Entry", "Attempts", "Created"];
 
 /// A message as a row; with a box to tick where that has a value.
 pub fn row(viewer: &Viewer, item: &NotificationSummary, tick: Option<String>) -> Markup {
@@ -80,7 +80,7 @@ pub fn row(viewer: &Viewer, item: &NotificationSummary, tick: Option<String>) ->
             td.main {
                 div.tick {
                     @if let Some(id) = &tick {
-                        input type="checkbox" name="id" value=(id) aria-label=(format!("Tick: {headline}"));
+                        input type="checkbox" name="id" value=(id) aria-label=(format!("Select: {headline}"));
                     }
                     div {
                         a href=(format!("/notifications/{}", item.id)) { (headline) }
@@ -90,13 +90,13 @@ pub fn row(viewer: &Viewer, item: &NotificationSummary, tick: Option<String>) ->
             }
             td.tight data-label="State" {
                 (badge::state(&item.state))
-                @if item.maybe_sent_twice { " " (badge::of("maybe twice", badge::Tone::Medium)) }
+                @if item.maybe_sent_twice { " " (badge::of("possible duplicate", badge::Tone::Medium)) }
             }
             td.tight data-label="Severity" { (badge::severity(&item.severity)) }
             td data-label="Channel" { (link::channel(&item.channel)) }
             td data-label="Entry" { (link::entry(&item.entry)) }
             td.tight.number data-label="Attempts" { (item.attempt_count) }
-            td.tight data-label="Decided" { (moment::ago(viewer, item.created_at)) }
+            td.tight data-label="Created" { (moment::ago(viewer, item.created_at)) }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `/notifications`: the delivery log. What was told to whom, with what result; telling it again.
+//! `/notifications`: the delivery log: what was sent to whom, with what result; sending it again.
 
 use actix_web::{HttpResponse, web};
 
@@ -86,7 +86,7 @@ async fn redeliver(
     let values = |name: &'static str| form.iter().filter(move |(key, _)| key == name).map(|(_, value)| value);
     let ids: Vec<&String> = values("id").take(MOST + 1).collect();
     if ids.is_empty() {
-        return Err(Problem::new(Kind::Validation, "nothing was ticked: tick the messages to send again"));
+        return Err(Problem::new(Kind::Validation, "no messages selected"));
     }
     if ids.len() > MOST {
         return Err(Problem::new(Kind::Validation, format!("no more than {MOST} messages at a time")));
@@ -108,9 +108,9 @@ async fn redeliver(
 /// What a form did, in a sentence.
 fn done(here: &Address) -> Option<&'static str> {
     match here.get("done")? {
-        "redelivered" => Some("On its way again: what is owed now waits for its channel."),
+        "redelivered" => Some("Resending: the message is queued for its channel."),
         "some-redelivered" => {
-            Some("On their way again, except for those still being delivered or without a channel.")
+            Some("Resending all except messages that are still being delivered or have no channel.")
         }
         _ => None,
     }

@@ -14,30 +14,30 @@ pub fn steps(viewer: &Viewer, config: &Config, has_entries: bool) -> Markup {
     html! {
         div.head { div {
             h1 { "Welcome to Modelpager" }
-            p.quiet { "Nothing has arrived yet. Three steps, and the next alert of a model is told to who can mend it." }
+            p.quiet { "No alerts received yet. Set up in three steps:" }
         } }
         div #welcome data-live {
             ol.steps {
-                li.card { h2.body { "Point Alertmanager at it" } div.body {
+                li.card { h2.body { "Connect Alertmanager" } div.body {
                     p { "In " code { "alertmanager.yml" } ":" }
                     (code::snippet(&receiver(url, config)))
-                    p.quiet { "This page changes by itself when the first alert arrives. To see it at once, send one:" }
+                    p.quiet { "This page updates when the first alert arrives. To send a test alert now:" }
                     (code::snippet(&sample_alert(url, token)))
                 } }
-                li.card { h2.body { "Describe a model" } div.body {
+                li.card { h2.body { "Add a model" } div.body {
                     @if has_entries { p { "Done: the " a href="/catalog" { "catalog" } " has entries." } }
                     @else {
-                        p { "Owner, runbook and dashboards stand in every message about it. " }
+                        p { "Messages then show its owner, runbook and dashboards. " }
                         @if viewer.may_write() { p { a.button.primary href="/catalog/-/new" { "Create an entry" } } }
-                        p { "Or by the API, for instance from a pipeline:" }
+                        p { "Or use the API, for example from a pipeline:" }
                         (code::snippet(&sample_entry(url, token)))
                     }
                 } }
-                li.card { h2.body { "Say where messages go" } div.body {
+                li.card { h2.body { "Configure channels" } div.body {
                     @let sends = config.channels.iter().any(|channel| !channel.policy.own_log);
-                    @if sends { p { "Done: see the " a href="/channels" { "channels" } ", and send a test." } }
+                    @if sends { p { "Done: see the " a href="/channels" { "channels" } ", and send a test message." } }
                     @else {
-                        p { "Until then they go to this program's log and stand in the " a href="/notifications" { "delivery log" } ". In " code { "modelpager.yml" } ":" }
+                        p { "Without channels, messages go to the log of this process and to the " a href="/notifications" { "delivery log" } ". In " code { "modelpager.yml" } ":" }
                         (code::snippet(CHANNELS))
                     }
                 } }

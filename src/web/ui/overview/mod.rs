@@ -1,4 +1,4 @@
-//! `/`: what is wrong now, whether it is told, and who reports in.
+//! `/`: what is wrong now, whether it is delivered, and where alerts come from.
 
 use actix_web::{HttpResponse, web};
 

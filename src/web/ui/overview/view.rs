@@ -65,7 +65,7 @@ pub fn view(viewer: &Viewer, shown: &Shown) -> Markup {
                     div #overview-entries data-live { (table::card("Firing by entry", entries(&shown.groups))) }
                     div #overview-channels data-live { (channel_health(viewer, &shown.channels)) }
                     div #overview-queues data-live { (table::card("Queues", queues(viewer, shown))) }
-                    div #overview-sources data-live { (table::card("Who reports in", sources(viewer, &shown.sources))) }
+                    div #overview-sources data-live { (table::card("Alert sources", sources(viewer, &shown.sources))) }
                 }
             }
         }
@@ -75,15 +75,15 @@ pub fn view(viewer: &Viewer, shown: &Shown) -> Markup {
 fn troubles(shown: &Shown) -> Markup {
     html! {
         @if !shown.stopped.is_empty() {
-            (notice::notice(Tone::Critical, "alert", html! { p { "These workers ought to run and do not: " (shown.stopped.join(", ")) "." } }))
+            (notice::notice(Tone::Critical, "alert", html! { p { "Workers not running: " (shown.stopped.join(", ")) "." } }))
         }
         @if let Some(stalled) = &shown.stalled {
-            (notice::notice(Tone::Critical, "alert", html! { p { "Alerts wait: " (stalled) "." } }))
+            (notice::notice(Tone::Critical, "alert", html! { p { "Alerts are delayed: " (stalled) "." } }))
         }
         @if shown.failed > 0 {
             @let count = if shown.failed < MOST_FAILED { shown.failed.to_string() } else { format!("{MOST_FAILED} or more") };
             (notice::notice(Tone::Critical, "alert", html! {
-                p { "Triage could not use all of " a href="/events?state=failed" { (count) @if shown.failed == 1 { " event" } @else { " events" } } " of the last 7 days." }
+                p { "Triage failed for all or part of " a href="/events?state=failed" { (count) @if shown.failed == 1 { " event" } @else { " events" } } " in the last 7 days." }
             }))
         }
     }
@@ -111,13 +111,13 @@ fn figures(shown: &Shown) -> Markup {
                 strong { (unmatched) } span { "without a catalog entry" }
             }
         }
-        @if all >= MOST_OPEN { p.quiet { "More than " (MOST_OPEN) " incidents are open; the newest of them are counted." } }
+        @if all >= MOST_OPEN { p.quiet { "More than " (MOST_OPEN) " incidents are open; only the newest are counted." } }
     }
 }
 
 fn newest(viewer: &Viewer, items: &[IncidentSummary]) -> Markup {
     if items.is_empty() {
-        return html! { div #overview-incidents data-live { (table::nothing("Nothing is wrong that we know of.")) } };
+        return html! { div #overview-incidents data-live { (table::nothing("No open incidents.")) } };
     }
     let rows: Vec<Markup> = items.iter().map(|item| incidents::row(viewer, item)).collect();
     table::table("overview-incidents", "Open incidents", true, &incidents::COLUMNS, &rows)
@@ -127,11 +127,11 @@ fn deliveries(viewer: &Viewer, hours: &[Column]) -> Markup {
     let delivered: i64 = hours.iter().filter_map(|hour| hour.good).sum();
     let failed: i64 = hours.iter().map(|hour| hour.bad).sum();
     let uncounted = hours.iter().filter(|hour| hour.good.is_none()).count();
-    let said = format!("Messages of the last 24 hours: {delivered} delivered, {failed} failed");
+    let said = format!("Messages, last 24 hours: {delivered} delivered, {failed} failed");
     html! {
         section.card {
             header {
-                h2 { "Deliveries of the last 24 hours" }
+                h2 { "Deliveries, last 24 hours" }
                 ul.legend {
                     li.tone-good { (delivered) " delivered" }
                     li.tone-critical { a href="/notifications?state=failed" { (failed) " failed" } }
@@ -140,9 +140,9 @@ fn deliveries(viewer: &Viewer, hours: &[Column]) -> Markup {
             div.body {
                 (chart::columns(viewer, &said, hours))
                 @if hours.iter().any(|hour| hour.good.unwrap_or_default() + hour.bad >= MOST_COUNTED) {
-                    p.quiet { "Of an hour no more than " (MOST_COUNTED) " messages are counted." }
+                    p.quiet { "At most " (MOST_COUNTED) " messages per hour are counted." }
                 }
-                @if uncounted > 0 { p.quiet { (uncounted) " hours are not counted yet; they follow." } }
+                @if uncounted > 0 { p.quiet { (uncounted) " hours are still being counted." } }
             }
         }
     }
@@ -190,7 +190,7 @@ fn queues(viewer: &Viewer, shown: &Shown) -> Markup {
         html! {
             (depth.waiting) " waiting"
             @if let Some(oldest) = depth.oldest {
-                ", the oldest for " (moment::span(viewer.now.since(oldest)))
+                ", oldest " (moment::span(viewer.now.since(oldest)))
             }
         }
     };
@@ -199,13 +199,13 @@ fn queues(viewer: &Viewer, shown: &Shown) -> Markup {
 
 fn sources(viewer: &Viewer, sources: &[SourceRecord]) -> Markup {
     html! {
-        @if sources.is_empty() { p.quiet { "Nobody yet." } }
+        @if sources.is_empty() { p.quiet { "None yet." } }
         @for source in sources.iter().take(ENTRIES) {
             p {
-                strong { (source.receiver) } " of "
-                @if source.external_url.is_empty() { "an unnamed " (source.source) }
+                strong { (source.receiver) } " from "
+                @if source.external_url.is_empty() { "unnamed " (source.source) }
                 @else { (link::outside(&source.external_url, &source.external_url)) }
-                br; small { (source.events) " events, the last " (moment::ago(viewer, source.last_seen_at)) }
+                br; small { (source.events) " events, last " (moment::ago(viewer, source.last_seen_at)) }
             }
         }
     }

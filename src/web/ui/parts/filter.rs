@@ -1,4 +1,4 @@
-//! The form over a list, and what is asked for as chips that can be taken away.
+//! The form over a list, and the active filters as chips that can be removed.
 
 use maud::{Markup, html};
 
@@ -55,7 +55,7 @@ impl<'a> Filter<'a> {
 
     fn label(&self) -> &str {
         match self {
-            Self::Search { .. } => "Words",
+            Self::Search { .. } => "Search",
             Self::Choice { label, .. } | Self::Text { label, .. } | Self::Time { label, .. } => label,
         }
     }
@@ -74,19 +74,19 @@ pub fn bar(here: &Address, filters: &[Filter<'_>], hidden: &[(&str, &str)]) -> M
             @for (name, _) in hidden {
                 @if let Some(value) = here.get(name) { input type="hidden" name=(name) value=(value); }
             }
-            button type="submit" { "Show" }
+            button type="submit" { "Apply" }
         }
         @if !chips.is_empty() {
-            ul.chips aria-label="Asked for" {
+            ul.chips aria-label="Active filters" {
                 @for (name, label, value) in &chips {
                     @let less = here.clone().without(name).without("cursor");
                     li { a.chip href=(less.href()) {
                         span { (label) ": " b { (value) } }
                         span aria-hidden="true" { "×" }
-                        span.hidden { "take away" }
+                        span.hidden { "remove" }
                     } }
                 }
-                @if chips.len() > 1 { li { a href=(path) { "Take all away" } } }
+                @if chips.len() > 1 { li { a href=(path) { "Clear all" } } }
             }
         }
     }
@@ -96,7 +96,7 @@ fn field(here: &Address, filter: &Filter<'_>) -> Markup {
     let value = here.get(filter.name()).unwrap_or_default();
     match filter {
         Filter::Search { label } => html! {
-            label.search { "Words" input type="search" name="q" value=(value) placeholder=(label) aria-keyshortcuts="/"; }
+            label.search { "Search" input type="search" name="q" value=(value) placeholder=(label) aria-keyshortcuts="/"; }
         },
         Filter::Text { name, label } => html! {
             label { (label) input type="text" name=(name) value=(value) size="14"; }

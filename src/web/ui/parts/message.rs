@@ -43,13 +43,13 @@ fn shown(id: &str, severity: &str, rendered: &Value, way: Way) -> Markup {
         }
         @if text("content_type") == MAIL && way == Way::Sent {
             details #(format!("mail-{id}")) {
-                summary { "As a mail program shows it" }
-                iframe.mail sandbox="" loading="lazy" title="The mail" src=(format!("/notifications/{id}/mail")) {}
+                summary { "Mail preview" }
+                iframe.mail sandbox="" loading="lazy" title="Mail preview" src=(format!("/notifications/{id}/mail")) {}
             }
         }
         details #(format!("wire-{id}")) {
             summary {
-                (if way == Way::Sent { "As it was sent" } else { "As it would be sent" })
+                (if way == Way::Sent { "As sent" } else { "As it would be sent" })
                 " (" (text("content_type")) ")"
             }
             @if body.is_object() { (code::json(&body)) } @else { (code::text(text("body"))) }

@@ -56,17 +56,19 @@ fn relative(now: Timestamp, at: Timestamp) -> String {
     if is_past { format!("{text} ago") } else { format!("in {text}") }
 }
 
-/// A length of time, with its two greatest units.
+/// A length of time, with its two greatest units; the second is left out when it is zero.
 pub fn span(duration: Duration) -> String {
     let millis = duration.as_millis();
     let seconds = duration.as_secs();
-    match seconds {
-        0 => format!("{millis} ms"),
-        1..60 => format!("{}.{} s", seconds, (millis % 1_000) / 100),
-        60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        3_600..86_400 => format!("{} h {} min", seconds / 3_600, seconds / 60 % 60),
-        _ => format!("{} d {} h", seconds / 86_400, seconds / 3_600 % 24),
-    }
+    let (greater, lesser) = match seconds {
+        0 => return format!("{millis} ms"),
+        1..60 => return format!("{}.{} s", seconds, (millis % 1_000) / 100),
+        60..3_600 => ((seconds / 60, "min"), (seconds % 60, "s")),
+        3_600..86_400 => ((seconds / 3_600, "h"), (seconds / 60 % 60, "min")),
+        _ => ((seconds / 86_400, "d"), (seconds / 3_600 % 24, "h")),
+    };
+    let text = format!("{} {}", greater.0, greater.1);
+    if lesser.0 == 0 { text } else { format!("{text} {} {}", lesser.0, lesser.1) }
 }
 
 #[cfg(test)]
@@ -74,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn time_is_told_in_the_greatest_unit_that_fits() {
+    fn time_is_shown_in_the_greatest_unit_that_fits() {
         let at = |seconds: i64| Timestamp::from_millis(1_787_000_000_000 + seconds * 1_000);
 
         assert_eq!(relative(at(0), at(0)), "just now");
@@ -86,5 +88,7 @@ mod tests {
         assert_eq!(span(Duration::from_millis(131)), "131 ms");
         assert_eq!(span(Duration::from_millis(2_345)), "2.3 s");
         assert_eq!(span(Duration::from_secs(90_061)), "1 d 1 h");
+        assert_eq!(span(Duration::from_secs(14 * 60)), "14 min");
+        assert_eq!(span(Duration::from_secs(14 * 60 + 5)), "14 min 5 s");
     }
 }

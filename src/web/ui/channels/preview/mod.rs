@@ -112,7 +112,7 @@ async fn turn() -> Result<SemaphorePermit<'static>, Problem> {
     match tokio::time::timeout(PATIENCE, PREVIEWS.acquire()).await {
         Ok(turn) => turn.map_err(Problem::internal),
         Err(_) => {
-            Err(Problem::new(Kind::Unavailable, "other previews are being made: try again in a moment"))
+            Err(Problem::new(Kind::Unavailable, "too many previews at once: try again in a moment"))
         }
     }
 }

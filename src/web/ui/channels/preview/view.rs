@@ -33,14 +33,14 @@ pub fn view(viewer: &Viewer, shown: &Shown<'_>) -> Markup {
         div.head { div {
             p.crumbs { a href="/channels" { "Channels" } " / " (link::channel(name)) }
             h1 { "Preview on " (name) }
-            p.quiet { "What a template would make of an event that came in. Nothing is saved, nothing is sent." }
+            p.quiet { "Renders a template with a received event. Nothing is saved or sent." }
         } }
         div.grid {
             div.half.stack { (table::card("Template", form(viewer, shown))) }
             div.half.stack {
                 @match shown.done {
                     Some(done) => (results(room, done)),
-                    None => (table::card("Result", html! { p.quiet { "Try the template, and its text stands here." } })),
+                    None => (table::card("Result", html! { p.quiet { "The rendered text appears here." } })),
                 }
             }
         }
@@ -70,19 +70,19 @@ fn form(viewer: &Viewer, shown: &Shown<'_>) -> Markup {
             (Field { name: "event", label: "Event", hint: "", value: &edited.event, wrong: None }.choice(&choices))
             (Field {
                 name: "other",
-                label: "Or the id of another event",
-                hint: "As its page shows it.",
+                label: "Or another event ID",
+                hint: "As shown on its page.",
                 value: &edited.other,
                 wrong: shown.wrong_event,
             }.line())
             (Field {
                 name: "text",
                 label: &label,
-                hint: "In Handlebars. To keep it, put it into the configuration under this channel's templates.",
+                hint: "Handlebars. To keep it, add it to this channel's templates in the configuration.",
                 value: &edited.text,
                 wrong: None,
             }.lines(18))
-            button.primary type="submit" { "Try it" }
+            button.primary type="submit" { "Render" }
         }
     }
 }
@@ -99,27 +99,27 @@ fn choices<'a>(viewer: &Viewer, shown: &Shown<'a>) -> Vec<(&'a str, String)> {
         (event.id.as_str(), format!("{at}, {}, {alerts}", event.receiver))
     });
     let choices: Vec<_> = older.into_iter().chain(newest).collect();
-    if choices.is_empty() { vec![("", "none was processed yet".to_owned())] } else { choices }
+    if choices.is_empty() { vec![("", "no processed events yet".to_owned())] } else { choices }
 }
 
 fn results(room: &Room, done: &Done) -> Markup {
     html! {
         @if let Some(told) = &done.message { (result(room, told)) }
         section.card {
-            header { h2 { "The event" } a href=(format!("/events/{}", done.event)) { "Its page" } }
+            header { h2 { "Event" } a href=(format!("/events/{}", done.event)) { "View event" } }
             div.body {
-                @if let Some(told) = &done.message { p { "It tells of " code { (told.dedup_key) } "." } }
+                @if let Some(told) = &done.message { p { "Incident: " code { (told.dedup_key) } } }
                 @for note in &done.notes { p { "Note: " (note) "." } }
             }
         }
         @if let Some(told) = &done.message {
-            (table::card("The whole message, as it is rendered now", message::unsent("now", told.severity, &told.now)))
+            (table::card("Full message with the current templates", message::unsent("now", told.severity, &told.now)))
         }
     }
 }
 
 fn result(room: &Room, told: &Told) -> Markup {
-    let heading = format!("What your {} becomes", room.field.name);
+    let heading = format!("Your {}, rendered", room.field.name);
     let body = match &told.edited {
         Ok(text) => html! { div role="status" { (code::text(text)) } },
         Err(fault) => notice::notice(

@@ -15,7 +15,7 @@ use crate::store::triage::NewNotification;
 use crate::triage::rehearsal::ids_at;
 use crate::web::state::Live;
 
-/// How many alerts of the event are tried. A message shows fewer, and an event may have a hundred
+/// How many alerts of the event are rendered. A message shows fewer, and an event may have a hundred
 /// thousand.
 const MOST_ALERTS: usize = 250;
 
@@ -60,7 +60,7 @@ impl Task {
             Ok(mut rehearsed) => {
                 let count = rehearsed.told.len();
                 if count > 1 {
-                    rehearsed.notes.push(format!("the event leads to {count} messages; the first is shown"));
+                    rehearsed.notes.push(format!("the event leads to {count} messages; only the first is shown"));
                 }
                 Done {
                     event,
@@ -91,7 +91,7 @@ impl Task {
         let mut rehearsed = rehearse_on(&delivery, &stage)
             .map_err(|problems| format!("the rules cannot be built: {problems:?}"))?;
         if delivery.places > MOST_ALERTS {
-            rehearsed.notes.push(format!("only the first {MOST_ALERTS} alerts of the event are tried"));
+            rehearsed.notes.push(format!("only the first {MOST_ALERTS} alerts of the event are rendered"));
         }
         Ok(rehearsed)
     }
