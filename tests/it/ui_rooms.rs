@@ -205,7 +205,7 @@ async fn events_are_listed_by_what_is_asked_and_shown_with_their_alerts() {
     assert!(one.contains("/incidents?alertname=Slow+%26+late"), "{one}");
     assert!(one.contains("&lt;script&gt;") && one.contains("http://alertmanager:9093"), "{one}");
     let other = site.page("read", &format!("/events/{refused}")).await;
-    assert!(other.contains("It was refused and nothing of it was used"), "{other}");
+    assert!(other.contains("Rejected, nothing was used"), "{other}");
     assert!(other.contains("&lt;html&gt;not an alert"), "{other}");
     for unknown in ["/events/01990c1e-7c53-7d1c-8000-000000000000", "/events/nope"] {
         let answer = site.call(asked(TestRequest::get(), "read", unknown)).await;

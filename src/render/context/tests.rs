@@ -196,7 +196,7 @@ fn how_it_ended_is_told_unless_the_alert_itself_resolved() {
     };
     assert_eq!(ended(ResolveReason::Alert), Vec::<String>::new());
     assert_eq!(ended(ResolveReason::Person), ["resolved by a person, not by the alert"]);
-    assert_eq!(ended(ResolveReason::Stale), ["resolved as stale: nothing was heard of it for 5 d"]);
+    assert_eq!(ended(ResolveReason::Stale), ["resolved as stale: no alerts received for 5 d"]);
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn what_is_unusual_is_told() {
     );
     assert_eq!(firing(|s| s.kind = NotificationKind::Test).notes, ["this is a test; nothing is wrong"]);
     let late = build_at(&samples::firing(), samples::NOW.plus(Duration::from_secs(7_500)));
-    assert_eq!(late.notes, ["this message is late: it was decided 2 h 5 min ago"]);
+    assert_eq!(late.notes, ["this message is late: it was created 2 h 5 min ago"]);
 }
 
 #[test]
