@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::faults::FieldProblem;
+use super::faults::FieldError;
 use crate::domain::matcher::{Matcher, Matchers};
 use crate::render::urls::presentable;
 
@@ -32,7 +32,7 @@ pub const NUL_MESSAGE: &str = "contains a NUL character (U+0000): take it out";
 /// The wrong fields found so far.
 #[derive(Debug, Default)]
 pub(super) struct Report {
-    pub problems: Vec<FieldProblem>,
+    pub problems: Vec<FieldError>,
     with_nul: HashSet<String>,
     /// What the entry's compiled expressions count.
     pub compiled: usize,
@@ -41,7 +41,7 @@ pub(super) struct Report {
 impl Report {
     /// Notes a problem of a field. Of one with a NUL character nothing more is said.
     pub fn add(&mut self, field: impl Into<String>, message: impl Into<String>) {
-        let problem = FieldProblem::new(field, message);
+        let problem = FieldError::new(field, message);
         if self.with_nul.contains(&problem.field) {
             return;
         }
@@ -107,10 +107,10 @@ pub(super) fn compiled_size(matchers: &Matchers) -> usize {
 }
 
 /// The problem of a catalog whose expressions count `size` when they may count `room`.
-pub(super) fn too_many_expressions(field: &str, size: usize, room: usize) -> Option<FieldProblem> {
+pub(super) fn too_many_expressions(field: &str, size: usize, room: usize) -> Option<FieldError> {
     let mib = |bytes: usize| format!("{}.{} MiB", bytes >> 20, ((bytes & 0xF_FFFF) * 10) >> 20);
     (size > room).then(|| {
-        FieldProblem::new(
+        FieldError::new(
             field,
             format!(
                 "the regular expressions take {} when compiled, and {} of the {} for the whole catalog are left; \

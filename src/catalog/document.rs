@@ -12,7 +12,7 @@ use serde::de::{DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, Visi
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::faults::{Faults, FieldProblem};
+use super::faults::{Faults, FieldError};
 use crate::domain::clock::{Timestamp, rfc3339_option};
 use crate::domain::entry::{Deployment, Entry, EntryHistory, Version};
 
@@ -118,7 +118,7 @@ pub enum DocumentError {
     NotText,
     /// It is neither of the two formats.
     #[error("the document cannot be read: {}{}", .0.message, told_place(.0))]
-    Unreadable(FieldProblem),
+    Unreadable(FieldError),
     /// Fields are wrong.
     #[error("fields of the document are wrong")]
     Wrong(Faults),
@@ -128,14 +128,14 @@ impl DocumentError {
     /// The wrong fields; what stands for the document as a whole has no field.
     pub fn into_faults(self) -> Faults {
         match self {
-            Self::NotText => vec![FieldProblem::new("", self.to_string())].into(),
+            Self::NotText => vec![FieldError::new("", self.to_string())].into(),
             Self::Unreadable(problem) => vec![problem].into(),
             Self::Wrong(faults) => faults,
         }
     }
 }
 
-fn told_place(problem: &FieldProblem) -> String {
+fn told_place(problem: &FieldError) -> String {
     match (problem.line, problem.column) {
         (Some(line), Some(column)) => format!(" at line {line} column {column}"),
         _ => String::new(),
@@ -158,8 +158,7 @@ impl Document {
     /// # Errors
     /// When the serialiser fails, which a document of texts gives it no reason to.
     pub fn write(&self, format: Format) -> Result<String, DocumentError> {
-        let unreadable =
-            |e: &dyn fmt::Display| DocumentError::Unreadable(FieldProblem::new("", e.to_string()));
+        let unreadable = |e: &dyn fmt::Display| DocumentError::Unreadable(FieldError::new("", e.to_string()));
         match format {
             Format::Yaml => serde_saphyr::to_string(self).map_err(|e| unreadable(&e)),
             Format::Json => serde_json::to_string_pretty(self).map_err(|e| unreadable(&e)),

@@ -9,10 +9,10 @@ pub const MAX_LISTED: usize = 100;
 
 /// One wrong field.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-pub struct FieldProblem {
-    /// The field, as a path: `aliases[1]`, `links.dashboard`.
+pub struct FieldError {
+    /// The field as a path (`matchers[0].priority`), or the name of a parameter or header.
     pub field: String,
-    /// The line of the document, counted from 1; absent where there is no document.
+    /// The line of the document, counted from 1; only where a document was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<u64>,
     /// The character in the line, counted from 1.
@@ -25,11 +25,11 @@ pub struct FieldProblem {
 /// The wrong fields of a document: the first ones, and how many more there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
-    listed: Vec<FieldProblem>,
+    listed: Vec<FieldError>,
     omitted: usize,
 }
 
-impl FieldProblem {
+impl FieldError {
     /// A problem of that field.
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self { field: field.into(), message: message.into(), ..Self::default() }
@@ -52,7 +52,7 @@ impl FieldProblem {
 
 impl Faults {
     /// Notes one more.
-    pub fn push(&mut self, problem: FieldProblem) {
+    pub fn push(&mut self, problem: FieldError) {
         if self.room() > 0 {
             self.listed.push(problem);
         } else {
@@ -61,7 +61,7 @@ impl Faults {
     }
 
     /// Notes one that must be told, in the place of another if need be.
-    pub fn insist(&mut self, problem: FieldProblem) {
+    pub fn insist(&mut self, problem: FieldError) {
         if self.room() == 0 {
             self.listed.pop();
             self.omitted += 1;
@@ -80,7 +80,7 @@ impl Faults {
     }
 
     /// The wrong fields that are listed.
-    pub fn listed(&self) -> &[FieldProblem] {
+    pub fn listed(&self) -> &[FieldError] {
         &self.listed
     }
 
@@ -103,18 +103,18 @@ impl Faults {
 
     /// Each listed one changed.
     #[must_use]
-    pub fn map(self, change: impl FnMut(FieldProblem) -> FieldProblem) -> Self {
+    pub fn map(self, change: impl FnMut(FieldError) -> FieldError) -> Self {
         Self { listed: self.listed.into_iter().map(change).collect(), ..self }
     }
 
     /// The listed ones, and how many more there are.
-    pub fn into_parts(self) -> (Vec<FieldProblem>, usize) {
+    pub fn into_parts(self) -> (Vec<FieldError>, usize) {
         (self.listed, self.omitted)
     }
 }
 
-impl From<Vec<FieldProblem>> for Faults {
-    fn from(mut problems: Vec<FieldProblem>) -> Self {
+impl From<Vec<FieldError>> for Faults {
+    fn from(mut problems: Vec<FieldError>) -> Self {
         let omitted = problems.len().saturating_sub(MAX_LISTED);
         problems.truncate(MAX_LISTED);
         Self { listed: problems, omitted }

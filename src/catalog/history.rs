@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::checks::{MAX_NAME, MAX_PARAGRAPH, MAX_URL, Report};
 use super::document::{DeploymentDocument, VersionDocument};
-use super::faults::FieldProblem;
+use super::faults::FieldError;
 use crate::domain::clock::Timestamp;
 use crate::domain::entry::{Deployment, EntryHistory, Version};
 
@@ -21,7 +21,7 @@ pub(super) enum Undated {
 }
 
 /// Everything wrong with a version.
-pub(super) fn check_version(version: &VersionDocument, now: Timestamp) -> Vec<FieldProblem> {
+pub(super) fn check_version(version: &VersionDocument, now: Timestamp) -> Vec<FieldError> {
     let mut report = Report::default();
     report.filled("version", &version.version, MAX_NAME);
     check_time(&mut report, "valid_from", version.valid_from, now);
@@ -31,7 +31,7 @@ pub(super) fn check_version(version: &VersionDocument, now: Timestamp) -> Vec<Fi
 }
 
 /// Everything wrong with a deployment.
-pub(super) fn check_deployment(deployment: &DeploymentDocument, now: Timestamp) -> Vec<FieldProblem> {
+pub(super) fn check_deployment(deployment: &DeploymentDocument, now: Timestamp) -> Vec<FieldError> {
     let mut report = Report::default();
     report.filled("version", &deployment.version, MAX_NAME);
     check_time(&mut report, "at", deployment.at, now);

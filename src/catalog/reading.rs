@@ -9,7 +9,7 @@ use super::document::parse::{Refusal, parse, tolerant_yaml_options};
 use super::document::shape::{self, Shape};
 use super::document::{Document, DocumentError, EntryDocument, Format};
 use super::document_checks::{DocumentChecks, check_document, in_entry};
-use super::faults::{Faults, FieldProblem};
+use super::faults::{Faults, FieldError};
 use crate::domain::clock::Timestamp;
 use crate::yaml::{self, Items, Listing, read_items};
 
@@ -44,7 +44,7 @@ pub fn read_checked_document(bytes: &[u8], now: Timestamp) -> Result<Document, D
 }
 
 /// Problems of a document that was read, with their places in its text.
-pub fn place(bytes: &[u8], problems: Vec<FieldProblem>) -> Faults {
+pub fn place(bytes: &[u8], problems: Vec<FieldError>) -> Faults {
     let faults = Faults::from(problems);
     let Ok(text) = text_of(bytes) else { return faults };
     let wanted: BTreeSet<usize> =
@@ -74,7 +74,7 @@ fn split(field: &str) -> Option<(usize, &str)> {
 }
 
 /// Everything that is wrong with a document; `first` is what its first reading ended with.
-fn read_again(text: &str, format: Format, first: FieldProblem, now: Timestamp) -> DocumentError {
+fn read_again(text: &str, format: Format, first: FieldError, now: Timestamp) -> DocumentError {
     let mut entries = Entries {
         format,
         shape: Shape::of::<EntryDocument>(),
@@ -91,7 +91,7 @@ fn read_again(text: &str, format: Format, first: FieldProblem, now: Timestamp) -
         Some((position, message)) => {
             let known = head.problems.into_iter().filter(|problem| problem.field != ENTRIES);
             known.chain(duplicates).for_each(|problem| faults.push(problem));
-            faults.insist(FieldProblem::new("", message).at(position));
+            faults.insist(FieldError::new("", message).at(position));
         }
         None => head.problems.into_iter().chain(duplicates).for_each(|problem| faults.push(problem)),
     }
@@ -105,10 +105,10 @@ fn read_again(text: &str, format: Format, first: FieldProblem, now: Timestamp) -
     }
 }
 
-fn duplicate(at: &str, place: Option<yaml::Position>) -> FieldProblem {
+fn duplicate(at: &str, place: Option<yaml::Position>) -> FieldError {
     let field = yaml::pointer::dotted(at);
     let key = at.rsplit('/').next().unwrap_or_default().replace("~1", "/").replace("~0", "~");
-    FieldProblem::new(field, format!("the key `{key}` stands here twice; keep one of them")).at(place)
+    FieldError::new(field, format!("the key `{key}` stands here twice; keep one of them")).at(place)
 }
 
 /// Takes the entries of a document with faults.
@@ -128,7 +128,7 @@ impl Items for Entries {
         problems.extend(duplicates.iter().map(|(at, place)| duplicate(at, Some(*place))));
         if !is_whole {
             let message = format!("has more than {MAX_ENTRY_VALUES} values: the rest was not checked");
-            problems.push(fit.place(FieldProblem::new("", message)));
+            problems.push(fit.place(FieldError::new("", message)));
         }
         let checked = read.map(|entry| self.checks.check(index, &entry)).unwrap_or_default();
         let unknown = checked.into_iter().filter(|problem| !fit.knows(&problem.field));
@@ -145,10 +145,10 @@ struct Placing {
 
 impl Items for Placing {
     fn take(&mut self, index: usize, item: yaml::Document, _: bool) {
-        let placed = |problem: FieldProblem| match split(&problem.field) {
+        let placed = |problem: FieldError| match split(&problem.field) {
             Some((entry, field)) if entry == index => {
-                let found = shape::place(FieldProblem::new(field, ""), &item.value, &item.marks);
-                FieldProblem { line: found.line, column: found.column, ..problem }
+                let found = shape::place(FieldError::new(field, ""), &item.value, &item.marks);
+                FieldError { line: found.line, column: found.column, ..problem }
             }
             _ => problem,
         };

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::document::{DeploymentDocument, Document, EntryDocument, VersionDocument, told};
-use super::faults::FieldProblem;
+use super::faults::FieldError;
 use super::snapshot::{Catalog, Change};
 use super::validate::{MAX_COMPILED, check_names, folded_names, too_many_expressions, weigh_entry};
 use crate::domain::clock::SharedClock;
@@ -64,7 +64,7 @@ pub enum CatalogError {
     },
     /// Fields are wrong; all of them are named.
     #[error("{} fields are wrong", .0.len())]
-    Invalid(Vec<FieldProblem>),
+    Invalid(Vec<FieldError>),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -7,7 +7,7 @@ pub(super) use super::checks::too_many_expressions;
 use super::checks::{
     MAX_MATCHER, MAX_NAME, MAX_PARAGRAPH, MAX_RUNBOOK, MAX_SLUG, MAX_URL, NUL_MESSAGE, Report, compiled_size,
 };
-use super::faults::FieldProblem;
+use super::faults::FieldError;
 use super::names::fold;
 use crate::domain::entry::{Contact, Entry, EntryMatcher};
 use crate::domain::matcher::{Engine, Matchers};
@@ -23,12 +23,12 @@ const ENOUGH_PROBLEMS: usize = 50;
 const RESERVED: [&str; 2] = ["import", "export"];
 
 /// Everything that is wrong with an entry by itself; empty when nothing is.
-pub fn check_entry(entry: &Entry) -> Vec<FieldProblem> {
+pub fn check_entry(entry: &Entry) -> Vec<FieldError> {
     weigh_entry(entry).0
 }
 
 /// [`check_entry`], and what the entry's compiled expressions count of [`MAX_COMPILED`].
-pub(super) fn weigh_entry(entry: &Entry) -> (Vec<FieldProblem>, usize) {
+pub(super) fn weigh_entry(entry: &Entry) -> (Vec<FieldError>, usize) {
     let mut report = Report::default();
     slug(&mut report, &entry.slug);
     texts(&mut report, entry);
@@ -44,13 +44,13 @@ pub(super) fn weigh_entry(entry: &Entry) -> (Vec<FieldProblem>, usize) {
 }
 
 /// The names of an entry that others have: `owner_of` knows the entry of a folded name.
-pub fn check_names(entry: &Entry, owner_of: impl Fn(&str) -> Option<String>) -> Vec<FieldProblem> {
+pub fn check_names(entry: &Entry, owner_of: impl Fn(&str) -> Option<String>) -> Vec<FieldError> {
     let fields = std::iter::once(("slug".to_owned(), &entry.slug))
         .chain(entry.aliases.iter().enumerate().map(|(i, alias)| (format!("aliases[{i}]"), alias)));
     fields
         .filter_map(|(field, name)| {
             let owner = owner_of(&fold(name)).filter(|owner| *owner != entry.slug)?;
-            Some(FieldProblem::new(field, format!("{name:?} already names the entry {owner:?}")))
+            Some(FieldError::new(field, format!("{name:?} already names the entry {owner:?}")))
         })
         .collect()
 }

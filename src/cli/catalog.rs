@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde::Serialize;
 
-use crate::catalog::faults::{Faults, FieldProblem};
+use crate::catalog::faults::{Faults, FieldError};
 use crate::catalog::reading::read_checked_document;
 use crate::domain::clock::{Clock as _, SystemClock};
 
@@ -59,7 +59,7 @@ struct Verdict<'a> {
     file: String,
     valid: bool,
     entries: usize,
-    problems: &'a [FieldProblem],
+    problems: &'a [FieldError],
     problems_omitted: usize,
 }
 
@@ -99,8 +99,8 @@ fn print_faults(file: &Path, faults: &Faults) {
 
 /// What is wrong with a document that messages call `name`, a line each.
 pub(super) fn lines(name: &str, faults: &Faults) -> Vec<String> {
-    let line = |problem: &FieldProblem| {
-        let FieldProblem { field, line, column, message } = problem;
+    let line = |problem: &FieldError| {
+        let FieldError { field, line, column, message } = problem;
         let place = line.zip(*column).map(|(line, column)| format!(":{line}:{column}")).unwrap_or_default();
         let field = if field.is_empty() { String::new() } else { format!("{field}: ") };
         in_one_line(&format!("{name}{place}: {field}{message}"))

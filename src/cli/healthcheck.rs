@@ -82,9 +82,9 @@ async fn ask(endpoint: &Endpoint, timeout: Duration) -> Result<(), String> {
 fn configured_address(args: &Args) -> anyhow::Result<String> {
     let configuration = configuration::load(args.config.config.as_deref())?;
     let server = &configuration.loaded.config.server;
-    let address = server
-        .listen_address()
-        .with_context(|| format!("server.listen {:?} cannot be used as an address: set --url", server.listen))?;
+    let address = server.listen_address().with_context(|| {
+        format!("server.listen {:?} cannot be used as an address: set --url", server.listen)
+    })?;
     Ok(format!("http://{}", reachable(address)))
 }
 

@@ -113,16 +113,15 @@ impl Metrics {
             unmatched_names: Mutex::default(),
             unknown_severities: new
                 .add("unknown_severity_alerts", "Alerts with a missing or unknown severity"),
-            broken_annotations: new.add(
-                "broken_annotations",
-                "Annotations that contain a template error of the alerting rule",
+            broken_annotations: new
+                .add("broken_annotations", "Annotations that contain a template error of the alerting rule"),
+            default_route: new.add(
+                "default_route_notifications",
+                "Notifications sent by the default route because no other route matched",
             ),
-            default_route: new
-                .add("default_route_notifications", "Notifications sent by the default route because no other route matched"),
             decisions: new.add("decisions", "Notification decisions by outcome"),
             queue_depth: new.add("queue_depth", "Rows waiting in the queue"),
-            queue_oldest: new
-                .add("queue_oldest_age_seconds", "Age of the oldest row that is due"),
+            queue_oldest: new.add("queue_oldest_age_seconds", "Age of the oldest row that is due"),
             sends: new.add("sends", "Attempts to send, by channel and outcome"),
             send_seconds: new.add_histogram("send_duration_seconds", "Duration of attempts", || {
                 Histogram::new(SEND_BUCKETS)
@@ -134,10 +133,8 @@ impl Metrics {
                 || Histogram::new(LATENCY_BUCKETS),
             ),
             channel_queue_depth: new.add("channel_queue_depth", "Messages waiting for the channel"),
-            channel_queue_oldest: new.add(
-                "channel_queue_oldest_age_seconds",
-                "Age of the oldest message waiting for the channel",
-            ),
+            channel_queue_oldest: new
+                .add("channel_queue_oldest_age_seconds", "Age of the oldest message waiting for the channel"),
             channel_healthy: new.add("channel_healthy", "Whether the channel delivers messages: 1 or 0"),
             breaker_state: new.add(
                 "channel_breaker_state",
@@ -145,10 +142,8 @@ impl Metrics {
             ),
             breaker_opened: new
                 .add("channel_breaker_openings", "Number of times the channel's circuit breaker opened"),
-            fallbacks: new.add(
-                "fallback_notifications",
-                "Messages of the channel sent through its fallback channel",
-            ),
+            fallbacks: new
+                .add("fallback_notifications", "Messages of the channel sent through its fallback channel"),
             template_failures: new
                 .add("template_failures", "Messages sent as built-in plain text because a template failed"),
             store_seconds: new.add_histogram(
@@ -163,8 +158,10 @@ impl Metrics {
             ),
             catalog_entries: new.add("catalog_entries", "Entries in the catalog"),
             replicas: new.add("replicas", "Live replicas that share the database, including this one"),
-            clock_ahead: new
-                .add("clock_ahead_seconds", "How far the database clock is ahead of the clock of this machine"),
+            clock_ahead: new.add(
+                "clock_ahead_seconds",
+                "How far the database clock is ahead of the clock of this machine",
+            ),
             reload_successful: new.add(
                 "config_last_reload_successful",
                 "Whether the last configuration reload succeeded: 1 or 0",
@@ -174,10 +171,8 @@ impl Metrics {
                 "When the configuration was last loaded successfully",
             ),
             retention_deleted: new.add("retention_deleted_rows", "Rows deleted by retention, by table"),
-            retention_at: new.add(
-                "retention_last_run_timestamp_seconds",
-                "When retention last completed in this process",
-            ),
+            retention_at: new
+                .add("retention_last_run_timestamp_seconds", "When retention last completed in this process"),
             registry: new.0,
         };
         let metrics = Self(Arc::new(inner));

@@ -123,7 +123,8 @@ fn decide_open(incident: &Incident, told: Option<&Told>, policy: &Policy, now: T
 
 fn decide_reopened(incident: &Incident, told: &Told, policy: &Policy, now: Timestamp) -> Decision {
     if incident.severity > told.severity {
-        let reason = format!("firing again, and severity rose from {} to {}", told.severity, incident.severity);
+        let reason =
+            format!("firing again, and severity rose from {} to {}", told.severity, incident.severity);
         return send(NotificationKind::Reopened, reason);
     }
     let quiet_since = told.ended_untold.map_or(told.at, |ended| ended.max(told.at));

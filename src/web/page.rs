@@ -6,7 +6,8 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::problem::{FieldError, Problem};
+use super::problem::Problem;
+use crate::catalog::faults::FieldError;
 use crate::store::log::{PageKey, Slice};
 
 /// How many items a page has when the client does not say.

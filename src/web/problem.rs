@@ -18,6 +18,7 @@ use serde::Serialize;
 use super::base_path::BasePath;
 use super::body::{is_crowded, is_late};
 use crate::catalog::document::json_fault;
+use crate::catalog::faults::FieldError;
 use crate::store::StoreError;
 
 /// The media type of every error.
@@ -93,41 +94,23 @@ impl Kind {
             Self::MethodNotAllowed => {
                 ("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED, "Method not allowed")
             }
-            Self::NotAcceptable => {
-                ("not-acceptable", StatusCode::NOT_ACCEPTABLE, "Not acceptable")
-            }
-            Self::RequestTimeout => {
-                ("request-timeout", StatusCode::REQUEST_TIMEOUT, "Request timeout")
-            }
+            Self::NotAcceptable => ("not-acceptable", StatusCode::NOT_ACCEPTABLE, "Not acceptable"),
+            Self::RequestTimeout => ("request-timeout", StatusCode::REQUEST_TIMEOUT, "Request timeout"),
             Self::Conflict => ("conflict", StatusCode::CONFLICT, "Conflict"),
             Self::PreconditionFailed => {
                 ("precondition-failed", StatusCode::PRECONDITION_FAILED, "Revision does not match")
             }
-            Self::PayloadTooLarge => {
-                ("payload-too-large", StatusCode::PAYLOAD_TOO_LARGE, "Body too large")
+            Self::PayloadTooLarge => ("payload-too-large", StatusCode::PAYLOAD_TOO_LARGE, "Body too large"),
+            Self::UnsupportedMediaType => {
+                ("unsupported-media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type")
             }
-            Self::UnsupportedMediaType => (
-                "unsupported-media-type",
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "Unsupported media type",
-            ),
-            Self::Validation => {
-                ("validation", StatusCode::UNPROCESSABLE_ENTITY, "Invalid request")
+            Self::Validation => ("validation", StatusCode::UNPROCESSABLE_ENTITY, "Invalid request"),
+            Self::PreconditionRequired => {
+                ("precondition-required", StatusCode::PRECONDITION_REQUIRED, "Revision required")
             }
-            Self::PreconditionRequired => (
-                "precondition-required",
-                StatusCode::PRECONDITION_REQUIRED,
-                "Revision required",
-            ),
-            Self::Internal => {
-                ("internal", StatusCode::INTERNAL_SERVER_ERROR, "Internal server error")
-            }
-            Self::BadGateway => {
-                ("bad-gateway", StatusCode::BAD_GATEWAY, "Bad gateway")
-            }
-            Self::Unavailable => {
-                ("unavailable", StatusCode::SERVICE_UNAVAILABLE, "Service unavailable")
-            }
+            Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "Internal server error"),
+            Self::BadGateway => ("bad-gateway", StatusCode::BAD_GATEWAY, "Bad gateway"),
+            Self::Unavailable => ("unavailable", StatusCode::SERVICE_UNAVAILABLE, "Service unavailable"),
         }
     }
 
@@ -135,28 +118,6 @@ impl Kind {
     pub fn from_status(status: StatusCode) -> Self {
         let fallback = if status.is_server_error() { Self::Internal } else { Self::BadRequest };
         Self::ALL.into_iter().find(|kind| kind.facts().1 == status).unwrap_or(fallback)
-    }
-}
-
-/// One wrong field.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-pub struct FieldError {
-    /// The field, dotted and indexed: `matchers[0].priority`; a parameter's or header's name.
-    pub field: String,
-    /// The line of the document where the field stands, counted from 1; only where one was sent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub line: Option<u64>,
-    /// The character in that line, counted from 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub column: Option<u64>,
-    /// What is wrong and what to write instead.
-    pub message: String,
-}
-
-impl FieldError {
-    /// `field` is wrong in the way `message` says.
-    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { field: field.into(), line: None, column: None, message: message.into() }
     }
 }
 
@@ -410,7 +371,9 @@ impl From<&UrlencodedError> for Problem {
     fn from(error: &UrlencodedError) -> Self {
         match error {
             UrlencodedError::Overflow { limit, .. } => Self::payload_too_large(*limit),
-            UrlencodedError::ContentType => Self::new(Kind::UnsupportedMediaType, "the body must be an HTML form"),
+            UrlencodedError::ContentType => {
+                Self::new(Kind::UnsupportedMediaType, "the body must be an HTML form")
+            }
             UrlencodedError::Payload(cause) => Self::from(cause),
             other => Self::bad_request(format!("the form cannot be read: {other}")),
         }

@@ -26,11 +26,15 @@ const fn advice(kind: Kind) -> &'static str {
         Kind::PayloadTooLarge => {
             "The body is larger than the limit named in the detail. For webhooks and imports it is `server.max_body_bytes`."
         }
-        Kind::UnsupportedMediaType => "Send the body uncompressed and with a content type that the API description lists.",
+        Kind::UnsupportedMediaType => {
+            "Send the body uncompressed and with a content type that the API description lists."
+        }
         Kind::Validation => "The field `errors` lists every invalid field.",
         Kind::PreconditionRequired => "Send `If-Match` with the ETag of the revision to change.",
         Kind::Internal => "A defect. Find the details in the server log by the request id.",
-        Kind::BadGateway => "Another system refused the request or answered with an error. The detail says which.",
+        Kind::BadGateway => {
+            "Another system refused the request or answered with an error. The detail says which."
+        }
         Kind::Unavailable => {
             "Nothing was stored. Retry after the time in `Retry-After`. Alertmanager retries by itself."
         }

@@ -20,7 +20,8 @@ use super::{docs, health, openapi, problem_pages, ui, webhooks};
 const JSON_LIMIT: usize = 2 * 1024 * 1024;
 
 /// For who opens the webhook's address in a browser.
-const WEBHOOK_HINT: &str = "Alertmanager posts here: use this address as the url in webhook_configs; GET is not supported";
+const WEBHOOK_HINT: &str =
+    "Alertmanager posts here: use this address as the url in webhook_configs; GET is not supported";
 
 /// Every path there is.
 fn table() -> Vec<Path> {

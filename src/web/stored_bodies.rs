@@ -35,9 +35,10 @@ pub async fn hold(bytes: i64) -> Result<Held, Problem> {
     let kib = u32::try_from(bytes / 1024 + 1).unwrap_or(MOST_KIB).min(MOST_KIB);
     match tokio::time::timeout(PATIENCE, ROOM.acquire_many(kib)).await {
         Ok(permit) => permit.map(Held).map_err(Problem::internal),
-        Err(_) => {
-            Err(Problem::new(Kind::Unavailable, "too many large events are being read: try again in a moment"))
-        }
+        Err(_) => Err(Problem::new(
+            Kind::Unavailable,
+            "too many large events are being read: try again in a moment",
+        )),
     }
 }
 

@@ -10,8 +10,9 @@ use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 
-use super::problem::{FieldError, Problem};
+use super::problem::Problem;
 use crate::catalog::NUL_MESSAGE;
+use crate::catalog::faults::FieldError;
 
 /// Refuses requests with a NUL character in a part of the path or in the query.
 ///

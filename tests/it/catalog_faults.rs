@@ -4,7 +4,7 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::test::TestRequest;
-use modelpager::catalog::faults::{Faults, FieldProblem};
+use modelpager::catalog::faults::{Faults, FieldError};
 use modelpager::catalog::reading::read_checked_document;
 use modelpager::config::Config;
 use serde_json::{Value, json};
@@ -140,7 +140,7 @@ async fn the_import_page_lists_every_fault_with_its_line_and_keeps_what_was_type
 }
 
 /// How many faults stand at the place of that one.
-fn places_of(faults: &Faults, problem: &FieldProblem) -> usize {
-    let same = |other: &&FieldProblem| (other.line, &other.field) == (problem.line, &problem.field);
+fn places_of(faults: &Faults, problem: &FieldError) -> usize {
+    let same = |other: &&FieldError| (other.line, &other.field) == (problem.line, &problem.field);
     faults.listed().iter().filter(same).count()
 }

@@ -402,9 +402,7 @@ async fn operators_load_the_file_again_and_read_what_is_wrong_with_it() {
         (done.status, done.header("location")),
         (StatusCode::SEE_OTHER, "/configuration?done=reloaded")
     );
-    assert!(
-        site.page("admin", "/configuration?done=reloaded").await.contains("Configuration reloaded")
-    );
+    assert!(site.page("admin", "/configuration?done=reloaded").await.contains("Configuration reloaded"));
 
     *site.operations.reload_problem.lock() = Some(format!("modelpager.yml:3: {HOSTILE}"));
     let refused = site.send_form("admin", form, &[]).await;

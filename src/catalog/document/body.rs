@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::Format;
 use super::shape::{Fit, Shape};
 use crate::catalog::checks::NUL_MESSAGE;
-use crate::catalog::faults::FieldProblem;
+use crate::catalog::faults::FieldError;
 use crate::catalog::validate::check_entry;
 use crate::domain::entry::Entry;
 use crate::yaml::Marks;
@@ -20,12 +20,12 @@ const READ_ONLY: [&str; 3] = ["revision", "created_at", "updated_at"];
 /// # Errors
 /// When a key is unknown, missing or of the wrong type: everything that is wrong, values
 /// that fit their type but break a rule of [`check_entry`] included.
-pub fn read_entry(body: Value, slug: Option<&str>) -> Result<Entry, Vec<FieldProblem>> {
+pub fn read_entry(body: Value, slug: Option<&str>) -> Result<Entry, Vec<FieldError>> {
     let mut map = object(body)?;
     map.retain(|key, _| !READ_ONLY.contains(&key.as_str()));
     let moved = slug.and_then(|slug| settle_slug(&mut map, slug));
     let (read, mut fit) = read::<Entry>(map);
-    let mut problems: Vec<FieldProblem> = moved.into_iter().collect();
+    let mut problems: Vec<FieldError> = moved.into_iter().collect();
     problems.append(&mut fit.problems);
     let Some(entry) = read else { return Err(problems) };
     let checked = check_entry(&entry);
@@ -38,17 +38,17 @@ pub fn read_entry(body: Value, slug: Option<&str>) -> Result<Entry, Vec<FieldPro
 }
 
 /// Puts the path's slug in the place of the body's, and says if that was another.
-fn settle_slug(map: &mut Map<String, Value>, slug: &str) -> Option<FieldProblem> {
+fn settle_slug(map: &mut Map<String, Value>, slug: &str) -> Option<FieldError> {
     let is_other = map.insert("slug".to_owned(), slug.into()).is_some_and(|named| named != slug);
     let message = || format!("must be {slug:?} as in the path: an entry keeps its slug");
-    is_other.then(|| FieldProblem::new("slug", message()))
+    is_other.then(|| FieldError::new("slug", message()))
 }
 
 /// Reads a version or a deployment from a request's body.
 ///
 /// # Errors
 /// Every key that is unknown or of the wrong type.
-pub fn read_record<T: JsonSchema + DeserializeOwned + Default>(body: Value) -> Result<T, Vec<FieldProblem>> {
+pub fn read_record<T: JsonSchema + DeserializeOwned + Default>(body: Value) -> Result<T, Vec<FieldError>> {
     match read::<T>(object(body)?) {
         (Some(record), fit) if fit.problems.is_empty() => Ok(record),
         (_, fit) => Err(fit.problems),
@@ -61,9 +61,9 @@ fn read<T: JsonSchema + DeserializeOwned + Default>(body: Map<String, Value>) ->
     (fit.read(), fit)
 }
 
-fn object(body: Value) -> Result<Map<String, Value>, Vec<FieldProblem>> {
+fn object(body: Value) -> Result<Map<String, Value>, Vec<FieldError>> {
     match body {
         Value::Object(map) => Ok(map),
-        _ => Err(vec![FieldProblem::new("", "the body must be a JSON object")]),
+        _ => Err(vec![FieldError::new("", "the body must be a JSON object")]),
     }
 }

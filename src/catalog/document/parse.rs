@@ -5,13 +5,13 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Document, Format};
-use crate::catalog::faults::FieldProblem;
+use crate::catalog::faults::FieldError;
 use crate::yaml::{self, MAX_DEPTH, NOT_YAML, Position};
 
 /// The first fault of a document.
 pub(in crate::catalog) struct Refusal {
     /// What and where it is.
-    pub problem: FieldProblem,
+    pub problem: FieldError,
     /// As what the document is to be read again; `None` where that would be no use.
     pub again: Option<Format>,
 }
@@ -27,7 +27,7 @@ pub(in crate::catalog) fn parse(text: &str) -> Result<Document, Refusal> {
                 return Err(Refusal { problem: json_problem(&error), again: Some(Format::Json) });
             }
             Err(error) if is_lone_surrogate(&error) => {
-                let problem = FieldProblem::new("", json_fault(&error));
+                let problem = FieldError::new("", json_fault(&error));
                 return Err(Refusal { problem, again: None });
             }
             Err(_) => {}
@@ -36,11 +36,11 @@ pub(in crate::catalog) fn parse(text: &str) -> Result<Document, Refusal> {
     serde_saphyr::from_str_with_options(text, yaml_options(text)).map_err(|error| yaml_refusal(&error))
 }
 
-fn json_problem(error: &serde_json::Error) -> FieldProblem {
+fn json_problem(error: &serde_json::Error) -> FieldError {
     let text = error.to_string();
     let message = without_place(&text);
     let position = Position { line: error.line() as u64, column: error.column() as u64 };
-    FieldProblem::new("", message).at(Some(position))
+    FieldError::new("", message).at(Some(position))
 }
 
 /// A reader's words up to where they name the place.
@@ -62,7 +62,7 @@ fn yaml_refusal(error: &serde_saphyr::Error) -> Refusal {
     let own_words = error.without_snippet().to_string();
     // What types refuse is YAML all the same.
     let message = if words == NOT_YAML { without_place(&own_words) } else { &words };
-    let problem = FieldProblem::new("", message).at(position);
+    let problem = FieldError::new("", message).at(position);
     Refusal { problem, again: (!is_too_much).then_some(Format::Yaml) }
 }
 

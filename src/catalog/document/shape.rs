@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::Format;
-use crate::catalog::faults::FieldProblem;
+use crate::catalog::faults::FieldError;
 use crate::yaml::{Checker, Marks, Part, Report, View, pointer, settle_types, visit};
 
 /// The schema of a type.
@@ -21,7 +21,7 @@ pub(in crate::catalog) struct Shape {
 /// A value compared with a schema.
 pub(in crate::catalog) struct Fit {
     /// What does not fit, with its place.
-    pub problems: Vec<FieldProblem>,
+    pub problems: Vec<FieldError>,
     /// How much more does not fit.
     pub omitted: usize,
     /// The value without what does not fit; `None` when nothing is left.
@@ -68,7 +68,7 @@ impl Shape {
         let (found, omitted) = report.into_found();
         let told = found
             .into_iter()
-            .map(|problem| FieldProblem::new(problem.path, problem.message).at(problem.position));
+            .map(|problem| FieldError::new(problem.path, problem.message).at(problem.position));
         let least = self.least.clone();
         Fit { problems: told.collect(), omitted, rest, least, written: value, marks, wrong }
     }
@@ -87,7 +87,7 @@ impl Fit {
             alone.insert(key.clone(), value.clone());
             let error = T::deserialize(&Value::Object(alone)).err();
             if let Some(error) = &error {
-                let problem = FieldProblem::new(key, error.to_string());
+                let problem = FieldError::new(key, error.to_string());
                 self.problems.push(self.place(problem));
                 self.wrong.insert(key.clone());
             }
@@ -99,7 +99,7 @@ impl Fit {
     }
 
     /// The problem with its place.
-    pub fn place(&self, problem: FieldProblem) -> FieldProblem {
+    pub fn place(&self, problem: FieldError) -> FieldError {
         place(problem, &self.written, &self.marks)
     }
 
@@ -111,7 +111,7 @@ impl Fit {
 }
 
 /// The problem with its place in what was written.
-pub(in crate::catalog) fn place(problem: FieldProblem, written: &Value, marks: &Marks) -> FieldProblem {
+pub(in crate::catalog) fn place(problem: FieldError, written: &Value, marks: &Marks) -> FieldError {
     let position = marks.position(Part::Value, &pointer::resolve(written, &problem.field));
     problem.at(position)
 }

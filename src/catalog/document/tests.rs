@@ -110,7 +110,7 @@ fn entries_may_share_what_is_written_once() {
     assert_eq!(read.entries[2_000].entry.contacts[0].name, "Ada");
 }
 
-fn told(problems: Vec<FieldProblem>) -> Vec<String> {
+fn told(problems: Vec<FieldError>) -> Vec<String> {
     problems.into_iter().map(|problem| format!("{}: {}", problem.field, problem.message)).collect()
 }
 

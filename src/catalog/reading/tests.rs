@@ -19,7 +19,7 @@ fn faults(text: &str) -> Faults {
 }
 
 fn told(faults: &Faults) -> Vec<String> {
-    let line = |problem: &FieldProblem| {
+    let line = |problem: &FieldError| {
         let (line, column) = (problem.line.unwrap_or_default(), problem.column.unwrap_or_default());
         format!("{line}:{column} {}: {}", problem.field, problem.message)
     };

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::entries::find;
 use super::{CatalogError, CatalogService, DeploymentDocument, VersionDocument, entry_write};
-use crate::catalog::faults::FieldProblem;
+use crate::catalog::faults::FieldError;
 use crate::catalog::history::{self, Undated};
 use crate::domain::entry::{Deployment, EntryRecord, Version};
 use crate::store::Tx;
@@ -107,6 +107,6 @@ async fn find_existing(tx: &mut Tx, slug: &str) -> Result<EntryRecord, CatalogEr
     find(tx, slug).await?.ok_or_else(|| CatalogError::NotFound(slug.to_owned()))
 }
 
-fn refuse(problems: Vec<FieldProblem>) -> Result<(), CatalogError> {
+fn refuse(problems: Vec<FieldError>) -> Result<(), CatalogError> {
     if problems.is_empty() { Ok(()) } else { Err(CatalogError::Invalid(problems)) }
 }

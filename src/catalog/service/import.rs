@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{CatalogError, CatalogService, aside, document_of, entry_write};
 use crate::catalog::document::Document;
 use crate::catalog::document_checks::{check_document_beside, in_entry};
-use crate::catalog::faults::FieldProblem;
+use crate::catalog::faults::FieldError;
 use crate::catalog::plan::{ChangeAction, EntryChange, ImportReport, PlannedEntry, differences, plan_entry};
 use crate::catalog::validate::{check_names, folded_names};
 use crate::domain::clock::Timestamp;
@@ -259,7 +259,7 @@ impl Rest {
     }
 
     /// Names owned by entries that are neither in the document nor deleted by it.
-    async fn list_taken_names(&self, tx: &mut Tx) -> Result<Vec<FieldProblem>, CatalogError> {
+    async fn list_taken_names(&self, tx: &mut Tx) -> Result<Vec<FieldError>, CatalogError> {
         let entry = |place: usize| &self.document.entries[place].entry;
         let names: Vec<String> = self.places.iter().flat_map(|place| folded_names(entry(*place))).collect();
         let deleted = self.deleted.iter().map(String::as_str);

@@ -101,7 +101,7 @@ fn a_name_belongs_to_one_entry() {
 
     assert_eq!(
         problems,
-        [FieldProblem::new("aliases[1]", "\" CHURN \" already names the entry \"churn-model\"")]
+        [FieldError::new("aliases[1]", "\" CHURN \" already names the entry \"churn-model\"")]
     );
     assert_eq!(folded_names(&entry), ["churn", "fraud", "mine"]);
 }

@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use serde::Deserialize;
 
 use crate::app::configuration;
-use crate::catalog::faults::FieldProblem;
+use crate::catalog::faults::FieldError;
 use crate::config::{Config, Scope};
 use crate::domain::secret::Secret;
 use crate::http::{Answer, BodyEnd, Deadline, Endpoint, Failure, Headers, HttpClient, Proxies};
@@ -55,7 +55,7 @@ struct Wrong {
 /// Why the server did not do it.
 pub(super) enum Refusal {
     /// Fields are wrong: these, and so many more.
-    Fields(Vec<FieldProblem>, usize),
+    Fields(Vec<FieldError>, usize),
     /// Anything else.
     Other(anyhow::Error),
 }
@@ -138,7 +138,7 @@ impl Remote {
         if problem.errors.is_empty() {
             return Err(other(format!("{} answered {}: {}", self.base, answer.status, problem.detail)));
         }
-        let wrong = |wrong: Wrong| FieldProblem::new(wrong.field, wrong.message);
+        let wrong = |wrong: Wrong| FieldError::new(wrong.field, wrong.message);
         Err(Refusal::Fields(problem.errors.into_iter().map(wrong).collect(), problem.errors_omitted))
     }
 }

@@ -84,9 +84,7 @@ fn stands_in(stands_in: &StandsIn) -> String {
 fn overtaken(snapshot: &Snapshot, overtook: &Overtaken) -> String {
     let since = words::clock_time(overtook.since, snapshot.at);
     if snapshot.status == AlertStatus::Resolved && overtook.holds_the_begin() {
-        return format!(
-            "started and resolved before this channel could be notified; delayed since {since}"
-        );
+        return format!("started and resolved before this channel could be notified; delayed since {since}");
     }
     let kinds: Vec<String> = overtook.kinds.iter().map(|kind| kind.as_str().replace('_', " ")).collect();
     let messages = words::counted(overtook.count, "message");

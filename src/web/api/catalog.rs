@@ -11,14 +11,14 @@ use super::catalog_item::CatalogItem;
 use super::precondition::{entity_tag, is_known, precondition};
 use super::query::{Checked, checked_id};
 use crate::catalog::document::read_entry;
-use crate::catalog::faults::{Faults, FieldProblem};
+use crate::catalog::faults::Faults;
 use crate::catalog::service::{CatalogError, Outcome};
 use crate::domain::entry::{Entry, EntryKind};
 use crate::store::StoredEntry;
 use crate::store::catalog_read::CatalogFilter;
 use crate::web::auth::{Read, Write};
 use crate::web::page::{Page, PageRequest, encode};
-use crate::web::problem::{FieldError, Kind, Problem};
+use crate::web::problem::{Kind, Problem};
 use crate::web::state::AppState;
 
 /// Cursors belong to this list.
@@ -258,11 +258,7 @@ fn answer(status: StatusCode, stored: StoredEntry) -> HttpResponse {
 /// 422 with the wrong fields.
 pub fn wrong_fields(faults: Faults) -> Problem {
     let (listed, omitted) = faults.into_parts();
-    let errors = listed.into_iter().map(|problem| {
-        let FieldProblem { field, line, column, message } = problem;
-        FieldError { field, line, column, message }
-    });
-    Problem::validation(errors.collect()).omitting(omitted)
+    Problem::validation(listed).omitting(omitted)
 }
 
 impl From<CatalogError> for Problem {

@@ -3,7 +3,8 @@
 use actix_web::HttpRequest;
 use actix_web::http::header::ACCEPT;
 
-use crate::web::problem::{FieldError, Kind, Problem};
+use crate::catalog::faults::FieldError;
+use crate::web::problem::{Kind, Problem};
 
 /// How a list is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]

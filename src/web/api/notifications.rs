@@ -193,8 +193,7 @@ pub async fn send_again(state: &AppState, actor: &str, id: &str) -> Result<Redel
         state.store.find_notification(id).await?.ok_or_else(|| Problem::not_found("notification", id))?;
     let channel = found.summary.channel;
     if state.dispatcher.plan().channel(&channel).is_none() {
-        let detail =
-            format!("its channel {channel:?} is not configured or is disabled");
+        let detail = format!("its channel {channel:?} is not configured or is disabled");
         return Err(Problem::conflict(detail));
     }
     let now = state.clock.now();

@@ -1,7 +1,8 @@
 //! Query parameters: read as text, then checked, so that every wrong one is named at once.
 
+use crate::catalog::faults::FieldError;
 use crate::domain::clock::Timestamp;
-use crate::web::problem::{FieldError, Problem};
+use crate::web::problem::Problem;
 
 /// The longest text a filter may have, in characters.
 const LONGEST: usize = 300;

@@ -121,10 +121,7 @@ fn add_errors(path: &str, operation: &mut Map<String, Value>, told: &BTreeMap<u1
     for (status, words) in errors {
         responses.insert(status.to_string(), problem(&words));
     }
-    responses.insert(
-        "default".to_owned(),
-        problem("Any other error; `/problems/{name}` explains each type"),
-    );
+    responses.insert("default".to_owned(), problem("Any other error; `/problems/{name}` explains each type"));
 }
 
 fn problem(description: &str) -> Value {

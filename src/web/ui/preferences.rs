@@ -9,8 +9,9 @@ use serde::Deserialize;
 use super::login::own_path;
 use super::shell;
 use super::viewer::{Asker, THEME_COOKIE, ZONE_CHOSEN_COOKIE, ZONE_COOKIE};
+use crate::catalog::faults::FieldError;
 use crate::web::path::{Path, path};
-use crate::web::problem::{FieldError, Problem};
+use crate::web::problem::Problem;
 use crate::web::text::Form;
 
 /// The address.
@@ -30,7 +31,8 @@ struct Preferences {
 async fn keep(_: Asker, Form(form): Form<Preferences>) -> Result<HttpResponse, Problem> {
     let zone = form.zone.trim();
     if !zone.is_empty() && TimeZone::get(zone).is_err() {
-        let message = format!("{zone:?} is not a time zone: use a name such as Europe/Berlin, or leave it empty");
+        let message =
+            format!("{zone:?} is not a time zone: use a name such as Europe/Berlin, or leave it empty");
         return Err(Problem::validation(vec![FieldError::new("zone", message)]));
     }
     let theme = if matches!(form.theme.as_str(), "light" | "dark") { form.theme.as_str() } else { "" };

@@ -215,7 +215,10 @@ async fn the_end_is_told_where_the_beginning_went(fresh: Fresh) {
 
     let end = &told(&stage.back)[1];
     assert_eq!(end["type"], "incident.resolved");
-    assert!(end.to_string().contains("also sent here because hook could not deliver the firing message"), "{end}");
+    assert!(
+        end.to_string().contains("also sent here because hook could not deliver the firing message"),
+        "{end}"
+    );
 }
 
 async fn a_message_held_for_a_person_does_not_go_through_the_fallback(fresh: Fresh) {

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use serde_json::{Map, Value};
 
 use crate::catalog::document::{read_entry, read_yaml, write_yaml};
-use crate::catalog::faults::FieldProblem;
+use crate::catalog::faults::FieldError;
 use crate::domain::entry::{Entry, EntryKind};
 use crate::web::ui::parts::form::Field;
 
@@ -77,7 +77,7 @@ impl Draft {
     ///
     /// # Errors
     /// With everything that is wrong.
-    pub fn entry(&self, slug: Option<&str>) -> Result<Entry, Vec<FieldProblem>> {
+    pub fn entry(&self, slug: Option<&str>) -> Result<Entry, Vec<FieldError>> {
         let mut map = Map::new();
         let mut problems = Vec::new();
         for (name, .., form) in ABOUT.iter().chain(&MORE) {
@@ -86,7 +86,7 @@ impl Draft {
                     map.insert((*name).to_owned(), value);
                 }
                 Ok(None) => {}
-                Err(message) => problems.push(FieldProblem::new(*name, message)),
+                Err(message) => problems.push(FieldError::new(*name, message)),
             }
         }
         match read_entry(Value::Object(map), slug) {
@@ -97,7 +97,7 @@ impl Draft {
     }
 
     /// The fields; what is wrong stands with them. An entry that exists keeps its slug.
-    pub fn fields(&self, has_slug: bool, problems: &[FieldProblem]) -> Markup {
+    pub fn fields(&self, has_slug: bool, problems: &[FieldError]) -> Markup {
         let about = ABOUT.iter().filter(|(name, ..)| !(has_slug && *name == "slug"));
         html! {
             div.fields { @for field in about { (self.field(field, problems)) } }
@@ -105,8 +105,8 @@ impl Draft {
         }
     }
 
-    fn field(&self, (name, label, hint, form): &Described, problems: &[FieldProblem]) -> Markup {
-        let of_field = |problem: &&FieldProblem| {
+    fn field(&self, (name, label, hint, form): &Described, problems: &[FieldError]) -> Markup {
+        let of_field = |problem: &&FieldError| {
             let rest = problem.field.strip_prefix(name);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
         };
@@ -127,7 +127,7 @@ impl Draft {
 const TIERS: [(&str, &str); 6] =
     [("", "none"), ("1", "1 (most)"), ("2", "2"), ("3", "3"), ("4", "4"), ("5", "5 (least)")];
 
-fn said(problem: &FieldProblem, name: &str) -> String {
+fn said(problem: &FieldError, name: &str) -> String {
     if problem.field == name {
         problem.message.clone()
     } else {

@@ -8,14 +8,14 @@ use serde::Deserialize;
 
 use super::changes;
 use super::draft::Draft;
-use crate::catalog::faults::FieldProblem;
+use crate::catalog::faults::FieldError;
 use crate::catalog::plan::differences;
 use crate::catalog::service::{CatalogError, Outcome, Precondition};
 use crate::domain::entry::Entry;
 use crate::store::StoredEntry;
 use crate::web::api::catalog::wrong_fields;
 use crate::web::api::query::checked_id;
-use crate::web::problem::{FieldError, Problem};
+use crate::web::problem::Problem;
 use crate::web::state::AppState;
 use crate::web::text::Form;
 use crate::web::ui::parts::badge::Tone;
@@ -31,7 +31,7 @@ struct Sheet<'a> {
     /// The revision the edit is made on; `None` for a new entry.
     revision: Option<i64>,
     draft: &'a Draft,
-    problems: &'a [FieldProblem],
+    problems: &'a [FieldError],
     /// What must be said first.
     notice: Markup,
 }
@@ -48,7 +48,7 @@ pub async fn show_new(viewer: Viewer) -> HttpResponse {
 /// Creates what the form describes.
 pub async fn create(who: Editor, form: Pairs, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
     let draft = Draft::sent(form.into_inner());
-    let refuse = |problems: Vec<FieldProblem>| {
+    let refuse = |problems: Vec<FieldError>| {
         let notice = wrong(&problems);
         Ok(answer(&who.0, StatusCode::UNPROCESSABLE_ENTITY, &new_sheet(&draft, &problems, notice)))
     };
@@ -59,7 +59,7 @@ pub async fn create(who: Editor, form: Pairs, state: web::Data<AppState>) -> Res
     match state.catalog.create(&who.0.actor.name, entry).await {
         Ok(stored) => Ok(shell::see_other(format!("{}?done=created", address(&stored.entry.slug)))),
         Err(CatalogError::Exists(slug)) => {
-            refuse(vec![FieldProblem::new("slug", format!("an entry {slug:?} already exists"))])
+            refuse(vec![FieldError::new("slug", format!("an entry {slug:?} already exists"))])
         }
         Err(CatalogError::Invalid(problems)) => refuse(problems),
         Err(error) => Err(error.into()),
@@ -89,7 +89,7 @@ pub async fn save(
     let draft = Draft::sent(form.into_inner());
     let revision = read_revision(draft.get("revision"))?;
     let before = find(&state, slug).await?;
-    let refuse = |problems: Vec<FieldProblem>| {
+    let refuse = |problems: Vec<FieldError>| {
         // On the revision the edit began with: a conflict is still to be found.
         let seen = StoredEntry { revision, ..before.clone() };
         let sheet = edit_sheet(&seen, &draft, &problems, wrong(&problems));
@@ -161,14 +161,14 @@ fn address(slug: &str) -> String {
     format!("/catalog/{}", segment(slug))
 }
 
-fn new_sheet<'a>(draft: &'a Draft, problems: &'a [FieldProblem], notice: Markup) -> Sheet<'a> {
+fn new_sheet<'a>(draft: &'a Draft, problems: &'a [FieldError], notice: Markup) -> Sheet<'a> {
     Sheet { heading: "New entry", action: "/catalog/-/new", revision: None, draft, problems, notice }
 }
 
 fn edit_sheet<'a>(
     stored: &'a StoredEntry,
     draft: &'a Draft,
-    problems: &'a [FieldProblem],
+    problems: &'a [FieldError],
     notice: Markup,
 ) -> Sheet<'a> {
     let revision = Some(stored.revision);
@@ -176,7 +176,7 @@ fn edit_sheet<'a>(
     Sheet { heading: stored.entry.title(), action: "", revision, draft, problems, notice }
 }
 
-fn wrong(problems: &[FieldProblem]) -> Markup {
+fn wrong(problems: &[FieldError]) -> Markup {
     notice::wrong(&wrong_fields(problems.to_vec().into()))
 }
 

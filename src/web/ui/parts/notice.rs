@@ -3,7 +3,8 @@
 use maud::{Markup, html};
 
 use super::badge::Tone;
-use crate::web::problem::{FieldError, Problem};
+use crate::catalog::faults::FieldError;
+use crate::web::problem::Problem;
 
 /// A sentence in a box.
 pub fn notice(tone: Tone, role: &str, body: Markup) -> Markup {

@@ -111,9 +111,7 @@ async fn preview(
 async fn turn() -> Result<SemaphorePermit<'static>, Problem> {
     match tokio::time::timeout(PATIENCE, PREVIEWS.acquire()).await {
         Ok(turn) => turn.map_err(Problem::internal),
-        Err(_) => {
-            Err(Problem::new(Kind::Unavailable, "too many previews at once: try again in a moment"))
-        }
+        Err(_) => Err(Problem::new(Kind::Unavailable, "too many previews at once: try again in a moment")),
     }
 }
 

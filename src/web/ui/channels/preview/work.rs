@@ -60,7 +60,9 @@ impl Task {
             Ok(mut rehearsed) => {
                 let count = rehearsed.told.len();
                 if count > 1 {
-                    rehearsed.notes.push(format!("the event leads to {count} messages; only the first is shown"));
+                    rehearsed
+                        .notes
+                        .push(format!("the event leads to {count} messages; only the first is shown"));
                 }
                 Done {
                     event,
