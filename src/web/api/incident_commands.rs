@@ -6,10 +6,11 @@ use utoipa::ToSchema;
 
 use super::incidents::IncidentDocument;
 use super::query::checked_id;
+use crate::catalog::faults::FieldError;
 use crate::triage::commands::{Command, CommandError};
 use crate::web::auth::Write;
 use crate::web::optional_json::OptionalJson;
-use crate::web::problem::{FieldError, Problem};
+use crate::web::problem::Problem;
 use crate::web::state::AppState;
 
 /// How much of a comment is taken, in characters.

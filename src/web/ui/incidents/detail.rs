@@ -97,7 +97,7 @@ fn resolve_form(id: &str) -> Markup {
     html! {
         form.actions method="post" action=(format!("/incidents/{id}/resolve")) {
             input type="text" name="comment" maxlength="4096" placeholder="Comment" aria-label="Comment for the timeline";
-            button type="submit" data-confirm="Resolve this incident? Channels that were notified hear of it." { "Resolve" }
+            button type="submit" data-confirm="Resolve this incident? Channels that were notified get a resolved message." { "Resolve" }
         }
     }
 }
