@@ -125,7 +125,10 @@ fn check_config_tells_what_only_a_kind_or_the_tree_knows() {
 fn check_config_refuses_templates_that_do_not_work_and_forgives_an_absent_folder() {
     let (folder, path) = file("templates_dir: texts\n");
 
-    modelpager(&["check-config", &path]).assert().success().stdout(contains("does not exist: the built-in templates are used"));
+    modelpager(&["check-config", &path])
+        .assert()
+        .success()
+        .stdout(contains("does not exist: the built-in templates are used"));
     std::fs::create_dir_all(folder.path().join("texts/log")).unwrap();
     std::fs::write(folder.path().join("texts/log/title.hbs"), "{{#if").unwrap();
     modelpager(&["check-config", &path]).assert().code(1).stdout(contains("texts/log/title.hbs:1:1: "));

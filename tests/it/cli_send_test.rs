@@ -112,7 +112,7 @@ async fn a_refusal_is_told_with_its_reason_and_exits_1() {
 
     assert_eq!(code, Some(1));
     assert!(out.contains("it: rejected with status 403"), "{out}");
-    assert!(out.contains("error: answered HTTP 403") && out.contains("answer: scripted 403"), "{out}");
+    assert!(out.contains("error: answered HTTP 403") && out.contains("response: scripted 403"), "{out}");
     assert_eq!(fake.http().requests().len(), 1, "a test is not repeated");
 }
 

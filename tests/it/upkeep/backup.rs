@@ -72,7 +72,7 @@ async fn a_backup_of_a_stopped_server_says_what_it_holds() {
 
     assert!(output.status.success(), "{}", said(&output));
     let text = said(&output);
-    assert!(text.contains("modelpager.db copied to copy.db") && text.contains("checked"), "{text}");
+    assert!(text.contains("modelpager.db copied to copy.db") && text.contains("verified"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
