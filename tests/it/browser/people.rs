@@ -65,7 +65,7 @@ async fn an_edit_that_somebody_else_was_faster_with_is_shown_not_overwritten() {
 
     browser.submit("form.card").await;
 
-    browser.wait_for_text("[role=alert]", "Somebody else changed this entry").await;
+    browser.wait_for_text("[role=alert]", "Someone else changed this entry").await;
     browser.wait_for_text("[role=alert]", "eve").await;
     browser.screenshot("conflict").await;
     assert_eq!(browser.accessibility_violations().await, Vec::<String>::new());
