@@ -8,7 +8,6 @@ pub mod figures;
 pub mod load;
 pub mod log_database;
 pub mod machine;
-pub mod postgres;
 pub mod product;
 pub mod report;
 pub mod sink;

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use super::deliver::HttpClient;
-use super::writer::{self, Database, Order};
+use super::writer::{self, Order};
 
 /// How many bodies may wait for the writer.
 const QUEUE: usize = 4_096;
@@ -26,7 +26,7 @@ struct State {
 /// # Errors
 /// When the database or the address cannot be had.
 pub async fn serve(address: SocketAddr, url: &str, forward_to: Option<&str>) -> anyhow::Result<()> {
-    let database = Database::open(url).await?;
+    let database = writer::open(url).await?;
     let (orders, ordered) = mpsc::channel(QUEUE);
     let forward = forward_to.map(|url| start_forwarding(url.to_owned()));
     let state = State { orders, forward };

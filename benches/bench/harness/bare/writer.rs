@@ -1,6 +1,5 @@
 //! One task that stores what waits in one multi-row statement and one commit.
 
-use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
 use tokio::sync::{mpsc, oneshot};
@@ -13,8 +12,6 @@ const ROWS: usize = 128;
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS bodies (id TEXT PRIMARY KEY, received_at BIGINT NOT NULL, body BLOB NOT NULL)";
 const INSERT: &str = "INSERT INTO bodies (id, received_at, body) VALUES ";
-const UNNEST: &str =
-    "INSERT INTO bodies (id, received_at, body) SELECT * FROM UNNEST($1::TEXT[], $2::BIGINT[], $3::BYTEA[])";
 
 /// A body to store, and who wants to know that it is.
 pub struct Order {
@@ -22,37 +19,14 @@ pub struct Order {
     pub stored: oneshot::Sender<Uuid>,
 }
 
-/// Where bodies go.
-pub enum Database {
-    Sqlite(SqliteConnection),
-    Postgres(PgConnection),
-}
-
-impl Database {
-    /// Opens it and makes the one table.
-    ///
-    /// # Errors
-    /// When that does not work.
-    pub async fn open(url: &str) -> anyhow::Result<Self> {
-        if url.starts_with("postgres") {
-            let options: PgConnectOptions = url.parse()?;
-            let mut connection = options.connect().await?;
-            let table = TABLE.replace("BLOB", "BYTEA");
-            connection.execute("DROP TABLE IF EXISTS bodies").await?;
-            connection.execute(sqlx::query(AssertSqlSafe(table))).await?;
-            return Ok(Self::Postgres(connection));
-        }
-        let mut connection = sqlite(url).await?;
-        connection.execute(TABLE).await?;
-        Ok(Self::Sqlite(connection))
-    }
-
-    async fn store(&mut self, ids: &[Uuid], orders: &[Order]) -> sqlx::Result<()> {
-        match self {
-            Self::Sqlite(connection) => store_sqlite(connection, ids, orders).await,
-            Self::Postgres(connection) => store_postgres(connection, ids, orders).await,
-        }
-    }
+/// Opens the database and makes the one table.
+///
+/// # Errors
+/// When that does not work.
+pub async fn open(url: &str) -> anyhow::Result<SqliteConnection> {
+    let mut connection = sqlite(url).await?;
+    connection.execute(TABLE).await?;
+    Ok(connection)
 }
 
 /// A connection set up as durably as the product's.
@@ -72,12 +46,12 @@ pub async fn sqlite(url: &str) -> anyhow::Result<SqliteConnection> {
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn run(mut database: Database, mut orders: mpsc::Receiver<Order>) -> sqlx::Result<()> {
+pub async fn run(mut database: SqliteConnection, mut orders: mpsc::Receiver<Order>) -> sqlx::Result<()> {
     let mut batch = Vec::with_capacity(BATCH);
     while orders.recv_many(&mut batch, BATCH).await > 0 {
         let ids: Vec<Uuid> =
             batch.iter().map(|_| Uuid::new_v7(uuid::Timestamp::now(uuid::NoContext))).collect();
-        database.store(&ids, &batch).await?;
+        store(&mut database, &ids, &batch).await?;
         for (id, order) in ids.into_iter().zip(batch.drain(..)) {
             // Who hung up does not care.
             let _ = order.stored.send(id);
@@ -86,7 +60,7 @@ pub async fn run(mut database: Database, mut orders: mpsc::Receiver<Order>) -> s
     Ok(())
 }
 
-async fn store_sqlite(connection: &mut SqliteConnection, ids: &[Uuid], orders: &[Order]) -> sqlx::Result<()> {
+async fn store(connection: &mut SqliteConnection, ids: &[Uuid], orders: &[Order]) -> sqlx::Result<()> {
     connection.execute("BEGIN IMMEDIATE").await?;
     let mut at = 0;
     while at < ids.len() {
@@ -99,14 +73,6 @@ async fn store_sqlite(connection: &mut SqliteConnection, ids: &[Uuid], orders: &
         at += rows;
     }
     connection.execute("COMMIT").await?;
-    Ok(())
-}
-
-async fn store_postgres(connection: &mut PgConnection, ids: &[Uuid], orders: &[Order]) -> sqlx::Result<()> {
-    let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
-    let times = vec![0_i64; ids.len()];
-    let bodies: Vec<&[u8]> = orders.iter().map(|order| order.body.as_ref()).collect();
-    sqlx::query(UNNEST).bind(ids).bind(times).bind(bodies).execute(connection).await?;
     Ok(())
 }
 

@@ -18,7 +18,6 @@ pub mod memory;
 pub mod processed;
 pub mod start;
 pub mod storm;
-pub mod views;
 
 /// What a figure is measured with.
 #[derive(Clone, Debug)]
@@ -92,13 +91,7 @@ pub const ALL: &[Entry] = &[
     Entry { name: "memory-million", what: "most memory ever, after a million events", run: memory::million },
     Entry { name: "binary", what: "the program, stripped", run: memory::binary },
     Entry { name: "start", what: "start on a database of 1 GB until ready", run: start::run },
-    Entry {
-        name: "postgres",
-        what: "durable accept on PostgreSQL, one alert of 1.2 KB per request, 64 connections",
-        run: accept::one_postgres,
-    },
     Entry { name: "log", what: "a log of 10 million notifications, over HTTP", run: log::run },
-    Entry { name: "views", what: "1,000 open pages, 10 alerts/s", run: views::run },
     Entry { name: "catalog", what: "a catalog of 100,000 entries", run: catalog::run },
 ];
 
