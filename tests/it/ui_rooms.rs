@@ -336,7 +336,6 @@ async fn no_page_shows_a_secret() {
         assert!(tried.text().contains("Full message with the current templates"), "{}", tried.text());
         assert!(!tried.text().contains(CANARY), "{}", tried.text());
     }
-    tokio::time::sleep(Duration::from_millis(300)).await;
     let newest = PageKey { limit: 50, before: None };
     let log = site.state.store.list_notifications(&NotificationFilter::default(), &newest).await.unwrap();
     uris.extend(log.items.iter().map(|item| format!("/notifications/{}", item.id)));

@@ -16,7 +16,7 @@ use modelpager::store::log_notifications::NotificationSummary;
 use serde_json::{Value, json};
 
 use super::{World, alert, resolved, route};
-use crate::support::databases::{Fresh, on_both_databases};
+use crate::support::databases::{Fresh, on_both_databases, on_postgres};
 
 on_both_databases! {
     a_channel_that_fails_for_a_while_is_left_alone_and_recovers_in_order,
@@ -27,6 +27,9 @@ on_both_databases! {
     an_unchanged_reload_is_none,
     a_test_that_arrives_is_a_new_chance,
     one_replica_sends_the_probe,
+}
+
+on_postgres! {
     another_replica_hears_of_the_outage_and_of_its_end,
     what_one_replica_was_asked_for_all_leave_alone,
 }
@@ -262,9 +265,6 @@ async fn a_test_that_arrives_is_a_new_chance(fresh: Fresh) {
 }
 
 async fn another_replica_hears_of_the_outage_and_of_its_end(fresh: Fresh) {
-    if fresh.url().starts_with("sqlite") {
-        return;
-    }
     let url = fresh.url();
     let stage = Stage::open(fresh).await;
     let other = World::on(&url, &stage.config).await;
@@ -291,9 +291,6 @@ async fn another_replica_hears_of_the_outage_and_of_its_end(fresh: Fresh) {
 }
 
 async fn what_one_replica_was_asked_for_all_leave_alone(fresh: Fresh) {
-    if fresh.url().starts_with("sqlite") {
-        return;
-    }
     let url = fresh.url();
     let stage = Stage::open(fresh).await;
     let other = World::on(&url, &stage.config).await;

@@ -55,13 +55,28 @@ macro_rules! on_both_databases {
             })*
         }
         mod postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                if let Some(fresh) = $crate::support::databases::Fresh::postgres(stringify!($name)).await {
-                    super::$name(fresh).await;
-                }
-            })*
+            $($crate::support::databases::one_on_postgres! { $name })*
         }
     };
 }
-pub(crate) use on_both_databases;
+
+/// The same for what only several replicas can show: there is no variant on SQLite.
+macro_rules! on_postgres {
+    ($($name:ident),* $(,)?) => {
+        mod postgres_alone {
+            $($crate::support::databases::one_on_postgres! { $name })*
+        }
+    };
+}
+
+macro_rules! one_on_postgres {
+    ($name:ident) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            if let Some(fresh) = $crate::support::databases::Fresh::postgres(stringify!($name)).await {
+                super::$name(fresh).await;
+            }
+        }
+    };
+}
+pub(crate) use {on_both_databases, on_postgres, one_on_postgres};
