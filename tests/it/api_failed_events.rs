@@ -49,8 +49,10 @@ async fn a_replay_says_when_it_cannot_help(fresh: Fresh) {
     let answer = replay(&useful).await;
     assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text());
     let warning = answer.json()["warning"].as_str().unwrap().to_owned();
-    assert_eq!(warning, format!("a replay fails again until the reason is mended: {REASON}"));
-    assert!(site.get(&format!("/events/{useful}")).await.text().contains("fails again until that is mended"));
+    assert_eq!(warning, format!("a replay fails again until the cause is fixed: {REASON}"));
+    assert!(
+        site.get(&format!("/events/{useful}")).await.text().contains("fails again until the cause is fixed")
+    );
 
     let again = answer.json()["event_id"].as_str().unwrap().to_owned();
     fail(&site, &again).await;
@@ -73,5 +75,5 @@ async fn failed_events_and_a_triage_that_hangs_are_red_on_the_overview(fresh: Fr
     assert!(ready.text().contains("triage has made no progress since"), "{}", ready.text());
     let page = site.get("/").await.text().to_owned();
     assert!(page.contains("href=\"/events?state=failed\">1 event<"), "{page}");
-    assert!(page.contains("Alerts wait: triage has made no progress"), "{page}");
+    assert!(page.contains("Alerts are delayed: triage has made no progress"), "{page}");
 }

@@ -177,7 +177,7 @@ async fn a_copy_killed_in_the_middle_is_finished_by_the_same_command() {
     let output = run(folder.path(), "", &args);
 
     assert!(output.status.success(), "{}", said(&output));
-    assert!(said(&output).contains("going on"), "{}", said(&output));
+    assert!(said(&output).contains("continuing the unfinished copy"), "{}", said(&output));
     assert_eq!(counts(&sqlite).await, counts(&postgres).await);
 }
 
