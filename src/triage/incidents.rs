@@ -93,11 +93,8 @@ pub fn open(id: String, seen: &Observation, now: Timestamp) -> Incident {
 /// Whether an observation says anything that is not known yet. The time at which something was
 /// heard last is no news.
 pub fn is_news(incident: &Incident, known: Option<&Member>, seen: &Observation) -> bool {
-    if was_resolved_later(incident, seen) {
-        return false;
-    }
     let Some(known) = known else { return true };
-    if is_outlived(known, &seen.alert) {
+    if was_resolved_later(incident, known, seen) || is_outlived(known, &seen.alert) {
         return false;
     }
     let origin = &seen.origin;
@@ -110,11 +107,13 @@ pub fn is_news(incident: &Incident, known: Option<&Member>, seen: &Observation) 
     !(is_same_sender && is_same_version && is_same_alert)
 }
 
-/// Whether a person resolved the incident after this alert was received: what fires in a body that
-/// waited for triage meanwhile does not open it again.
-pub fn was_resolved_later(incident: &Incident, seen: &Observation) -> bool {
+/// Whether a person resolved the incident after this alert was received, and knew all that it says:
+/// a body that waited for triage meanwhile does not open it again. An alert that is new or more
+/// severe does.
+pub fn was_resolved_later(incident: &Incident, known: &Member, seen: &Observation) -> bool {
     incident.resolve_reason == Some(ResolveReason::Person)
         && seen.alert.status == AlertStatus::Firing
+        && seen.severity <= known.severity
         && incident.resolved_at.is_some_and(|resolved| seen.origin.received_at <= resolved)
 }
 

@@ -194,8 +194,9 @@ impl WorkingSet {
     }
 
     fn was_resolved_later(&self, seen: &Observation) -> bool {
-        let loaded = self.incidents.get(&seen.dedup_key);
-        loaded.is_some_and(|loaded| incidents::was_resolved_later(&loaded.incident, seen))
+        let Some(loaded) = self.incidents.get(&seen.dedup_key) else { return false };
+        let known = loaded.members.get(&seen.alert.fingerprint);
+        known.is_some_and(|known| incidents::was_resolved_later(&loaded.incident, known, seen))
     }
 
     /// A problem that fires again later than its cooldown is a new incident.

@@ -14,6 +14,7 @@ on_both_databases! {
     a_person_resolves_an_incident_and_those_who_were_notified_hear_of_it,
     what_fires_after_a_person_resolved_it_opens_it_again,
     what_was_received_before_a_person_resolved_it_opens_nothing,
+    what_nobody_knew_of_opens_it_again_whenever_it_was_received,
     the_end_of_an_alert_after_a_person_resolved_it_changes_nothing,
     an_incident_is_resolved_by_one_person_alone,
     an_incident_that_is_not_there_cannot_be_resolved,
@@ -69,7 +70,7 @@ async fn what_was_received_before_a_person_resolved_it_opens_nothing(fresh: Fres
     world.add_entry("fraud").await;
     world.tell(&[firing("a", "high")]).await;
     world.clock.advance(MINUTE);
-    world.post(&body(&[firing("a", "high"), firing("b", "high")])).await.unwrap();
+    world.post(&body(&[firing("a", "high")])).await.unwrap();
     world.clock.advance(MINUTE);
     world.resolve(None).await.unwrap();
 
@@ -77,6 +78,26 @@ async fn what_was_received_before_a_person_resolved_it_opens_nothing(fresh: Fres
 
     let incidents = world.incidents().await;
     assert_eq!((incidents.len(), incidents[0].state.as_str()), (1, "resolved"), "{incidents:?}");
+}
+
+async fn what_nobody_knew_of_opens_it_again_whenever_it_was_received(fresh: Fresh) {
+    let world = World::open(fresh, &config()).await;
+    world.add_entry("fraud").await;
+    for unknown in [firing("b", "high"), firing("a", "critical")] {
+        world.tell(&[firing("a", "high")]).await;
+        world.clock.advance(MINUTE);
+        world.post(&body(&[unknown])).await.unwrap();
+        world.clock.advance(MINUTE);
+        world.resolve(None).await.unwrap();
+
+        world.processor.settle().await.unwrap();
+
+        let newest = world.incidents().await.remove(0);
+        assert_eq!((newest.state.as_str(), newest.firing), ("open", 1), "{newest:?}");
+        world.clock.advance(MINUTE);
+        world.resolve(None).await.unwrap();
+        world.clock.advance(MINUTE);
+    }
 }
 
 async fn the_end_of_an_alert_after_a_person_resolved_it_changes_nothing(fresh: Fresh) {
